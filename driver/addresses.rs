@@ -84,7 +84,7 @@ const fn unless_short(status: NTSTATUS) -> Result<(), NTSTATUS> {
 }
 
 /// Some interface's address has come, gone or changed.
-unsafe extern "win64" fn changed<T: Watched>(
+unsafe extern "efiapi" fn changed<T: Watched>(
     context: PVOID,
     row: *const MIB_UNICASTIPADDRESS_ROW,
     _kind: MIB_NOTIFICATION_TYPE,

@@ -58,7 +58,7 @@ pub(crate) const fn characteristics() -> NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
 }
 
 /// Registers the RDMA provider (NDIS-1).
-unsafe extern "win64" fn set_options(driver: NDIS_HANDLE, _context: NDIS_HANDLE) -> NDIS_STATUS {
+unsafe extern "efiapi" fn set_options(driver: NDIS_HANDLE, _context: NDIS_HANDLE) -> NDIS_STATUS {
     let provider = NDIS_NDK_PROVIDER_CHARACTERISTICS {
         Header: header(
             ndis::NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS,
@@ -83,7 +83,7 @@ unsafe fn adapter<'a>(context: NDIS_HANDLE) -> &'a Adapter {
     unsafe { &*context.cast::<Adapter>() }
 }
 
-unsafe extern "win64" fn initialize(
+unsafe extern "efiapi" fn initialize(
     handle: NDIS_HANDLE,
     _driver: NDIS_HANDLE,
     parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
@@ -103,7 +103,7 @@ unsafe extern "win64" fn initialize(
     }
 }
 
-unsafe extern "win64" fn halt(context: NDIS_HANDLE, _why: NDIS_HALT_ACTION) {
+unsafe extern "efiapi" fn halt(context: NDIS_HANDLE, _why: NDIS_HALT_ACTION) {
     let Some(context) = NonNull::new(context) else { return };
     // SAFETY: NDIS calls MiniportHaltEx at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
@@ -111,14 +111,14 @@ unsafe extern "win64" fn halt(context: NDIS_HANDLE, _why: NDIS_HALT_ACTION) {
     unsafe { Adapter::halt(context.cast(), level) };
 }
 
-unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
+unsafe extern "efiapi" fn unload(_object: *mut DRIVER_OBJECT) {
     // SAFETY: NDIS calls MiniportDriverUnload at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     // SAFETY: NDIS calls this when the driver's last adapter is gone.
     unsafe { driver::unload(level) };
 }
 
-unsafe extern "win64" fn pause(
+unsafe extern "efiapi" fn pause(
     context: NDIS_HANDLE,
     _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS {
@@ -126,7 +126,7 @@ unsafe extern "win64" fn pause(
     unsafe { adapter(context) }.ethernet().pause()
 }
 
-unsafe extern "win64" fn restart(
+unsafe extern "efiapi" fn restart(
     context: NDIS_HANDLE,
     _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
 ) -> NDIS_STATUS {
@@ -135,7 +135,7 @@ unsafe extern "win64" fn restart(
     NDIS_STATUS_SUCCESS
 }
 
-unsafe extern "win64" fn send(
+unsafe extern "efiapi" fn send(
     context: NDIS_HANDLE,
     lists: *mut NET_BUFFER_LIST,
     _port: NDIS_PORT_NUMBER,
@@ -147,7 +147,7 @@ unsafe extern "win64" fn send(
     unsafe { port.send(lists, flags) };
 }
 
-unsafe extern "win64" fn return_nbls(context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, _flags: ULONG) {
+unsafe extern "efiapi" fn return_nbls(context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, _flags: ULONG) {
     // SAFETY: NDIS passes an adapter's context.
     let port = unsafe { adapter(context) }.ethernet();
     // SAFETY: NDIS returns lists that the adapter indicated.
@@ -155,12 +155,12 @@ unsafe extern "win64" fn return_nbls(context: NDIS_HANDLE, lists: *mut NET_BUFFE
 }
 
 /// Sends are over when the call that began them returns, so there is none to cancel.
-unsafe extern "win64" fn cancel_send(_context: NDIS_HANDLE, _id: PVOID) {}
+unsafe extern "efiapi" fn cancel_send(_context: NDIS_HANDLE, _id: PVOID) {}
 
 /// No request is ever pending, so there is none to cancel.
-unsafe extern "win64" fn cancel_oid_request(_context: NDIS_HANDLE, _id: PVOID) {}
+unsafe extern "efiapi" fn cancel_oid_request(_context: NDIS_HANDLE, _id: PVOID) {}
 
-unsafe extern "win64" fn oid_request(context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+unsafe extern "efiapi" fn oid_request(context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
     // SAFETY: NDIS passes an adapter's context.
     let adapter = unsafe { adapter(context) };
     // SAFETY: NDIS passes a request that is the driver's until it answers.
@@ -175,7 +175,7 @@ unsafe extern "win64" fn oid_request(context: NDIS_HANDLE, request: *mut NDIS_OI
 }
 
 /// The direct path carries the statistics alone (NDIS-3); what answers them does not mind the level.
-unsafe extern "win64" fn direct_oid_request(
+unsafe extern "efiapi" fn direct_oid_request(
     context: NDIS_HANDLE,
     request: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS {
@@ -190,7 +190,7 @@ unsafe extern "win64" fn direct_oid_request(
     unsafe { oid::direct_request(adapter, request) }
 }
 
-unsafe extern "win64" fn device_pnp_event(context: NDIS_HANDLE, event: *mut NET_DEVICE_PNP_EVENT) {
+unsafe extern "efiapi" fn device_pnp_event(context: NDIS_HANDLE, event: *mut NET_DEVICE_PNP_EVENT) {
     // SAFETY: NDIS passes an adapter's context.
     let adapter = unsafe { adapter(context) };
     // SAFETY: NDIS passes an event that is valid during the call.
@@ -201,9 +201,9 @@ unsafe extern "win64" fn device_pnp_event(context: NDIS_HANDLE, event: *mut NET_
 }
 
 /// There is no hardware to stop.
-unsafe extern "win64" fn shutdown(_context: NDIS_HANDLE, _why: NDIS_SHUTDOWN_ACTION) {}
+unsafe extern "efiapi" fn shutdown(_context: NDIS_HANDLE, _why: NDIS_SHUTDOWN_ACTION) {}
 
-unsafe extern "win64" fn open_ndk_adapter(
+unsafe extern "efiapi" fn open_ndk_adapter(
     context: NDIS_HANDLE,
     parameters: *const NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
     opened: *mut *mut NDK_ADAPTER,
@@ -228,7 +228,7 @@ unsafe extern "win64" fn open_ndk_adapter(
     }
 }
 
-unsafe extern "win64" fn close_ndk_adapter(_context: NDIS_HANDLE, opened: *mut NDK_ADAPTER) {
+unsafe extern "efiapi" fn close_ndk_adapter(_context: NDIS_HANDLE, opened: *mut NDK_ADAPTER) {
     let Some(opened) = NonNull::new(opened) else { return };
     // SAFETY: NDIS calls CLOSE_NDK_ADAPTER_HANDLER at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };

@@ -119,7 +119,7 @@ impl<T> Drop for WorkItem<T> {
 }
 
 /// The routine that NDIS runs at PASSIVE_LEVEL.
-unsafe extern "win64" fn routine<T>(context: *mut c_void, _item: NDIS_HANDLE) {
+unsafe extern "efiapi" fn routine<T>(context: *mut c_void, _item: NDIS_HANDLE) {
     // SAFETY: NDIS runs work items at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     // SAFETY: the context is the work that queued the item, which stays until it is idle.

@@ -34,16 +34,16 @@ struct Consumer {
     completed: AtomicI32,
 }
 
-unsafe extern "win64" fn completed(context: *mut c_void, status: NTSTATUS) {
+unsafe extern "efiapi" fn completed(context: *mut c_void, status: NTSTATUS) {
     // SAFETY: the context is the consumer of the test, which outlives its machine.
     unsafe { &*context.cast::<Consumer>() }.completed.store(status, Ordering::Release);
 }
 
-unsafe extern "win64" fn offered(_: *mut c_void, _: *mut NDK_CONNECTOR) {}
+unsafe extern "efiapi" fn offered(_: *mut c_void, _: *mut NDK_CONNECTOR) {}
 
-unsafe extern "win64" fn created(_: *mut c_void, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {}
+unsafe extern "efiapi" fn created(_: *mut c_void, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {}
 
-unsafe extern "win64" fn closed(_: *mut c_void) {}
+unsafe extern "efiapi" fn closed(_: *mut c_void) {}
 
 impl Consumer {
     /// Its NdkListen, in the callback that tells of the address.

@@ -317,7 +317,7 @@ impl Watched for Adapter {
 }
 
 /// Reads the addresses of an adapter for a client of the legacy transport.
-unsafe extern "win64" fn refresh_addresses(context: *mut c_void) -> bool {
+unsafe extern "efiapi" fn refresh_addresses(context: *mut c_void) -> bool {
     // SAFETY: the legacy transport calls this at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     // SAFETY: the context is the adapter whose RNIC the legacy transport runs over, which waits for this
@@ -326,7 +326,7 @@ unsafe extern "win64" fn refresh_addresses(context: *mut c_void) -> bool {
 }
 
 /// A consumer has named an address that the RNIC does not have.
-unsafe extern "win64" fn look_up(context: *mut c_void) {
+unsafe extern "efiapi" fn look_up(context: *mut c_void) {
     // SAFETY: the context is the adapter that the function was set for, which has consumers.
     unsafe { &*context.cast::<Adapter>() }.addresses_changed();
 }

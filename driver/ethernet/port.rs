@@ -226,7 +226,7 @@ impl VirtualPort {
 }
 
 /// The DPC of a port.
-unsafe extern "win64" fn indicate(context: *mut c_void) {
+unsafe extern "efiapi" fn indicate(context: *mut c_void) {
     // SAFETY: a DPC runs at DISPATCH_LEVEL.
     let level = unsafe { DispatchLevel::assume() };
     // SAFETY: the context is the port, whose adapter flushes DPCs before it goes.

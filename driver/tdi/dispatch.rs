@@ -108,7 +108,7 @@ unsafe fn answer(
 }
 
 /// `IRP_MJ_CREATE`. PASSIVE_LEVEL.
-unsafe extern "win64" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "efiapi" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     // SAFETY: the I/O manager sends creates at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     if !device::file_opens(object, level) {
@@ -166,7 +166,7 @@ unsafe extern "win64" fn create(object: *mut DEVICE_OBJECT, irp: *mut IRP) -> NT
 const SHARE: u16 = 3;
 
 /// `IRP_MJ_CLEANUP`: the last handle was closed. PASSIVE_LEVEL.
-unsafe extern "win64" fn cleanup(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "efiapi" fn cleanup(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     // SAFETY: the I/O manager sends cleanups at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     let cleaned = |transport: &Transport<TdiSystem>, entry: &Entry| {
@@ -180,7 +180,7 @@ unsafe extern "win64" fn cleanup(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTAT
 }
 
 /// `IRP_MJ_CLOSE`: the last reference is gone. PASSIVE_LEVEL.
-unsafe extern "win64" fn close(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "efiapi" fn close(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     // SAFETY: the I/O manager sends closes at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     let closed = |transport: &Transport<TdiSystem>, entry: &Entry| {

@@ -169,7 +169,7 @@ pub(super) unsafe fn finish(irp: NonNull<IRP>, status: NTSTATUS, information: us
 const NO_BOOST: i8 = 0;
 
 /// The cancel routine: at DISPATCH_LEVEL, with the cancel spin lock held.
-unsafe extern "win64" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+unsafe extern "efiapi" fn cancel(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     // SAFETY: the canceller that took this routine out of the IRP keeps it until the transport has completed it, which
     // it does not do before `cancel` below.
     let notes = unsafe { &raw const (*irp).Tail.Overlay.DriverContext.DriverContext };

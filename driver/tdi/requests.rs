@@ -28,7 +28,7 @@ use super::irp::Irp;
 use super::{TdiSystem, parameters, user};
 
 /// `IRP_MJ_DEVICE_CONTROL`: a program's requests. PASSIVE_LEVEL.
-pub(super) unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+pub(super) unsafe extern "efiapi" fn device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     // SAFETY: the I/O manager sends device controls at PASSIVE_LEVEL.
     let level = unsafe { PassiveLevel::assume() };
     let parse = |entry: &Entry| {
@@ -52,7 +52,7 @@ pub(super) unsafe extern "win64" fn device_control(_: *mut DEVICE_OBJECT, irp: *
 }
 
 /// `IRP_MJ_INTERNAL_DEVICE_CONTROL`: a driver's requests. Up to DISPATCH_LEVEL.
-pub(super) unsafe extern "win64" fn internal_device_control(
+pub(super) unsafe extern "efiapi" fn internal_device_control(
     _: *mut DEVICE_OBJECT,
     irp: *mut IRP,
 ) -> NTSTATUS {

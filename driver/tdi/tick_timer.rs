@@ -45,7 +45,7 @@ pub(super) fn stop(level: PassiveLevel) {
     flush_dpcs(level);
 }
 
-unsafe extern "win64" fn tick(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
+unsafe extern "efiapi" fn tick(_: *mut KDPC, _: PVOID, _: PVOID, _: PVOID) {
     if let Some(transport) = super::transport() {
         transport.tick();
     }

@@ -1,6 +1,6 @@
 //! The atomics and cells of the lock-free parts, in one place, so that the model checker can stand in.
 
-#![expect(unsafe_code, reason = "a cache line is asked for by its address")]
+#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "a cache line is asked for by its address"))]
 
 #[cfg(not(any(test, loom)))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};

@@ -70,7 +70,7 @@ impl EXPLAIN_REASON {
 /// has not returned; the handle may be stale.
 ///
 /// `STATUS_SUCCESS`; `STATUS_INVALID_HANDLE` if there is no such object.
-pub type FN_EXPLAIN = unsafe extern "win64" fn(
+pub type FN_EXPLAIN = unsafe extern "efiapi" fn(
     Adapter: *mut NDK_ADAPTER,
     Handle: usize,
     Reasons: *mut EXPLAIN_REASON,

@@ -25,7 +25,7 @@ macro_rules! imports {
         #[cfg(windows)]
         #[link(name = $library)]
         #[expect(unsafe_code, reason = "the functions are those of the module")]
-        unsafe extern "win64" {
+        unsafe extern "efiapi" {
             $( $(#[$note])* pub fn $name($($argument: $type),*) $(-> $result)?; )*
             $($(
                 $(#[$open_note])*
@@ -39,12 +39,12 @@ macro_rules! imports {
             use super::*;
             $(
                 $(#[$note])*
-                pub type $name = unsafe extern "win64" fn($($argument: $type),*) $(-> $result)?;
+                pub type $name = unsafe extern "efiapi" fn($($argument: $type),*) $(-> $result)?;
             )*
             $($(
                 $(#[$open_note])*
                 pub type $open_name =
-                    unsafe extern "win64" fn($($open_argument: $open_type),*, ...) $(-> $open_result)?;
+                    unsafe extern "efiapi" fn($($open_argument: $open_type),*, ...) $(-> $open_result)?;
             )*)?
             $($( $(#[$data_note])* pub type $data_name = $data_type; )*)?
         }

@@ -8,8 +8,8 @@
 //!
 //! Names stand as Microsoft spells them, so that they can be searched in its pages. Conventions:
 //!
-//! - every function type uses the Microsoft x64 convention (`extern "win64"`), on any host, so that code
-//!   built for Windows can be called from a Linux process;
+//! - every function type is `extern "efiapi"`: on x64 the Microsoft x64 convention, on any host, so that code
+//!   built for Windows can be called from a Linux process; on ARM64 that of C, which Windows uses there;
 //! - every function pointer that crosses the interface is an [`Option`]: a null there is the other side's
 //!   mistake to detect, not undefined behaviour;
 //! - an enumeration is a transparent integer with named constants: the other side may send any number;

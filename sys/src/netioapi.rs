@@ -84,7 +84,7 @@ open_enum! {
 }
 
 /// Called for each change; calls of one registration never overlap.
-pub type UNICAST_IPADDRESS_CHANGE_CALLBACK = unsafe extern "win64" fn(
+pub type UNICAST_IPADDRESS_CHANGE_CALLBACK = unsafe extern "efiapi" fn(
     CallerContext: PVOID,
     Row: *const MIB_UNICASTIPADDRESS_ROW,
     NotificationType: MIB_NOTIFICATION_TYPE,

@@ -39,7 +39,7 @@ fn image(folder: &Path, name: &str, functions: &[&Body<'_>]) -> PathBuf {
 /// Calls function `number` of the driver and returns its result.
 fn call(base: Va, number: u32) -> u32 {
     let function = (base + (TEXT + STRIDE * number).to_usize()).ptr::<()>();
-    let function: unsafe extern "win64" fn() -> u32 = unsafe { core::mem::transmute(function) };
+    let function: unsafe extern "efiapi" fn() -> u32 = unsafe { core::mem::transmute(function) };
     boundary::call_driver("Function", || unsafe { function() })
 }
 

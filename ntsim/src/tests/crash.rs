@@ -298,7 +298,7 @@ fn a_machine_that_hangs_says_who_waits_where() {
 
 #[test]
 fn wait_for_ever_beside_periodic_timer_is_hang_under_a_schedule() {
-    unsafe extern "win64" fn nothing(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {}
+    unsafe extern "efiapi" fn nothing(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {}
     let name = "wait_for_ever_beside_periodic_timer_is_hang_under_a_schedule";
     let report = in_child(name, |_| {
         let schedule = Schedule::seeded(1, Strategy::Bounded);

@@ -53,7 +53,7 @@ fn busy(seed: u64, strategy: Strategy) -> Report {
     machine.shutdown()
 }
 
-unsafe extern "win64" fn nothing(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {}
+unsafe extern "efiapi" fn nothing(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {}
 
 /// Waits for a timer with a DPC.
 fn sleep() {

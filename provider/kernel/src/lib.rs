@@ -79,7 +79,7 @@ pub enum Unmapped {
 }
 
 /// Routine of a DPC or a timer: runs at DISPATCH_LEVEL, with the context that its initialisation was given.
-pub type Routine = unsafe extern "win64" fn(context: *mut c_void);
+pub type Routine = unsafe extern "efiapi" fn(context: *mut c_void);
 
 /// A call to be made soon, at DISPATCH_LEVEL, outside the caller's own stack if the level permits it.
 ///

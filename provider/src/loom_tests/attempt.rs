@@ -28,7 +28,7 @@ impl Requested {
     }
 }
 
-unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
+unsafe extern "efiapi" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the record, which the model keeps.
     let record = unsafe { &*context.cast::<Requested>() };
     record.connector.store(connector, SeqCst);

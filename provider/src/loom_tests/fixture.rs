@@ -85,12 +85,12 @@ impl Ending {
     }
 }
 
-unsafe extern "win64" fn completed(context: PVOID, status: NTSTATUS) {
+unsafe extern "efiapi" fn completed(context: PVOID, status: NTSTATUS) {
     // SAFETY: the context is an ending that the model keeps.
     unsafe { &*context.cast::<Ending>() }.ended(status);
 }
 
-unsafe extern "win64" fn closed(context: PVOID) {
+unsafe extern "efiapi" fn closed(context: PVOID) {
     // SAFETY: as for `completed`.
     unsafe { completed(context, STATUS_SUCCESS) }
 }

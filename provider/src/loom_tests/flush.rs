@@ -86,7 +86,7 @@ fn the_end_of_a_queue_pair_against_a_receive_that_is_posted() {
 }
 
 /// The connect event: keeps the connector.
-unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
+unsafe extern "efiapi" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the place, which the model keeps.
     unsafe { &*context.cast::<AtomicPtr<NDK_CONNECTOR>>() }.store(connector, SeqCst);
 }

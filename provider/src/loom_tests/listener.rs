@@ -23,7 +23,7 @@ struct ConnectRequests {
 }
 
 /// The connect event: the consumer closes what it is shown at once, which is a refusal.
-unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
+unsafe extern "efiapi" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the record, which the model keeps.
     let connect_requests = unsafe { &*context.cast::<ConnectRequests>() };
     assert_eq!(

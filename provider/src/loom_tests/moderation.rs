@@ -35,7 +35,7 @@ struct Story {
     closed: Ending,
 }
 
-unsafe extern "win64" fn notified(context: PVOID, status: NTSTATUS) {
+unsafe extern "efiapi" fn notified(context: PVOID, status: NTSTATUS) {
     // SAFETY: the context is a story that the model keeps.
     let story = unsafe { &*context.cast::<Story>() };
     assert_eq!(status, STATUS_SUCCESS);

@@ -121,7 +121,7 @@ fn hold(object: Pointer, kind: Kind) -> Result<ObjectRef<Model, Thing>, AcquireE
     unsafe { object.as_ref() }.try_acquire(kind)
 }
 
-unsafe extern "win64" fn closed(context: PVOID) {
+unsafe extern "efiapi" fn closed(context: PVOID) {
     // SAFETY: the context of a close is the story of its object, which the model keeps.
     let story = unsafe { &*context.cast::<Story>() };
     assert_eq!(story.completed.fetch_add(1, SeqCst), 0, "completed twice");

@@ -51,7 +51,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_ADAPTER_DISPATCH {
 }
 
 /// NdkQueryAdapterInfo: PASSIVE_LEVEL. The size is in and out.
-unsafe extern "win64" fn query_info<K: Kernel>(
+unsafe extern "efiapi" fn query_info<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     info: *mut NDK_ADAPTER_INFO,
     size: *mut ULONG,
@@ -76,7 +76,7 @@ unsafe extern "win64" fn query_info<K: Kernel>(
 }
 
 /// NdkCreateCq. The callback runs on a processor of the affinity, unless notifications are immediate.
-unsafe extern "win64" fn create_cq<K: Kernel>(
+unsafe extern "efiapi" fn create_cq<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     depth: ULONG,
     notification: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
@@ -110,7 +110,7 @@ unsafe extern "win64" fn create_cq<K: Kernel>(
 }
 
 /// NdkCreatePd.
-unsafe extern "win64" fn create_pd<K: Kernel>(
+unsafe extern "efiapi" fn create_pd<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     _completion: Option<NDK_FN_CREATE_COMPLETION>,
     _context: PVOID,
@@ -127,7 +127,7 @@ unsafe extern "win64" fn create_pd<K: Kernel>(
 }
 
 /// NdkCreateConnector.
-unsafe extern "win64" fn create_connector<K: Kernel>(
+unsafe extern "efiapi" fn create_connector<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     _completion: Option<NDK_FN_CREATE_COMPLETION>,
     _context: PVOID,
@@ -144,7 +144,7 @@ unsafe extern "win64" fn create_connector<K: Kernel>(
 }
 
 /// NdkCreateListener.
-unsafe extern "win64" fn create_listener<K: Kernel>(
+unsafe extern "efiapi" fn create_listener<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     event: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
     event_context: PVOID,
@@ -178,7 +178,7 @@ fn make_shared<K: Kernel>(
 
 /// NdkCreateSharedEndpoint: inline, unless the address is one that the RNIC does not have, which is looked up
 /// first.
-unsafe extern "win64" fn create_shared_endpoint<K: Kernel>(
+unsafe extern "efiapi" fn create_shared_endpoint<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     at: *const SOCKADDR,
     length: ULONG,

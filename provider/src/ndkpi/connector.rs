@@ -77,7 +77,7 @@ unsafe fn private_data(data: *const VOID, length: ULONG) -> Result<PrivateData, 
 }
 
 /// NdkReject, always inline.
-unsafe extern "win64" fn reject<K: Kernel>(
+unsafe extern "efiapi" fn reject<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     data: *const VOID,
     data_length: ULONG,
@@ -93,7 +93,7 @@ unsafe extern "win64" fn reject<K: Kernel>(
 }
 
 /// NdkDisconnect.
-unsafe extern "win64" fn disconnect<K: Kernel>(
+unsafe extern "efiapi" fn disconnect<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     completion: Option<NDK_FN_REQUEST_COMPLETION>,
     context: PVOID,
@@ -110,7 +110,7 @@ unsafe extern "win64" fn disconnect<K: Kernel>(
 }
 
 /// NdkGetConnectionData (CM-7): the length is in and out; too small a buffer gets what fits.
-unsafe extern "win64" fn connection_data<K: Kernel>(
+unsafe extern "efiapi" fn connection_data<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     inbound: *mut ULONG,
     outbound: *mut ULONG,
@@ -172,7 +172,7 @@ unsafe fn write_address<K: Kernel>(
 }
 
 /// NdkGetLocalAddress of a connector.
-unsafe extern "win64" fn local_address<K: Kernel>(
+unsafe extern "efiapi" fn local_address<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     buffer: PSOCKADDR,
     length: *mut ULONG,
@@ -182,7 +182,7 @@ unsafe extern "win64" fn local_address<K: Kernel>(
 }
 
 /// NdkGetPeerAddress.
-unsafe extern "win64" fn peer_address<K: Kernel>(
+unsafe extern "efiapi" fn peer_address<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     buffer: PSOCKADDR,
     length: *mut ULONG,

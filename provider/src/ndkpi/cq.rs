@@ -31,7 +31,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_CQ_DISPATCH {
 }
 
 /// NdkArmCq.
-unsafe extern "win64" fn arm<K: Kernel>(cq: *mut NDK_CQ, kind: ULONG) {
+unsafe extern "efiapi" fn arm<K: Kernel>(cq: *mut NDK_CQ, kind: ULONG) {
     // SAFETY: the consumer passes a queue that it has not closed.
     if let Ok(cq) = unsafe { object::<K, Cq<K>, _>(cq) } {
         cq.arm(Arm::from_ndk(kind));
@@ -61,7 +61,7 @@ unsafe fn take<K: Kernel, R>(cq: *mut NDK_CQ, out: *mut R, count: ULONG, form: f
 }
 
 /// NdkGetCqResults.
-unsafe extern "win64" fn results<K: Kernel>(cq: *mut NDK_CQ, out: *mut NDK_RESULT, count: ULONG) -> ULONG {
+unsafe extern "efiapi" fn results<K: Kernel>(cq: *mut NDK_CQ, out: *mut NDK_RESULT, count: ULONG) -> ULONG {
     let form = |result: Cqe| NDK_RESULT {
         Status: result.status,
         BytesTransferred: result.bytes,
@@ -74,7 +74,7 @@ unsafe extern "win64" fn results<K: Kernel>(cq: *mut NDK_CQ, out: *mut NDK_RESUL
 
 /// NdkGetCqResultsEx: what [`results`] says and, for a receive, the token that it invalidated (CQ-5). The
 /// provider has no error codes of its own (CM-8).
-unsafe extern "win64" fn results_ex<K: Kernel>(
+unsafe extern "efiapi" fn results_ex<K: Kernel>(
     cq: *mut NDK_CQ,
     out: *mut NDK_RESULT_EX,
     count: ULONG,
@@ -93,7 +93,7 @@ unsafe extern "win64" fn results_ex<K: Kernel>(
 }
 
 /// NdkResizeCq, always inline.
-unsafe extern "win64" fn resize<K: Kernel>(
+unsafe extern "efiapi" fn resize<K: Kernel>(
     cq: *mut NDK_CQ,
     depth: ULONG,
     _completion: Option<NDK_FN_REQUEST_COMPLETION>,
@@ -114,7 +114,7 @@ unsafe extern "win64" fn resize<K: Kernel>(
 }
 
 /// NdkControlCqInterruptModeration. Takes effect at once, and never pends (CQ-7).
-unsafe extern "win64" fn moderate<K: Kernel>(cq: *mut NDK_CQ, interval: ULONG, count: ULONG) -> NTSTATUS {
+unsafe extern "efiapi" fn moderate<K: Kernel>(cq: *mut NDK_CQ, interval: ULONG, count: ULONG) -> NTSTATUS {
     let moderated = || {
         // SAFETY: the consumer passes a queue that it has not closed.
         let cq = unsafe { object::<K, Cq<K>, _>(cq) }?;

@@ -22,7 +22,7 @@ fn table<K: Kernel>() -> &'static EXPLAIN_DISPATCH {
 }
 
 /// NdkQueryExtension of an adapter.
-pub(super) unsafe extern "win64" fn query_extension<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn query_extension<K: Kernel>(
     _adapter: *mut NDK_OBJECT_HEADER,
     id: *const GUID,
     version: NDK_VERSION,
@@ -40,7 +40,7 @@ pub(super) unsafe extern "win64" fn query_extension<K: Kernel>(
 }
 
 /// See [`sys::explain::FN_EXPLAIN`].
-unsafe extern "win64" fn explain<K: Kernel>(
+unsafe extern "efiapi" fn explain<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     handle: usize,
     reasons: *mut EXPLAIN_REASON,

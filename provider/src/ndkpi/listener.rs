@@ -29,7 +29,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_LISTENER_DISPATCH {
 }
 
 /// NdkListen: inline, unless the address is one that the RNIC does not have, which is looked up first.
-unsafe extern "win64" fn listen<K: Kernel>(
+unsafe extern "efiapi" fn listen<K: Kernel>(
     listener: *mut NDK_LISTENER,
     at: *const SOCKADDR,
     length: ULONG,
@@ -58,7 +58,7 @@ unsafe extern "win64" fn listen<K: Kernel>(
 }
 
 /// NdkGetLocalAddress of a listener.
-unsafe extern "win64" fn local_address<K: Kernel>(
+unsafe extern "efiapi" fn local_address<K: Kernel>(
     listener: *mut NDK_LISTENER,
     buffer: PSOCKADDR,
     length: *mut ULONG,
@@ -74,7 +74,7 @@ unsafe extern "win64" fn local_address<K: Kernel>(
 }
 
 /// NdkControlConnectEvents.
-unsafe extern "win64" fn control_connect_events<K: Kernel>(listener: *mut NDK_LISTENER, pause: BOOLEAN) {
+unsafe extern "efiapi" fn control_connect_events<K: Kernel>(listener: *mut NDK_LISTENER, pause: BOOLEAN) {
     // SAFETY: the consumer passes a listener that it has not closed.
     if let Ok(listener) = unsafe { object::<K, Listener<K>, _>(listener) } {
         listener.pause(pause != 0);

@@ -28,7 +28,7 @@ struct Held<K: Kernel> {
 
 /// NdkBuildLAM, always inline: public consumers pass completions that cannot be called. The mapping holds the adapter
 /// until it is released (OBJ-2).
-pub(super) unsafe extern "win64" fn build<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn build<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     mdl: *mut MDL,
     length: SIZE_T,
@@ -91,7 +91,7 @@ pub(super) unsafe extern "win64" fn build<K: Kernel>(
 }
 
 /// NdkReleaseLAM. A mapping that is not one of this adapter's, or was released, is left alone.
-pub(super) unsafe extern "win64" fn release<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn release<K: Kernel>(
     adapter: *mut NDK_ADAPTER,
     mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING,
 ) {

@@ -110,7 +110,7 @@ fn status(outcome: Result<NTSTATUS, Failure>) -> NTSTATUS {
 }
 
 /// NdkCloseObject, for every kind of object but the adapter (OBJ-6).
-unsafe extern "win64" fn close<K: Kernel, B: ObjectType<K>>(
+unsafe extern "efiapi" fn close<K: Kernel, B: ObjectType<K>>(
     object: *mut NDK_OBJECT_HEADER,
     completion: Option<NDK_FN_CLOSE_COMPLETION>,
     context: PVOID,
@@ -121,7 +121,7 @@ unsafe extern "win64" fn close<K: Kernel, B: ObjectType<K>>(
 }
 
 /// NdkQueryExtension of what has no extensions: everything but the adapter.
-unsafe extern "win64" fn query_extension(
+unsafe extern "efiapi" fn query_extension(
     _object: *mut NDK_OBJECT_HEADER,
     _id: *const GUID,
     _version: NDK_VERSION,

@@ -33,7 +33,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_MR_DISPATCH {
 }
 
 /// NdkRegisterMr, always inline.
-unsafe extern "win64" fn register<K: Kernel>(
+unsafe extern "efiapi" fn register<K: Kernel>(
     mr: *mut NDK_MR,
     mdl: *mut MDL,
     length: SIZE_T,
@@ -57,7 +57,7 @@ unsafe extern "win64" fn register<K: Kernel>(
 }
 
 /// NdkDeregisterMr: inline, unless a transfer uses the memory just then.
-unsafe extern "win64" fn deregister<K: Kernel>(
+unsafe extern "efiapi" fn deregister<K: Kernel>(
     mr: *mut NDK_MR,
     completion: Option<NDK_FN_REQUEST_COMPLETION>,
     context: PVOID,
@@ -76,7 +76,7 @@ unsafe extern "win64" fn deregister<K: Kernel>(
 }
 
 /// NdkInitializeFastRegisterMr, always inline.
-unsafe extern "win64" fn initialize_fast_register<K: Kernel>(
+unsafe extern "efiapi" fn initialize_fast_register<K: Kernel>(
     mr: *mut NDK_MR,
     pages: ULONG,
     remote: BOOLEAN,
@@ -93,7 +93,7 @@ unsafe extern "win64" fn initialize_fast_register<K: Kernel>(
 }
 
 /// NdkGetRemoteTokenFromMr and NdkGetLocalTokenFromMr: one token serves both.
-unsafe extern "win64" fn token<K: Kernel>(mr: *mut NDK_MR) -> UINT32 {
+unsafe extern "efiapi" fn token<K: Kernel>(mr: *mut NDK_MR) -> UINT32 {
     // SAFETY: the consumer passes a region that it has not closed.
     unsafe { object::<K, Mr<K>, _>(mr) }.map_or(0, |mr| mr.token())
 }

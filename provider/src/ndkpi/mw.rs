@@ -21,7 +21,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_MW_DISPATCH {
 }
 
 /// NdkGetRemoteTokenFromMw.
-unsafe extern "win64" fn token<K: Kernel>(mw: *mut NDK_MW) -> UINT32 {
+unsafe extern "efiapi" fn token<K: Kernel>(mw: *mut NDK_MW) -> UINT32 {
     // SAFETY: the consumer passes a window that it has not closed.
     unsafe { object::<K, Mw<K>, _>(mw) }.map_or(0, |mw| mw.token())
 }

@@ -49,7 +49,7 @@ fn with_slot<K: Kernel, T>(
 }
 
 /// NdkCreateMr.
-unsafe extern "win64" fn create_mr<K: Kernel>(
+unsafe extern "efiapi" fn create_mr<K: Kernel>(
     pd: *mut NDK_PD,
     fast: BOOLEAN,
     _completion: Option<NDK_FN_CREATE_COMPLETION>,
@@ -113,7 +113,7 @@ impl NewQp {
 }
 
 /// NdkCreateQp.
-unsafe extern "win64" fn create_qp<K: Kernel>(
+unsafe extern "efiapi" fn create_qp<K: Kernel>(
     pd: *mut NDK_PD,
     receive_cq: *mut NDK_CQ,
     initiator_cq: *mut NDK_CQ,
@@ -134,7 +134,7 @@ unsafe extern "win64" fn create_qp<K: Kernel>(
 }
 
 /// NdkCreateQpWithSrq.
-unsafe extern "win64" fn create_qp_with_srq<K: Kernel>(
+unsafe extern "efiapi" fn create_qp_with_srq<K: Kernel>(
     pd: *mut NDK_PD,
     receive_cq: *mut NDK_CQ,
     initiator_cq: *mut NDK_CQ,
@@ -154,7 +154,7 @@ unsafe extern "win64" fn create_qp_with_srq<K: Kernel>(
 }
 
 /// NdkCreateSrq. The callback runs on a processor of the affinity, unless notifications are immediate.
-unsafe extern "win64" fn create_srq<K: Kernel>(
+unsafe extern "efiapi" fn create_srq<K: Kernel>(
     pd: *mut NDK_PD,
     depth: ULONG,
     sge: ULONG,
@@ -184,7 +184,7 @@ unsafe extern "win64" fn create_srq<K: Kernel>(
 }
 
 /// NdkCreateMw.
-unsafe extern "win64" fn create_mw<K: Kernel>(
+unsafe extern "efiapi" fn create_mw<K: Kernel>(
     pd: *mut NDK_PD,
     _completion: Option<NDK_FN_CREATE_COMPLETION>,
     _context: PVOID,
@@ -200,7 +200,7 @@ unsafe extern "win64" fn create_mw<K: Kernel>(
 }
 
 /// NdkGetPrivilegedMemoryRegionToken.
-unsafe extern "win64" fn privileged_token(_pd: *mut NDK_PD, out: *mut UINT32) {
+unsafe extern "efiapi" fn privileged_token(_pd: *mut NDK_PD, out: *mut UINT32) {
     if !out.is_null() {
         // SAFETY: not null; the consumer passes a place for a token.
         unsafe { out.write(Token::PRIVILEGED.0) };

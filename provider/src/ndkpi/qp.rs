@@ -147,7 +147,7 @@ unsafe fn transfer<K: Kernel>(
 }
 
 /// NdkFlush.
-unsafe extern "win64" fn flush<K: Kernel>(qp: *mut NDK_QP) {
+unsafe extern "efiapi" fn flush<K: Kernel>(qp: *mut NDK_QP) {
     // SAFETY: the consumer passes a queue pair that it has not closed.
     let Ok(qp) = (unsafe { object::<K, Qp<K>, _>(qp) }) else { return };
     if let Ok(qp) = qp.try_acquire(Kind::Request) {
@@ -156,7 +156,7 @@ unsafe extern "win64" fn flush<K: Kernel>(qp: *mut NDK_QP) {
 }
 
 /// NdkSend.
-unsafe extern "win64" fn send<K: Kernel>(
+unsafe extern "efiapi" fn send<K: Kernel>(
     qp: *mut NDK_QP,
     context: PVOID,
     sgl: *const NDK_SGE,
@@ -168,7 +168,7 @@ unsafe extern "win64" fn send<K: Kernel>(
 }
 
 /// NdkSendAndInvalidate.
-unsafe extern "win64" fn send_and_invalidate<K: Kernel>(
+unsafe extern "efiapi" fn send_and_invalidate<K: Kernel>(
     qp: *mut NDK_QP,
     context: PVOID,
     sgl: *const NDK_SGE,
@@ -182,7 +182,7 @@ unsafe extern "win64" fn send_and_invalidate<K: Kernel>(
 }
 
 /// NdkWrite.
-unsafe extern "win64" fn write<K: Kernel>(
+unsafe extern "efiapi" fn write<K: Kernel>(
     qp: *mut NDK_QP,
     context: PVOID,
     sgl: *const NDK_SGE,
@@ -197,7 +197,7 @@ unsafe extern "win64" fn write<K: Kernel>(
 }
 
 /// NdkRead.
-unsafe extern "win64" fn read<K: Kernel>(
+unsafe extern "efiapi" fn read<K: Kernel>(
     qp: *mut NDK_QP,
     context: PVOID,
     sgl: *const NDK_SGE,
@@ -217,7 +217,7 @@ unsafe extern "win64" fn read<K: Kernel>(
 }
 
 /// NdkReceive.
-unsafe extern "win64" fn receive<K: Kernel>(
+unsafe extern "efiapi" fn receive<K: Kernel>(
     qp: *mut NDK_QP,
     context: PVOID,
     sgl: *const NDK_SGE,

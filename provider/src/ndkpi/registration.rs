@@ -48,7 +48,7 @@ fn same_domain<K: Kernel>(qp: &Object<K, Qp<K>>, domain: Domain) -> Result<(), F
 
 /// NdkFastRegister. The array is copied, so it may go when this returns; the token is known by then. The
 /// read sink flag needs nothing, as the adapter's flags say.
-pub(super) unsafe extern "win64" fn fast_register<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn fast_register<K: Kernel>(
     qp: *mut NDK_QP,
     context: PVOID,
     mr: *mut NDK_MR,
@@ -82,7 +82,7 @@ pub(super) unsafe extern "win64" fn fast_register<K: Kernel>(
 }
 
 /// NdkBind. The token is known when this returns.
-pub(super) unsafe extern "win64" fn bind<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn bind<K: Kernel>(
     qp: *mut NDK_QP,
     context: PVOID,
     mr: *mut NDK_MR,
@@ -137,7 +137,7 @@ unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(RegionOrWi
 }
 
 /// NdkInvalidate, of a region for fast registration or a window.
-pub(super) unsafe extern "win64" fn invalidate<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn invalidate<K: Kernel>(
     qp: *mut NDK_QP,
     context: PVOID,
     memory: *mut NDK_OBJECT_HEADER,

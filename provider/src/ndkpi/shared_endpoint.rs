@@ -23,7 +23,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_SHARED_ENDPOINT_DISPATCH {
 }
 
 /// NdkGetLocalAddress of a shared endpoint.
-unsafe extern "win64" fn local_address<K: Kernel>(
+unsafe extern "efiapi" fn local_address<K: Kernel>(
     endpoint: *mut NDK_SHARED_ENDPOINT,
     buffer: PSOCKADDR,
     length: *mut ULONG,

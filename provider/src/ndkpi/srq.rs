@@ -29,7 +29,7 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_SRQ_DISPATCH {
 }
 
 /// NdkModifySrq, always inline.
-unsafe extern "win64" fn modify<K: Kernel>(
+unsafe extern "efiapi" fn modify<K: Kernel>(
     srq: *mut NDK_SRQ,
     depth: ULONG,
     threshold: ULONG,
@@ -50,7 +50,7 @@ unsafe extern "win64" fn modify<K: Kernel>(
 }
 
 /// NdkSrqReceive.
-unsafe extern "win64" fn receive<K: Kernel>(
+unsafe extern "efiapi" fn receive<K: Kernel>(
     srq: *mut NDK_SRQ,
     context: PVOID,
     sgl: *const NDK_SGE,

@@ -82,7 +82,7 @@ pub(super) unsafe fn deliver<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>
     B::deliver(object, events);
 }
 
-unsafe extern "win64" fn run<K: Kernel>(context: *mut c_void) {
+unsafe extern "efiapi" fn run<K: Kernel>(context: *mut c_void) {
     let Some(core) = NonNull::new(context.cast::<Core<K>>()) else { return };
     // SAFETY: `context` is the object that owns this DPC, kept alive by a callback hold or by
     // the bit END, whose setter left the object to this call.

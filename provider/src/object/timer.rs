@@ -47,7 +47,7 @@ pub(super) fn initialise<K: Kernel, B: ObjectType<K>>(object: NonNull<Object<K, 
 }
 
 /// Called by the kernel's timer.
-unsafe extern "win64" fn on_timer<K: Kernel, B: ObjectType<K>>(context: *mut c_void) {
+unsafe extern "efiapi" fn on_timer<K: Kernel, B: ObjectType<K>>(context: *mut c_void) {
     let Some(object) = NonNull::new(context.cast::<Object<K, B>>()) else { return };
     // SAFETY: `set_timer` took the hold and leaked it, and this call ends the timer.
     let hold = unsafe { ObjectRef::reclaim(object, Kind::Callback) };

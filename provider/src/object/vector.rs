@@ -73,7 +73,7 @@ pub(super) fn initialise<K: Kernel, B: ObjectType<K>>(object: NonNull<Object<K, 
 }
 
 /// The timer's routine.
-unsafe extern "win64" fn ticks<K: Kernel>(context: *mut c_void) {
+unsafe extern "efiapi" fn ticks<K: Kernel>(context: *mut c_void) {
     let Some(core) = NonNull::new(context.cast::<Core<K>>()) else { return };
     // SAFETY: the timer was set in place of queueing the call, by the setter of SCHEDULED.
     unsafe { dpc::queue(core) }

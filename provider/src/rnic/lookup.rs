@@ -29,7 +29,7 @@ use crate::status::Failure;
 const ROOM: usize = 64;
 
 /// Has the driver look the RNIC's addresses up, by [`Rnic::look_up`]. Up to DISPATCH_LEVEL, with no lock held.
-pub type LookUp = unsafe extern "win64" fn(context: *mut c_void);
+pub type LookUp = unsafe extern "efiapi" fn(context: *mut c_void);
 
 /// The pending requests of an RNIC.
 pub(crate) struct Lookups<K: Kernel>(Lock<K, State<K>>);

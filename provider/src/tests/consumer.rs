@@ -95,23 +95,23 @@ fn seen(context: PVOID, make: impl FnOnce(&'static str) -> Seen) {
     context.log.record(make(context.name));
 }
 
-pub(crate) unsafe extern "win64" fn completed(context: PVOID, status: NTSTATUS) {
+pub(crate) unsafe extern "efiapi" fn completed(context: PVOID, status: NTSTATUS) {
     seen(context, |name| Seen::Cqe(name, status));
 }
 
-pub(crate) unsafe extern "win64" fn closed(context: PVOID) {
+pub(crate) unsafe extern "efiapi" fn closed(context: PVOID) {
     seen(context, Seen::Closed);
 }
 
-pub(crate) unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
+pub(crate) unsafe extern "efiapi" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
     seen(context, |name| Seen::Requested(name, connector.expose_provenance()));
 }
 
-pub(crate) unsafe extern "win64" fn disconnected(context: PVOID) {
+pub(crate) unsafe extern "efiapi" fn disconnected(context: PVOID) {
     seen(context, Seen::Disconnected);
 }
 
-pub(crate) unsafe extern "win64" fn notified(context: PVOID, status: NTSTATUS) {
+pub(crate) unsafe extern "efiapi" fn notified(context: PVOID, status: NTSTATUS) {
     seen(context, |name| Seen::Notified(name, status));
 }
 

@@ -10,7 +10,7 @@ use sys::status::*;
 
 use super::consumer::{Log, Pair, Seen, Side, call, close, completed, sockaddr, virtual_address};
 
-unsafe extern "win64" fn count(context: *mut c_void) {
+unsafe extern "efiapi" fn count(context: *mut c_void) {
     // SAFETY: the context is the counter of the test, which outlives the RNIC.
     unsafe { &*context.cast::<AtomicU32>() }.fetch_add(1, Ordering::Relaxed);
 }
@@ -156,7 +156,7 @@ thread_local! {
     static CREATED: std::cell::Cell<Option<(NTSTATUS, usize)>> = const { std::cell::Cell::new(None) };
 }
 
-unsafe extern "win64" fn created(_: *mut c_void, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
+unsafe extern "efiapi" fn created(_: *mut c_void, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
     assert_eq!(CREATED.replace(Some((status, object.expose_provenance()))), None, "one completion");
 }
 
@@ -205,7 +205,7 @@ thread_local! {
 }
 
 /// Closes the new object, and notes the status and how many callbacks came inside the close.
-unsafe extern "win64" fn created_and_closed(
+unsafe extern "efiapi" fn created_and_closed(
     context: *mut c_void,
     status: NTSTATUS,
     object: *mut NDK_OBJECT_HEADER,

@@ -125,83 +125,83 @@ open_enum! {
 
 /// The miniport's: register optional handlers. PASSIVE_LEVEL.
 pub type SET_OPTIONS_HANDLER =
-    unsafe extern "win64" fn(NdisDriverHandle: NDIS_HANDLE, DriverContext: NDIS_HANDLE) -> NDIS_STATUS;
+    unsafe extern "efiapi" fn(NdisDriverHandle: NDIS_HANDLE, DriverContext: NDIS_HANDLE) -> NDIS_STATUS;
 /// The miniport's: initialise an adapter. PASSIVE_LEVEL.
-pub type MINIPORT_INITIALIZE_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_INITIALIZE_HANDLER = unsafe extern "efiapi" fn(
     NdisMiniportHandle: NDIS_HANDLE,
     MiniportDriverContext: NDIS_HANDLE,
     MiniportInitParameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
 ) -> NDIS_STATUS;
 /// The miniport's: give up an adapter. PASSIVE_LEVEL.
 pub type MINIPORT_HALT_HANDLER =
-    unsafe extern "win64" fn(MiniportAdapterContext: NDIS_HANDLE, HaltAction: NDIS_HALT_ACTION);
+    unsafe extern "efiapi" fn(MiniportAdapterContext: NDIS_HANDLE, HaltAction: NDIS_HALT_ACTION);
 /// The miniport's: the driver is about to go. PASSIVE_LEVEL.
-pub type MINIPORT_DRIVER_UNLOAD = unsafe extern "win64" fn(DriverObject: *mut DRIVER_OBJECT);
+pub type MINIPORT_DRIVER_UNLOAD = unsafe extern "efiapi" fn(DriverObject: *mut DRIVER_OBJECT);
 /// The miniport's: stop the data path of an adapter. PASSIVE_LEVEL.
-pub type MINIPORT_PAUSE_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_PAUSE_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     PauseParameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS;
 /// The miniport's: start the data path of an adapter. PASSIVE_LEVEL.
-pub type MINIPORT_RESTART_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_RESTART_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     RestartParameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
 ) -> NDIS_STATUS;
 /// The miniport's: answer or obey an object identifier. PASSIVE_LEVEL; one at a time.
-pub type MINIPORT_OID_REQUEST_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_OID_REQUEST_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     OidRequest: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS;
 /// The miniport's: send. ≤ DISPATCH_LEVEL.
-pub type MINIPORT_SEND_NET_BUFFER_LISTS_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_SEND_NET_BUFFER_LISTS_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     NetBufferList: *mut NET_BUFFER_LIST,
     PortNumber: NDIS_PORT_NUMBER,
     SendFlags: ULONG,
 );
 /// The miniport's: received data comes back. ≤ DISPATCH_LEVEL.
-pub type MINIPORT_RETURN_NET_BUFFER_LISTS_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_RETURN_NET_BUFFER_LISTS_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     NetBufferLists: *mut NET_BUFFER_LIST,
     ReturnFlags: ULONG,
 );
 /// The miniport's: cancel sends that carry this identifier. ≤ DISPATCH_LEVEL.
 pub type MINIPORT_CANCEL_SEND_HANDLER =
-    unsafe extern "win64" fn(MiniportAdapterContext: NDIS_HANDLE, CancelId: PVOID);
+    unsafe extern "efiapi" fn(MiniportAdapterContext: NDIS_HANDLE, CancelId: PVOID);
 /// The miniport's: does the hardware hang? PASSIVE_LEVEL.
 pub type MINIPORT_CHECK_FOR_HANG_HANDLER =
-    unsafe extern "win64" fn(MiniportAdapterContext: NDIS_HANDLE) -> BOOLEAN;
+    unsafe extern "efiapi" fn(MiniportAdapterContext: NDIS_HANDLE) -> BOOLEAN;
 /// The miniport's: reset the hardware, and say whether NDIS is to set addresses and filters again. ≤ DISPATCH_LEVEL
 /// (`ndis.h`, and <https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nc-ndis-miniport_reset>).
 ///
 /// Returns `NDIS_STATUS_SUCCESS`, `NDIS_STATUS_PENDING` (`NdisMResetComplete` follows),
 /// `NDIS_STATUS_RESET_IN_PROGRESS`, `NDIS_STATUS_SOFT_ERRORS` or `NDIS_STATUS_HARD_ERRORS`. From NDIS 6.30 on, pending
 /// sends and requests are completed before the reset is.
-pub type MINIPORT_RESET_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_RESET_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     AddressingReset: *mut BOOLEAN,
 ) -> NDIS_STATUS;
 /// The miniport's: something happens to its device. PASSIVE_LEVEL.
-pub type MINIPORT_DEVICE_PNP_EVENT_NOTIFY_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_DEVICE_PNP_EVENT_NOTIFY_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     NetDevicePnPEvent: *mut NET_DEVICE_PNP_EVENT,
 );
 /// The miniport's: the machine stops. Any level if by a bug check, else PASSIVE_LEVEL.
 pub type MINIPORT_SHUTDOWN_HANDLER =
-    unsafe extern "win64" fn(MiniportAdapterContext: NDIS_HANDLE, ShutdownAction: NDIS_SHUTDOWN_ACTION);
+    unsafe extern "efiapi" fn(MiniportAdapterContext: NDIS_HANDLE, ShutdownAction: NDIS_SHUTDOWN_ACTION);
 /// The miniport's: cancel the request with this identifier. ≤ DISPATCH_LEVEL.
 pub type MINIPORT_CANCEL_OID_REQUEST_HANDLER =
-    unsafe extern "win64" fn(MiniportAdapterContext: NDIS_HANDLE, RequestId: PVOID);
+    unsafe extern "efiapi" fn(MiniportAdapterContext: NDIS_HANDLE, RequestId: PVOID);
 /// The miniport's: as an OID request, but not serialised. ≤ DISPATCH_LEVEL.
-pub type MINIPORT_DIRECT_OID_REQUEST_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_DIRECT_OID_REQUEST_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     OidRequest: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS;
 /// The miniport's: cancel the direct request with this identifier. ≤ DISPATCH_LEVEL.
 pub type MINIPORT_CANCEL_DIRECT_OID_REQUEST_HANDLER =
-    unsafe extern "win64" fn(MiniportAdapterContext: NDIS_HANDLE, RequestId: PVOID);
+    unsafe extern "efiapi" fn(MiniportAdapterContext: NDIS_HANDLE, RequestId: PVOID);
 /// The miniport's: as a direct OID request, but never pending. ≤ DISPATCH_LEVEL.
-pub type MINIPORT_SYNCHRONOUS_OID_REQUEST_HANDLER = unsafe extern "win64" fn(
+pub type MINIPORT_SYNCHRONOUS_OID_REQUEST_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     OidRequest: *mut NDIS_OID_REQUEST,
 ) -> NDIS_STATUS;

@@ -16,7 +16,7 @@ use crate::wdm::{
 
 /// The routine of a work item. PASSIVE_LEVEL.
 pub type NDIS_IO_WORKITEM_ROUTINE =
-    unsafe extern "win64" fn(WorkItemContext: PVOID, NdisIoWorkItemHandle: NDIS_HANDLE);
+    unsafe extern "efiapi" fn(WorkItemContext: PVOID, NdisIoWorkItemHandle: NDIS_HANDLE);
 
 imports! {
     "ndis.sys", "ndis";

@@ -251,7 +251,7 @@ constants! { NDIS_OID:
 ///
 /// `NDIS_STATUS_BAD_VERSION` for a version that is not supported, `NDIS_STATUS_ADAPTER_NOT_READY` while RDMA
 /// is disabled.
-pub type OPEN_NDK_ADAPTER_HANDLER = unsafe extern "win64" fn(
+pub type OPEN_NDK_ADAPTER_HANDLER = unsafe extern "efiapi" fn(
     MiniportAdapterContext: NDIS_HANDLE,
     Parameters: *const NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
     ppNdkAdapter: *mut *mut NDK_ADAPTER,
@@ -259,4 +259,4 @@ pub type OPEN_NDK_ADAPTER_HANDLER = unsafe extern "win64" fn(
 
 /// The provider's: close an NDK adapter; returns when every callback on it has returned. PASSIVE_LEVEL.
 pub type CLOSE_NDK_ADAPTER_HANDLER =
-    unsafe extern "win64" fn(MiniportAdapterContext: NDIS_HANDLE, pNdkAdapter: *mut NDK_ADAPTER);
+    unsafe extern "efiapi" fn(MiniportAdapterContext: NDIS_HANDLE, pNdkAdapter: *mut NDK_ADAPTER);

@@ -62,7 +62,7 @@ pub type NDK_LOGICAL_ADDRESS = PHYSICAL_ADDRESS;
 /// `*pBufferSize` is in bytes, of the buffer before the call, of what was written or is needed after it.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_BUFFER_TOO_SMALL`; others are possible.
-pub type NDK_FN_QUERY_ADAPTER_INFO = unsafe extern "win64" fn(
+pub type NDK_FN_QUERY_ADAPTER_INFO = unsafe extern "efiapi" fn(
     pNdkAdapter: *mut NDK_ADAPTER,
     pInfo: *mut NDK_ADAPTER_INFO,
     pBufferSize: *mut ULONG,
@@ -72,7 +72,7 @@ pub type NDK_FN_QUERY_ADAPTER_INFO = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INVALID_PARAMETER`,
 /// `STATUS_INSUFFICIENT_RESOURCES`, `STATUS_BUFFER_TOO_SMALL`; others are possible.
-pub type NDK_FN_BUILD_LAM = unsafe extern "win64" fn(
+pub type NDK_FN_BUILD_LAM = unsafe extern "efiapi" fn(
     pNdkAdapter: *mut NDK_ADAPTER,
     Mdl: *mut MDL,
     Length: SIZE_T,
@@ -85,13 +85,13 @@ pub type NDK_FN_BUILD_LAM = unsafe extern "win64" fn(
 
 /// Releases a logical address mapping.
 pub type NDK_FN_RELEASE_LAM =
-    unsafe extern "win64" fn(pNdkAdapter: *mut NDK_ADAPTER, pNdkLAM: *mut NDK_LOGICAL_ADDRESS_MAPPING);
+    unsafe extern "efiapi" fn(pNdkAdapter: *mut NDK_ADAPTER, pNdkLAM: *mut NDK_LOGICAL_ADDRESS_MAPPING);
 
 /// Creates a completion queue; the affinity is a hint and may be null.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INVALID_PARAMETER`,
 /// `STATUS_INSUFFICIENT_RESOURCES`; others are possible.
-pub type NDK_FN_CREATE_CQ = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_CQ = unsafe extern "efiapi" fn(
     pNdkAdapter: *mut NDK_ADAPTER,
     CqDepth: ULONG,
     CqNotification: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,
@@ -106,7 +106,7 @@ pub type NDK_FN_CREATE_CQ = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INSUFFICIENT_RESOURCES`; others are
 /// possible.
-pub type NDK_FN_CREATE_PD = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_PD = unsafe extern "efiapi" fn(
     pNdkAdapter: *mut NDK_ADAPTER,
     CreateCompletion: Option<NDK_FN_CREATE_COMPLETION>,
     RequestContext: PVOID,
@@ -117,7 +117,7 @@ pub type NDK_FN_CREATE_PD = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INSUFFICIENT_RESOURCES`,
 /// `STATUS_SHARING_VIOLATION`, `STATUS_TOO_MANY_ADDRESSES`, `STATUS_INVALID_ADDRESS`; others are possible.
-pub type NDK_FN_CREATE_SHARED_ENDPOINT = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_SHARED_ENDPOINT = unsafe extern "efiapi" fn(
     pNdkAdapter: *mut NDK_ADAPTER,
     pAddress: *const SOCKADDR,
     AddressLength: ULONG,
@@ -130,7 +130,7 @@ pub type NDK_FN_CREATE_SHARED_ENDPOINT = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INSUFFICIENT_RESOURCES`; others are
 /// possible.
-pub type NDK_FN_CREATE_CONNECTOR = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_CONNECTOR = unsafe extern "efiapi" fn(
     pNdkAdapter: *mut NDK_ADAPTER,
     CreateCompletion: Option<NDK_FN_CREATE_COMPLETION>,
     RequestContext: PVOID,
@@ -141,7 +141,7 @@ pub type NDK_FN_CREATE_CONNECTOR = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INSUFFICIENT_RESOURCES`; others are
 /// possible.
-pub type NDK_FN_CREATE_LISTENER = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_LISTENER = unsafe extern "efiapi" fn(
     pNdkAdapter: *mut NDK_ADAPTER,
     ConnectEvent: Option<NDK_FN_CONNECT_EVENT_CALLBACK>,
     ConnectEventContext: PVOID,

@@ -84,7 +84,7 @@ layout! {
 /// `STATUS_NETWORK_UNREACHABLE`, `STATUS_HOST_UNREACHABLE`, `STATUS_CONNECTION_REFUSED`,
 /// `STATUS_IO_TIMEOUT`, `STATUS_SHARING_VIOLATION`, `STATUS_INVALID_ADDRESS`, `STATUS_TOO_MANY_ADDRESSES`,
 /// `STATUS_ADDRESS_ALREADY_EXISTS`; others are possible.
-pub type NDK_FN_CONNECT = unsafe extern "win64" fn(
+pub type NDK_FN_CONNECT = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     pNdkQp: *mut NDK_QP,
     pSrcAddress: *const SOCKADDR,
@@ -104,7 +104,7 @@ pub type NDK_FN_CONNECT = unsafe extern "win64" fn(
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INSUFFICIENT_RESOURCES`,
 /// `STATUS_NETWORK_UNREACHABLE`, `STATUS_HOST_UNREACHABLE`, `STATUS_CONNECTION_REFUSED`,
 /// `STATUS_IO_TIMEOUT`, `STATUS_ADDRESS_ALREADY_EXISTS`; others are possible.
-pub type NDK_FN_CONNECT_WITH_SHARED_ENDPOINT = unsafe extern "win64" fn(
+pub type NDK_FN_CONNECT_WITH_SHARED_ENDPOINT = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     pNdkQp: *mut NDK_QP,
     pNdkSharedEndpoint: *mut NDK_SHARED_ENDPOINT,
@@ -122,7 +122,7 @@ pub type NDK_FN_CONNECT_WITH_SHARED_ENDPOINT = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_CONNECTION_INVALID`,
 /// `STATUS_CONNECTION_ABORTED`, `STATUS_IO_TIMEOUT`; others are possible.
-pub type NDK_FN_COMPLETE_CONNECT = unsafe extern "win64" fn(
+pub type NDK_FN_COMPLETE_CONNECT = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     DisconnectEvent: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
     DisconnectEventContext: PVOID,
@@ -134,7 +134,7 @@ pub type NDK_FN_COMPLETE_CONNECT = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_CONNECTION_INVALID`,
 /// `STATUS_CONNECTION_ABORTED`, `STATUS_IO_TIMEOUT`; others are possible.
-pub type NDK_FN_COMPLETE_CONNECT_EX = unsafe extern "win64" fn(
+pub type NDK_FN_COMPLETE_CONNECT_EX = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     DisconnectEvent: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
     DisconnectEventContext: PVOID,
@@ -146,7 +146,7 @@ pub type NDK_FN_COMPLETE_CONNECT_EX = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_CONNECTION_ABORTED`,
 /// `STATUS_IO_TIMEOUT`; others are possible.
-pub type NDK_FN_ACCEPT = unsafe extern "win64" fn(
+pub type NDK_FN_ACCEPT = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     pNdkQp: *mut NDK_QP,
     InboundReadLimit: ULONG,
@@ -163,7 +163,7 @@ pub type NDK_FN_ACCEPT = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_CONNECTION_ABORTED`,
 /// `STATUS_IO_TIMEOUT`; others are possible.
-pub type NDK_FN_ACCEPT_EX = unsafe extern "win64" fn(
+pub type NDK_FN_ACCEPT_EX = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     pNdkQp: *mut NDK_QP,
     InboundReadLimit: ULONG,
@@ -179,7 +179,7 @@ pub type NDK_FN_ACCEPT_EX = unsafe extern "win64" fn(
 /// Rejects the connection that a connect event offered, or gives up an accepted one.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_CONNECTION_ABORTED`; others are possible.
-pub type NDK_FN_REJECT = unsafe extern "win64" fn(
+pub type NDK_FN_REJECT = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     pPrivateData: *const VOID,
     PrivateDataLength: ULONG,
@@ -188,7 +188,7 @@ pub type NDK_FN_REJECT = unsafe extern "win64" fn(
 /// Reads the peer's private data and the effective read limits.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_BUFFER_TOO_SMALL`; others are possible.
-pub type NDK_FN_GET_CONNECTION_DATA = unsafe extern "win64" fn(
+pub type NDK_FN_GET_CONNECTION_DATA = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     pInboundReadLimit: *mut ULONG,
     pOutboundReadLimit: *mut ULONG,
@@ -199,7 +199,7 @@ pub type NDK_FN_GET_CONNECTION_DATA = unsafe extern "win64" fn(
 /// Reads the local address of a connection.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_BUFFER_TOO_SMALL`; others are possible.
-pub type NDK_FN_GET_LOCAL_ADDRESS = unsafe extern "win64" fn(
+pub type NDK_FN_GET_LOCAL_ADDRESS = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     pAddress: *mut SOCKADDR,
     pAddressLength: *mut ULONG,
@@ -208,7 +208,7 @@ pub type NDK_FN_GET_LOCAL_ADDRESS = unsafe extern "win64" fn(
 /// Reads the peer's address of a connection.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_BUFFER_TOO_SMALL`; others are possible.
-pub type NDK_FN_GET_PEER_ADDRESS = unsafe extern "win64" fn(
+pub type NDK_FN_GET_PEER_ADDRESS = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     pAddress: *mut SOCKADDR,
     pAddressLength: *mut ULONG,
@@ -217,15 +217,15 @@ pub type NDK_FN_GET_PEER_ADDRESS = unsafe extern "win64" fn(
 /// Ends a connection; completes when the peer has answered and all data transfer is over.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_IO_TIMEOUT`; others are possible.
-pub type NDK_FN_DISCONNECT = unsafe extern "win64" fn(
+pub type NDK_FN_DISCONNECT = unsafe extern "efiapi" fn(
     pNdkConnector: *mut NDK_CONNECTOR,
     RequestCompletion: Option<NDK_FN_REQUEST_COMPLETION>,
     RequestContext: PVOID,
 ) -> NTSTATUS;
 
 /// The consumer's: the peer has ended the connection.
-pub type NDK_FN_DISCONNECT_EVENT_CALLBACK = unsafe extern "win64" fn(DisconnectEventContext: PVOID);
+pub type NDK_FN_DISCONNECT_EVENT_CALLBACK = unsafe extern "efiapi" fn(DisconnectEventContext: PVOID);
 
 /// The consumer's: the connection has ended, for a reason that only the provider can name (2.1).
 pub type NDK_FN_DISCONNECT_EVENT_CALLBACK_EX =
-    unsafe extern "win64" fn(DisconnectEventContext: PVOID, ProviderDisconnectReason: ULONG);
+    unsafe extern "efiapi" fn(DisconnectEventContext: PVOID, ProviderDisconnectReason: ULONG);

@@ -102,13 +102,13 @@ constants! { ULONG:
 
 /// The consumer's: an armed completion queue has results, or has failed.
 pub type NDK_FN_CQ_NOTIFICATION_CALLBACK =
-    unsafe extern "win64" fn(CqNotificationContext: PVOID, CqStatus: NTSTATUS);
+    unsafe extern "efiapi" fn(CqNotificationContext: PVOID, CqStatus: NTSTATUS);
 
 /// Changes a completion queue's depth.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INVALID_PARAMETER`,
 /// `STATUS_INSUFFICIENT_RESOURCES`; others are possible.
-pub type NDK_FN_RESIZE_CQ = unsafe extern "win64" fn(
+pub type NDK_FN_RESIZE_CQ = unsafe extern "efiapi" fn(
     pNdkCq: *mut NDK_CQ,
     CqDepth: ULONG,
     RequestCompletion: Option<NDK_FN_REQUEST_COMPLETION>,
@@ -116,21 +116,21 @@ pub type NDK_FN_RESIZE_CQ = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Asks for one notification, of the `NDK_CQ_NOTIFY_…` kind, when the next result arrives.
-pub type NDK_FN_ARM_CQ = unsafe extern "win64" fn(pNdkCq: *mut NDK_CQ, Type: ULONG);
+pub type NDK_FN_ARM_CQ = unsafe extern "efiapi" fn(pNdkCq: *mut NDK_CQ, Type: ULONG);
 
 /// Takes up to `nResults` results and says how many there were.
 pub type NDK_FN_GET_CQ_RESULTS =
-    unsafe extern "win64" fn(pNdkCq: *mut NDK_CQ, Results: *mut NDK_RESULT, nResults: ULONG) -> ULONG;
+    unsafe extern "efiapi" fn(pNdkCq: *mut NDK_CQ, Results: *mut NDK_RESULT, nResults: ULONG) -> ULONG;
 
 /// As [`NDK_FN_GET_CQ_RESULTS`], with the kind of each operation (1.2).
 pub type NDK_FN_GET_CQ_RESULTS_EX =
-    unsafe extern "win64" fn(pNdkCq: *mut NDK_CQ, Results: *mut NDK_RESULT_EX, nResults: ULONG) -> ULONG;
+    unsafe extern "efiapi" fn(pNdkCq: *mut NDK_CQ, Results: *mut NDK_RESULT_EX, nResults: ULONG) -> ULONG;
 
 /// Sets how long (microseconds) or for how many results a notification may be held back.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_INSUFFICIENT_RESOURCES`, `STATUS_NOT_SUPPORTED`,
 /// `STATUS_INVALID_PARAMETER_MIX`; others are possible.
-pub type NDK_FN_CONTROL_CQ_INTERRUPT_MODERATION = unsafe extern "win64" fn(
+pub type NDK_FN_CONTROL_CQ_INTERRUPT_MODERATION = unsafe extern "efiapi" fn(
     pNdkCq: *mut NDK_CQ,
     ModerationInterval: ULONG,
     ModerationCount: ULONG,

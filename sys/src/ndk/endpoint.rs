@@ -28,7 +28,7 @@ layout! {
 /// Reads the address of a shared endpoint.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_BUFFER_TOO_SMALL`; others are possible.
-pub type NDK_FN_GET_SHARED_ENDPOINT_LOCAL_ADDRESS = unsafe extern "win64" fn(
+pub type NDK_FN_GET_SHARED_ENDPOINT_LOCAL_ADDRESS = unsafe extern "efiapi" fn(
     pNdkSharedEndpoint: *mut NDK_SHARED_ENDPOINT,
     pAddress: *mut SOCKADDR,
     pAddressLength: *mut ULONG,

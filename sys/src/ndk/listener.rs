@@ -34,13 +34,13 @@ layout! {
 
 /// The consumer's: a peer asks to connect; the connector now belongs to the consumer.
 pub type NDK_FN_CONNECT_EVENT_CALLBACK =
-    unsafe extern "win64" fn(ConnectEventContext: PVOID, pNdkConnector: *mut NDK_CONNECTOR);
+    unsafe extern "efiapi" fn(ConnectEventContext: PVOID, pNdkConnector: *mut NDK_CONNECTOR);
 
 /// Begins to listen on an address; port 0 picks one.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INSUFFICIENT_RESOURCES`,
 /// `STATUS_SHARING_VIOLATION`, `STATUS_INVALID_ADDRESS`, `STATUS_TOO_MANY_ADDRESSES`; others are possible.
-pub type NDK_FN_LISTEN = unsafe extern "win64" fn(
+pub type NDK_FN_LISTEN = unsafe extern "efiapi" fn(
     pNdkListener: *mut NDK_LISTENER,
     pAddress: *const SOCKADDR,
     AddressLength: ULONG,
@@ -51,7 +51,7 @@ pub type NDK_FN_LISTEN = unsafe extern "win64" fn(
 /// Reads the address that the listener listens on.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_BUFFER_TOO_SMALL`; others are possible.
-pub type NDK_FN_GET_LISTENER_LOCAL_ADDRESS = unsafe extern "win64" fn(
+pub type NDK_FN_GET_LISTENER_LOCAL_ADDRESS = unsafe extern "efiapi" fn(
     pNdkListener: *mut NDK_LISTENER,
     pAddress: *mut SOCKADDR,
     pAddressLength: *mut ULONG,
@@ -59,4 +59,4 @@ pub type NDK_FN_GET_LISTENER_LOCAL_ADDRESS = unsafe extern "win64" fn(
 
 /// Pauses or resumes connect events; to peers, a paused listener looks as though there were none.
 pub type NDK_FN_CONTROL_CONNECT_EVENTS =
-    unsafe extern "win64" fn(pNdkListener: *mut NDK_LISTENER, Pause: BOOLEAN);
+    unsafe extern "efiapi" fn(pNdkListener: *mut NDK_LISTENER, Pause: BOOLEAN);

@@ -69,7 +69,7 @@ constants! { ULONG:
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INVALID_PARAMETER`,
 /// `STATUS_INSUFFICIENT_RESOURCES`; others are possible.
-pub type NDK_FN_REGISTER_MR = unsafe extern "win64" fn(
+pub type NDK_FN_REGISTER_MR = unsafe extern "efiapi" fn(
     pNdkMr: *mut NDK_MR,
     Mdl: *mut MDL,
     Length: SIZE_T,
@@ -81,7 +81,7 @@ pub type NDK_FN_REGISTER_MR = unsafe extern "win64" fn(
 /// Deregisters a memory region that [`NDK_FN_REGISTER_MR`] registered.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`; others are possible.
-pub type NDK_FN_DEREGISTER_MR = unsafe extern "win64" fn(
+pub type NDK_FN_DEREGISTER_MR = unsafe extern "efiapi" fn(
     pNdkMr: *mut NDK_MR,
     RequestCompletion: Option<NDK_FN_REQUEST_COMPLETION>,
     RequestContext: PVOID,
@@ -91,7 +91,7 @@ pub type NDK_FN_DEREGISTER_MR = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_IMPLEMENTATION_LIMIT`; others are
 /// possible.
-pub type NDK_FN_INITIALIZE_FAST_REGISTER_MR = unsafe extern "win64" fn(
+pub type NDK_FN_INITIALIZE_FAST_REGISTER_MR = unsafe extern "efiapi" fn(
     pNdkMr: *mut NDK_MR,
     AdapterPageCount: ULONG,
     RemoteAccess: BOOLEAN,
@@ -100,10 +100,10 @@ pub type NDK_FN_INITIALIZE_FAST_REGISTER_MR = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// The token that names the region to a peer.
-pub type NDK_FN_GET_REMOTE_TOKEN_FROM_MR = unsafe extern "win64" fn(pNdkMr: *mut NDK_MR) -> UINT32;
+pub type NDK_FN_GET_REMOTE_TOKEN_FROM_MR = unsafe extern "efiapi" fn(pNdkMr: *mut NDK_MR) -> UINT32;
 
 /// The token that names the region in this side's scatter/gather entries.
-pub type NDK_FN_GET_LOCAL_TOKEN_FROM_MR = unsafe extern "win64" fn(pNdkMr: *mut NDK_MR) -> UINT32;
+pub type NDK_FN_GET_LOCAL_TOKEN_FROM_MR = unsafe extern "efiapi" fn(pNdkMr: *mut NDK_MR) -> UINT32;
 
 /// The token that names the bound window to a peer.
-pub type NDK_FN_GET_REMOTE_TOKEN_FROM_MW = unsafe extern "win64" fn(pNdkMw: *mut NDK_MW) -> UINT32;
+pub type NDK_FN_GET_REMOTE_TOKEN_FROM_MW = unsafe extern "efiapi" fn(pNdkMw: *mut NDK_MW) -> UINT32;

@@ -78,26 +78,26 @@ open_enum! {
 /// Closes an object: done on `STATUS_SUCCESS`, by the completion on `STATUS_PENDING`, never failing.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`; others are possible.
-pub type NDK_FN_CLOSE_OBJECT = unsafe extern "win64" fn(
+pub type NDK_FN_CLOSE_OBJECT = unsafe extern "efiapi" fn(
     pNdkObject: *mut NDK_OBJECT_HEADER,
     CloseCompletion: Option<NDK_FN_CLOSE_COMPLETION>,
     RequestContext: PVOID,
 ) -> NTSTATUS;
 
 /// The consumer's: a pending close has completed, and nothing of the object remains.
-pub type NDK_FN_CLOSE_COMPLETION = unsafe extern "win64" fn(Context: PVOID);
+pub type NDK_FN_CLOSE_COMPLETION = unsafe extern "efiapi" fn(Context: PVOID);
 
 /// The consumer's: a pending create has completed.
 pub type NDK_FN_CREATE_COMPLETION =
-    unsafe extern "win64" fn(Context: PVOID, Status: NTSTATUS, pNdkObject: *mut NDK_OBJECT_HEADER);
+    unsafe extern "efiapi" fn(Context: PVOID, Status: NTSTATUS, pNdkObject: *mut NDK_OBJECT_HEADER);
 
 /// The consumer's: a pending request has completed.
-pub type NDK_FN_REQUEST_COMPLETION = unsafe extern "win64" fn(Context: PVOID, Status: NTSTATUS);
+pub type NDK_FN_REQUEST_COMPLETION = unsafe extern "efiapi" fn(Context: PVOID, Status: NTSTATUS);
 
 /// Asks an object for an interface beyond this one.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_NOT_SUPPORTED`; others are possible.
-pub type NDK_FN_QUERY_EXTENSION_INTERFACE = unsafe extern "win64" fn(
+pub type NDK_FN_QUERY_EXTENSION_INTERFACE = unsafe extern "efiapi" fn(
     pNdkObject: *mut NDK_OBJECT_HEADER,
     ExtensionInterfaceID: *const GUID,
     ExtensionInterfaceVersion: NDK_VERSION,

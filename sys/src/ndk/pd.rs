@@ -41,7 +41,7 @@ layout! {
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INSUFFICIENT_RESOURCES`; others are
 /// possible.
-pub type NDK_FN_CREATE_MR = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_MR = unsafe extern "efiapi" fn(
     pNdkPd: *mut NDK_PD,
     FastRegister: BOOLEAN,
     CreateCompletion: Option<NDK_FN_CREATE_COMPLETION>,
@@ -53,7 +53,7 @@ pub type NDK_FN_CREATE_MR = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INSUFFICIENT_RESOURCES`; others are
 /// possible.
-pub type NDK_FN_CREATE_MW = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_MW = unsafe extern "efiapi" fn(
     pNdkPd: *mut NDK_PD,
     CreateCompletion: Option<NDK_FN_CREATE_COMPLETION>,
     RequestContext: PVOID,
@@ -64,7 +64,7 @@ pub type NDK_FN_CREATE_MW = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INVALID_PARAMETER`,
 /// `STATUS_INSUFFICIENT_RESOURCES`; others are possible.
-pub type NDK_FN_CREATE_SRQ = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_SRQ = unsafe extern "efiapi" fn(
     pNdkPd: *mut NDK_PD,
     SrqDepth: ULONG,
     MaxReceiveRequestSge: ULONG,
@@ -81,7 +81,7 @@ pub type NDK_FN_CREATE_SRQ = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INVALID_PARAMETER`,
 /// `STATUS_INSUFFICIENT_RESOURCES`; others are possible.
-pub type NDK_FN_CREATE_QP = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_QP = unsafe extern "efiapi" fn(
     pNdkPd: *mut NDK_PD,
     pReceiveCq: *mut NDK_CQ,
     pInitiatorCq: *mut NDK_CQ,
@@ -100,7 +100,7 @@ pub type NDK_FN_CREATE_QP = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INVALID_PARAMETER`,
 /// `STATUS_INSUFFICIENT_RESOURCES`; others are possible.
-pub type NDK_FN_CREATE_QP_WITH_SRQ = unsafe extern "win64" fn(
+pub type NDK_FN_CREATE_QP_WITH_SRQ = unsafe extern "efiapi" fn(
     pNdkPd: *mut NDK_PD,
     pReceiveCq: *mut NDK_CQ,
     pInitiatorCq: *mut NDK_CQ,
@@ -116,4 +116,4 @@ pub type NDK_FN_CREATE_QP_WITH_SRQ = unsafe extern "win64" fn(
 
 /// Reads the token that admits logical addresses without any registration, locally only.
 pub type NDK_FN_GET_PRIVILEGED_MEMORY_REGION_TOKEN =
-    unsafe extern "win64" fn(pNdkPd: *mut NDK_PD, pToken: *mut UINT32);
+    unsafe extern "efiapi" fn(pNdkPd: *mut NDK_PD, pToken: *mut UINT32);

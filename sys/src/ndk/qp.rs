@@ -89,12 +89,12 @@ constants! { ULONG:
 }
 
 /// Cancels every request of the queue pair that is still outstanding.
-pub type NDK_FN_FLUSH = unsafe extern "win64" fn(pNdkQp: *mut NDK_QP);
+pub type NDK_FN_FLUSH = unsafe extern "efiapi" fn(pNdkQp: *mut NDK_QP);
 
 /// Posts a message to the peer.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_CONNECTION_INVALID`; others are possible.
-pub type NDK_FN_SEND = unsafe extern "win64" fn(
+pub type NDK_FN_SEND = unsafe extern "efiapi" fn(
     pNdkQp: *mut NDK_QP,
     RequestContext: PVOID,
     pSgl: *const NDK_SGE,
@@ -105,7 +105,7 @@ pub type NDK_FN_SEND = unsafe extern "win64" fn(
 /// Posts a buffer for one incoming message.
 ///
 /// Documented statuses: `STATUS_SUCCESS`; others are possible.
-pub type NDK_FN_RECEIVE = unsafe extern "win64" fn(
+pub type NDK_FN_RECEIVE = unsafe extern "efiapi" fn(
     pNdkQp: *mut NDK_QP,
     RequestContext: PVOID,
     pSgl: *const NDK_SGE,
@@ -116,7 +116,7 @@ pub type NDK_FN_RECEIVE = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_CONNECTION_INVALID`, `STATUS_ACCESS_VIOLATION`; others
 /// are possible.
-pub type NDK_FN_BIND = unsafe extern "win64" fn(
+pub type NDK_FN_BIND = unsafe extern "efiapi" fn(
     pNdkQp: *mut NDK_QP,
     RequestContext: PVOID,
     pMr: *mut NDK_MR,
@@ -130,7 +130,7 @@ pub type NDK_FN_BIND = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_CONNECTION_INVALID`, `STATUS_ACCESS_VIOLATION`; others
 /// are possible.
-pub type NDK_FN_FAST_REGISTER = unsafe extern "win64" fn(
+pub type NDK_FN_FAST_REGISTER = unsafe extern "efiapi" fn(
     pNdkQp: *mut NDK_QP,
     RequestContext: PVOID,
     pMr: *mut NDK_MR,
@@ -145,7 +145,7 @@ pub type NDK_FN_FAST_REGISTER = unsafe extern "win64" fn(
 /// Posts a request that invalidates a fast-registered region or a bound window.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_CONNECTION_INVALID`; others are possible.
-pub type NDK_FN_INVALIDATE = unsafe extern "win64" fn(
+pub type NDK_FN_INVALIDATE = unsafe extern "efiapi" fn(
     pNdkQp: *mut NDK_QP,
     RequestContext: PVOID,
     pNdkMrOrMw: *mut NDK_OBJECT_HEADER,
@@ -156,7 +156,7 @@ pub type NDK_FN_INVALIDATE = unsafe extern "win64" fn(
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_CONNECTION_INVALID`, `STATUS_REMOTE_RESOURCES`; others
 /// are possible.
-pub type NDK_FN_READ = unsafe extern "win64" fn(
+pub type NDK_FN_READ = unsafe extern "efiapi" fn(
     pNdkQp: *mut NDK_QP,
     RequestContext: PVOID,
     pSgl: *const NDK_SGE,
@@ -169,7 +169,7 @@ pub type NDK_FN_READ = unsafe extern "win64" fn(
 /// Posts an RDMA Write to the peer's memory.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_CONNECTION_INVALID`; others are possible.
-pub type NDK_FN_WRITE = unsafe extern "win64" fn(
+pub type NDK_FN_WRITE = unsafe extern "efiapi" fn(
     pNdkQp: *mut NDK_QP,
     RequestContext: PVOID,
     pSgl: *const NDK_SGE,
@@ -182,7 +182,7 @@ pub type NDK_FN_WRITE = unsafe extern "win64" fn(
 /// Posts a message that also invalidates a token at the peer (1.2).
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_CONNECTION_INVALID`; others are possible.
-pub type NDK_FN_SEND_AND_INVALIDATE = unsafe extern "win64" fn(
+pub type NDK_FN_SEND_AND_INVALIDATE = unsafe extern "efiapi" fn(
     pNdkQp: *mut NDK_QP,
     RequestContext: PVOID,
     pSgl: *const NDK_SGE,

@@ -31,13 +31,13 @@ layout! {
 
 /// The consumer's: a shared receive queue has run low, or has failed.
 pub type NDK_FN_SRQ_NOTIFICATION_CALLBACK =
-    unsafe extern "win64" fn(SrqNotificationContext: PVOID, SrqStatus: NTSTATUS);
+    unsafe extern "efiapi" fn(SrqNotificationContext: PVOID, SrqStatus: NTSTATUS);
 
 /// Changes a shared receive queue's depth or threshold; zero keeps what it is.
 ///
 /// Documented statuses: `STATUS_SUCCESS`, `STATUS_PENDING`, `STATUS_INVALID_PARAMETER`; others are
 /// possible.
-pub type NDK_FN_MODIFY_SRQ = unsafe extern "win64" fn(
+pub type NDK_FN_MODIFY_SRQ = unsafe extern "efiapi" fn(
     pNdkSrq: *mut NDK_SRQ,
     SrqDepth: ULONG,
     NotifyThreshold: ULONG,
@@ -48,7 +48,7 @@ pub type NDK_FN_MODIFY_SRQ = unsafe extern "win64" fn(
 /// Posts a buffer for one incoming message to a shared receive queue.
 ///
 /// Documented statuses: `STATUS_SUCCESS`; others are possible.
-pub type NDK_FN_SRQ_RECEIVE = unsafe extern "win64" fn(
+pub type NDK_FN_SRQ_RECEIVE = unsafe extern "efiapi" fn(
     pNdkSrq: *mut NDK_SRQ,
     RequestContext: PVOID,
     pSgl: *const NDK_SGE,

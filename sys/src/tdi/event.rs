@@ -55,7 +55,7 @@ constants! { ULONG:
 }
 
 /// The client's handler of a connect request. `STATUS_MORE_PROCESSING_REQUIRED` with an accept request takes it.
-pub type PTDI_IND_CONNECT = unsafe extern "win64" fn(
+pub type PTDI_IND_CONNECT = unsafe extern "efiapi" fn(
     TdiEventContext: PVOID,
     RemoteAddressLength: LONG,
     RemoteAddress: *const VOID,
@@ -68,7 +68,7 @@ pub type PTDI_IND_CONNECT = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// The client's: the other side has disconnected.
-pub type PTDI_IND_DISCONNECT = unsafe extern "win64" fn(
+pub type PTDI_IND_DISCONNECT = unsafe extern "efiapi" fn(
     TdiEventContext: PVOID,
     ConnectionContext: CONNECTION_CONTEXT,
     DisconnectDataLength: LONG,
@@ -79,14 +79,14 @@ pub type PTDI_IND_DISCONNECT = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// The client's: something is wrong.
-pub type PTDI_IND_ERROR = unsafe extern "win64" fn(TdiEventContext: PVOID, Status: NTSTATUS) -> NTSTATUS;
+pub type PTDI_IND_ERROR = unsafe extern "efiapi" fn(TdiEventContext: PVOID, Status: NTSTATUS) -> NTSTATUS;
 
 /// The client's: something is wrong, with more about it.
 pub type PTDI_IND_ERROR_EX =
-    unsafe extern "win64" fn(TdiEventContext: PVOID, Status: NTSTATUS, Buffer: PVOID) -> NTSTATUS;
+    unsafe extern "efiapi" fn(TdiEventContext: PVOID, Status: NTSTATUS, Buffer: PVOID) -> NTSTATUS;
 
 /// The client's: data has come. `STATUS_MORE_PROCESSING_REQUIRED` with a receive request takes the rest.
-pub type PTDI_IND_RECEIVE = unsafe extern "win64" fn(
+pub type PTDI_IND_RECEIVE = unsafe extern "efiapi" fn(
     TdiEventContext: PVOID,
     ConnectionContext: CONNECTION_CONTEXT,
     ReceiveFlags: ULONG,
@@ -98,7 +98,7 @@ pub type PTDI_IND_RECEIVE = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// The client's: a datagram has come.
-pub type PTDI_IND_RECEIVE_DATAGRAM = unsafe extern "win64" fn(
+pub type PTDI_IND_RECEIVE_DATAGRAM = unsafe extern "efiapi" fn(
     TdiEventContext: PVOID,
     SourceAddressLength: LONG,
     SourceAddress: *const VOID,
@@ -116,7 +116,7 @@ pub type PTDI_IND_RECEIVE_DATAGRAM = unsafe extern "win64" fn(
 pub type PTDI_IND_RECEIVE_EXPEDITED = PTDI_IND_RECEIVE;
 
 /// The client's: data has come; `STATUS_PENDING` keeps it.
-pub type PTDI_IND_CHAINED_RECEIVE = unsafe extern "win64" fn(
+pub type PTDI_IND_CHAINED_RECEIVE = unsafe extern "efiapi" fn(
     TdiEventContext: PVOID,
     ConnectionContext: CONNECTION_CONTEXT,
     ReceiveFlags: ULONG,
@@ -127,7 +127,7 @@ pub type PTDI_IND_CHAINED_RECEIVE = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// The client's: a datagram has come; `STATUS_PENDING` keeps it.
-pub type PTDI_IND_CHAINED_RECEIVE_DATAGRAM = unsafe extern "win64" fn(
+pub type PTDI_IND_CHAINED_RECEIVE_DATAGRAM = unsafe extern "efiapi" fn(
     TdiEventContext: PVOID,
     SourceAddressLength: LONG,
     SourceAddress: *const VOID,
@@ -144,7 +144,7 @@ pub type PTDI_IND_CHAINED_RECEIVE_DATAGRAM = unsafe extern "win64" fn(
 pub type PTDI_IND_CHAINED_RECEIVE_EXPEDITED = PTDI_IND_CHAINED_RECEIVE;
 
 /// The client's: data can be sent again.
-pub type PTDI_IND_SEND_POSSIBLE = unsafe extern "win64" fn(
+pub type PTDI_IND_SEND_POSSIBLE = unsafe extern "efiapi" fn(
     TdiEventContext: PVOID,
     ConnectionContext: PVOID,
     BytesAvailable: ULONG,

@@ -11,9 +11,9 @@ pub type WDFDEVICE_INIT = VOID;
 
 /// The driver's: there is a new device. PASSIVE_LEVEL.
 pub type PFN_WDF_DRIVER_DEVICE_ADD =
-    unsafe extern "win64" fn(Driver: WDFDRIVER, DeviceInit: *mut WDFDEVICE_INIT) -> NTSTATUS;
+    unsafe extern "efiapi" fn(Driver: WDFDRIVER, DeviceInit: *mut WDFDEVICE_INIT) -> NTSTATUS;
 /// The driver's: it is about to go. PASSIVE_LEVEL.
-pub type PFN_WDF_DRIVER_UNLOAD = unsafe extern "win64" fn(Driver: WDFDRIVER);
+pub type PFN_WDF_DRIVER_UNLOAD = unsafe extern "efiapi" fn(Driver: WDFDRIVER);
 
 layout! {
     /// The flags of a driver's initialisation.

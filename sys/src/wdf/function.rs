@@ -14,7 +14,7 @@ macro_rules! table_functions {
             use crate::wdf::WDF_DRIVER_GLOBALS;
             $(
                 $(#[$note])*
-                pub type $name = unsafe extern "win64" fn(
+                pub type $name = unsafe extern "efiapi" fn(
                     DriverGlobals: *mut WDF_DRIVER_GLOBALS,
                     $($argument: $type),*
                 ) $(-> $result)?;

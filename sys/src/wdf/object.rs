@@ -4,7 +4,7 @@ use crate::status::NTSTATUS;
 use crate::wdm::{CHAR, GUID, LONG, POOL_TYPE, PVOID, SIZE_T, ULONG, VOID};
 
 /// A function of the table, to be called by its own type.
-pub type WDFFUNC = Option<unsafe extern "win64" fn()>;
+pub type WDFFUNC = Option<unsafe extern "efiapi" fn()>;
 /// An object of the framework.
 pub type WDFOBJECT = *mut VOID;
 /// The driver.
@@ -27,11 +27,11 @@ pub type WDFMEMORY = *mut VOID;
 pub type WDFKEY = *mut VOID;
 
 /// The driver's: an object is being cleaned up. PASSIVE_LEVEL unless the object may be deleted higher.
-pub type PFN_WDF_OBJECT_CONTEXT_CLEANUP = unsafe extern "win64" fn(Object: WDFOBJECT);
+pub type PFN_WDF_OBJECT_CONTEXT_CLEANUP = unsafe extern "efiapi" fn(Object: WDFOBJECT);
 /// The driver's: an object is gone but for its contexts. ≤ DISPATCH_LEVEL.
-pub type PFN_WDF_OBJECT_CONTEXT_DESTROY = unsafe extern "win64" fn(Object: WDFOBJECT);
+pub type PFN_WDF_OBJECT_CONTEXT_DESTROY = unsafe extern "efiapi" fn(Object: WDFOBJECT);
 /// Finds the one description of a context type among those of several compilation units.
-pub type PFN_GET_UNIQUE_CONTEXT_TYPE = unsafe extern "win64" fn() -> *const WDF_OBJECT_CONTEXT_TYPE_INFO;
+pub type PFN_GET_UNIQUE_CONTEXT_TYPE = unsafe extern "efiapi" fn() -> *const WDF_OBJECT_CONTEXT_TYPE_INFO;
 
 layout! {
     /// The attributes of an object that is created.

@@ -5,11 +5,11 @@ use crate::status::NTSTATUS;
 use crate::wdm::{BOOLEAN, KDPC, LONGLONG, ULONG};
 
 /// The driver's: a timer has fired. DISPATCH_LEVEL, or PASSIVE_LEVEL if so created.
-pub type PFN_WDF_TIMER = unsafe extern "win64" fn(Timer: WDFTIMER);
+pub type PFN_WDF_TIMER = unsafe extern "efiapi" fn(Timer: WDFTIMER);
 /// The driver's: a work item's turn. PASSIVE_LEVEL.
-pub type PFN_WDF_WORKITEM = unsafe extern "win64" fn(WorkItem: WDFWORKITEM);
+pub type PFN_WDF_WORKITEM = unsafe extern "efiapi" fn(WorkItem: WDFWORKITEM);
 /// The driver's: a deferred procedure call's turn. DISPATCH_LEVEL.
-pub type PFN_WDF_DPC = unsafe extern "win64" fn(Dpc: WDFDPC);
+pub type PFN_WDF_DPC = unsafe extern "efiapi" fn(Dpc: WDFDPC);
 
 layout! {
     /// A timer.

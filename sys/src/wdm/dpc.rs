@@ -3,7 +3,7 @@
 use super::{KAFFINITY, PVOID, SINGLE_LIST_ENTRY, UCHAR, USHORT};
 
 /// A deferred routine; runs at DISPATCH_LEVEL.
-pub type PKDEFERRED_ROUTINE = unsafe extern "win64" fn(
+pub type PKDEFERRED_ROUTINE = unsafe extern "efiapi" fn(
     Dpc: *mut KDPC,
     DeferredContext: PVOID,
     SystemArgument1: PVOID,

@@ -11,26 +11,26 @@ use crate::status::NTSTATUS;
 
 /// A driver's entry point. PASSIVE_LEVEL.
 pub type PDRIVER_INITIALIZE =
-    unsafe extern "win64" fn(DriverObject: *mut DRIVER_OBJECT, RegistryPath: PUNICODE_STRING) -> NTSTATUS;
+    unsafe extern "efiapi" fn(DriverObject: *mut DRIVER_OBJECT, RegistryPath: PUNICODE_STRING) -> NTSTATUS;
 
 /// Tells a driver of a new device of its kind. PASSIVE_LEVEL.
-pub type PDRIVER_ADD_DEVICE = unsafe extern "win64" fn(
+pub type PDRIVER_ADD_DEVICE = unsafe extern "efiapi" fn(
     DriverObject: *mut DRIVER_OBJECT,
     PhysicalDeviceObject: *mut DEVICE_OBJECT,
 ) -> NTSTATUS;
 
 /// Handles a request to a device; the level depends on who sends it.
 pub type PDRIVER_DISPATCH =
-    unsafe extern "win64" fn(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP) -> NTSTATUS;
+    unsafe extern "efiapi" fn(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP) -> NTSTATUS;
 
 /// Starts a queued request. DISPATCH_LEVEL.
-pub type PDRIVER_STARTIO = unsafe extern "win64" fn(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP);
+pub type PDRIVER_STARTIO = unsafe extern "efiapi" fn(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP);
 
 /// Called before a driver goes. PASSIVE_LEVEL.
-pub type PDRIVER_UNLOAD = unsafe extern "win64" fn(DriverObject: *mut DRIVER_OBJECT);
+pub type PDRIVER_UNLOAD = unsafe extern "efiapi" fn(DriverObject: *mut DRIVER_OBJECT);
 
 /// Cancels a request; is entered with the cancel spin lock held and must release it. DISPATCH_LEVEL.
-pub type PDRIVER_CANCEL = unsafe extern "win64" fn(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP);
+pub type PDRIVER_CANCEL = unsafe extern "efiapi" fn(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP);
 
 layout! {
     /// A loaded driver.

@@ -57,18 +57,18 @@ open_enum! {
 
 /// Allocates for a lookaside list.
 pub type PALLOCATE_FUNCTION =
-    unsafe extern "win64" fn(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID;
+    unsafe extern "efiapi" fn(PoolType: POOL_TYPE, NumberOfBytes: SIZE_T, Tag: ULONG) -> PVOID;
 /// Frees for a lookaside list.
-pub type PFREE_FUNCTION = unsafe extern "win64" fn(Buffer: PVOID);
+pub type PFREE_FUNCTION = unsafe extern "efiapi" fn(Buffer: PVOID);
 /// Allocates for an extended lookaside list.
-pub type PALLOCATE_FUNCTION_EX = unsafe extern "win64" fn(
+pub type PALLOCATE_FUNCTION_EX = unsafe extern "efiapi" fn(
     PoolType: POOL_TYPE,
     NumberOfBytes: SIZE_T,
     Tag: ULONG,
     Lookaside: *mut LOOKASIDE_LIST_EX,
 ) -> PVOID;
 /// Frees for an extended lookaside list.
-pub type PFREE_FUNCTION_EX = unsafe extern "win64" fn(Buffer: PVOID, Lookaside: *mut LOOKASIDE_LIST_EX);
+pub type PFREE_FUNCTION_EX = unsafe extern "efiapi" fn(Buffer: PVOID, Lookaside: *mut LOOKASIDE_LIST_EX);
 
 layout! {
     /// The head of an interlocked list.

@@ -6,7 +6,7 @@ use crate::status::NTSTATUS;
 /// Called when a lower driver has completed the request; `STATUS_MORE_PROCESSING_REQUIRED` takes it back.
 /// Up to DISPATCH_LEVEL.
 pub type PIO_COMPLETION_ROUTINE =
-    unsafe extern "win64" fn(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP, Context: PVOID) -> NTSTATUS;
+    unsafe extern "efiapi" fn(DeviceObject: *mut DEVICE_OBJECT, Irp: *mut IRP, Context: PVOID) -> NTSTATUS;
 
 layout! {
     /// One driver's part of a request.

@@ -5,14 +5,14 @@
 use super::{DEVICE_OBJECT, HANDLE, LIST_ENTRY, PUNICODE_STRING, PVOID, ULONG, VOID};
 
 /// The start routine of a system thread. PASSIVE_LEVEL.
-pub type PKSTART_ROUTINE = unsafe extern "win64" fn(StartContext: PVOID);
+pub type PKSTART_ROUTINE = unsafe extern "efiapi" fn(StartContext: PVOID);
 /// The routine of a work item. PASSIVE_LEVEL.
-pub type PIO_WORKITEM_ROUTINE = unsafe extern "win64" fn(DeviceObject: *mut DEVICE_OBJECT, Context: PVOID);
+pub type PIO_WORKITEM_ROUTINE = unsafe extern "efiapi" fn(DeviceObject: *mut DEVICE_OBJECT, Context: PVOID);
 /// The routine of a work item that also wants to know its work item. PASSIVE_LEVEL.
 pub type PIO_WORKITEM_ROUTINE_EX =
-    unsafe extern "win64" fn(IoObject: PVOID, Context: PVOID, IoWorkItem: *mut IO_WORKITEM);
+    unsafe extern "efiapi" fn(IoObject: PVOID, Context: PVOID, IoWorkItem: *mut IO_WORKITEM);
 /// The routine of an executive work item. PASSIVE_LEVEL.
-pub type PWORKER_THREAD_ROUTINE = unsafe extern "win64" fn(Parameter: PVOID);
+pub type PWORKER_THREAD_ROUTINE = unsafe extern "efiapi" fn(Parameter: PVOID);
 
 /// A work item; the kernel's business.
 pub type IO_WORKITEM = VOID;

@@ -136,7 +136,7 @@ constants! { ULONG:
 }
 
 /// A connection was accepted; a null socket says that the listening socket is dead.
-pub type PFN_WSK_ACCEPT_EVENT = unsafe extern "win64" fn(
+pub type PFN_WSK_ACCEPT_EVENT = unsafe extern "efiapi" fn(
     SocketContext: PVOID,
     Flags: ULONG,
     LocalAddress: *const SOCKADDR,
@@ -147,7 +147,7 @@ pub type PFN_WSK_ACCEPT_EVENT = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// A connection is asked for.
-pub type PFN_WSK_INSPECT_EVENT = unsafe extern "win64" fn(
+pub type PFN_WSK_INSPECT_EVENT = unsafe extern "efiapi" fn(
     SocketContext: PVOID,
     LocalAddress: *const SOCKADDR,
     RemoteAddress: *const SOCKADDR,
@@ -156,10 +156,10 @@ pub type PFN_WSK_INSPECT_EVENT = unsafe extern "win64" fn(
 
 /// A connection that was left undecided is gone.
 pub type PFN_WSK_ABORT_EVENT =
-    unsafe extern "win64" fn(SocketContext: PVOID, InspectID: *mut WSK_INSPECT_ID) -> NTSTATUS;
+    unsafe extern "efiapi" fn(SocketContext: PVOID, InspectID: *mut WSK_INSPECT_ID) -> NTSTATUS;
 
 /// Data has come; none says that the connection is dead.
-pub type PFN_WSK_RECEIVE_EVENT = unsafe extern "win64" fn(
+pub type PFN_WSK_RECEIVE_EVENT = unsafe extern "efiapi" fn(
     SocketContext: PVOID,
     Flags: ULONG,
     DataIndication: *mut WSK_DATA_INDICATION,
@@ -168,14 +168,14 @@ pub type PFN_WSK_RECEIVE_EVENT = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// The peer has ended.
-pub type PFN_WSK_DISCONNECT_EVENT = unsafe extern "win64" fn(SocketContext: PVOID, Flags: ULONG) -> NTSTATUS;
+pub type PFN_WSK_DISCONNECT_EVENT = unsafe extern "efiapi" fn(SocketContext: PVOID, Flags: ULONG) -> NTSTATUS;
 
 /// The ideal backlog of sends has changed.
 pub type PFN_WSK_SEND_BACKLOG_EVENT =
-    unsafe extern "win64" fn(SocketContext: PVOID, IdealBacklogSize: SIZE_T) -> NTSTATUS;
+    unsafe extern "efiapi" fn(SocketContext: PVOID, IdealBacklogSize: SIZE_T) -> NTSTATUS;
 
 /// Datagrams have come; none says that the socket is dead.
-pub type PFN_WSK_RECEIVE_FROM_EVENT = unsafe extern "win64" fn(
+pub type PFN_WSK_RECEIVE_FROM_EVENT = unsafe extern "efiapi" fn(
     SocketContext: PVOID,
     Flags: ULONG,
     DataIndication: *mut WSK_DATAGRAM_INDICATION,

@@ -25,7 +25,7 @@ layout! {
 }
 
 /// Opens the RDMA adapter of an interface. PASSIVE_LEVEL.
-pub type PFN_WSK_NDK_OPEN_ADAPTER = unsafe extern "win64" fn(
+pub type PFN_WSK_NDK_OPEN_ADAPTER = unsafe extern "efiapi" fn(
     Client: *mut WSK_CLIENT,
     NdkVersion: NDK_VERSION,
     IfIndex: NET_IFINDEX,
@@ -34,4 +34,4 @@ pub type PFN_WSK_NDK_OPEN_ADAPTER = unsafe extern "win64" fn(
 
 /// Closes an RDMA adapter; returns when every callback on it has returned. PASSIVE_LEVEL.
 pub type PFN_WSK_NDK_CLOSE_ADAPTER =
-    unsafe extern "win64" fn(Client: *mut WSK_CLIENT, pNdkAdapter: *mut NDK_ADAPTER);
+    unsafe extern "efiapi" fn(Client: *mut WSK_CLIENT, pNdkAdapter: *mut NDK_ADAPTER);

@@ -129,7 +129,7 @@ imports! {
 }
 
 /// The client's: something concerns it as a whole.
-pub type PFN_WSK_CLIENT_EVENT = unsafe extern "win64" fn(
+pub type PFN_WSK_CLIENT_EVENT = unsafe extern "efiapi" fn(
     ClientContext: PVOID,
     EventType: ULONG,
     Information: PVOID,
@@ -137,7 +137,7 @@ pub type PFN_WSK_CLIENT_EVENT = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Creates a socket; the request's information is the socket.
-pub type PFN_WSK_SOCKET = unsafe extern "win64" fn(
+pub type PFN_WSK_SOCKET = unsafe extern "efiapi" fn(
     Client: *mut WSK_CLIENT,
     AddressFamily: ADDRESS_FAMILY,
     SocketType: USHORT,
@@ -152,7 +152,7 @@ pub type PFN_WSK_SOCKET = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Creates, binds and connects a socket; the request's information is the socket.
-pub type PFN_WSK_SOCKET_CONNECT = unsafe extern "win64" fn(
+pub type PFN_WSK_SOCKET_CONNECT = unsafe extern "efiapi" fn(
     Client: *mut WSK_CLIENT,
     SocketType: USHORT,
     Protocol: ULONG,
@@ -168,7 +168,7 @@ pub type PFN_WSK_SOCKET_CONNECT = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Sets or asks something of the client as a whole; some codes take no request.
-pub type PFN_WSK_CONTROL_CLIENT = unsafe extern "win64" fn(
+pub type PFN_WSK_CONTROL_CLIENT = unsafe extern "efiapi" fn(
     Client: *mut WSK_CLIENT,
     ControlCode: ULONG,
     InputSize: SIZE_T,
@@ -180,7 +180,7 @@ pub type PFN_WSK_CONTROL_CLIENT = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Resolves a name. PASSIVE_LEVEL.
-pub type PFN_WSK_GET_ADDRESS_INFO = unsafe extern "win64" fn(
+pub type PFN_WSK_GET_ADDRESS_INFO = unsafe extern "efiapi" fn(
     Client: *mut WSK_CLIENT,
     NodeName: PUNICODE_STRING,
     ServiceName: PUNICODE_STRING,
@@ -194,10 +194,10 @@ pub type PFN_WSK_GET_ADDRESS_INFO = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Frees a resolved name. PASSIVE_LEVEL.
-pub type PFN_WSK_FREE_ADDRESS_INFO = unsafe extern "win64" fn(Client: *mut WSK_CLIENT, AddrInfo: PVOID);
+pub type PFN_WSK_FREE_ADDRESS_INFO = unsafe extern "efiapi" fn(Client: *mut WSK_CLIENT, AddrInfo: PVOID);
 
 /// Resolves an address. PASSIVE_LEVEL.
-pub type PFN_WSK_GET_NAME_INFO = unsafe extern "win64" fn(
+pub type PFN_WSK_GET_NAME_INFO = unsafe extern "efiapi" fn(
     Client: *mut WSK_CLIENT,
     SockAddr: *const SOCKADDR,
     SockAddrLength: ULONG,

@@ -145,7 +145,7 @@ constants! { ULONG:
 }
 
 /// Sets or asks an option.
-pub type PFN_WSK_CONTROL_SOCKET = unsafe extern "win64" fn(
+pub type PFN_WSK_CONTROL_SOCKET = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     RequestType: WSK_CONTROL_SOCKET_TYPE,
     ControlCode: ULONG,
@@ -159,10 +159,10 @@ pub type PFN_WSK_CONTROL_SOCKET = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Closes a socket, which cancels what is outstanding.
-pub type PFN_WSK_CLOSE_SOCKET = unsafe extern "win64" fn(Socket: *mut WSK_SOCKET, Irp: *mut IRP) -> NTSTATUS;
+pub type PFN_WSK_CLOSE_SOCKET = unsafe extern "efiapi" fn(Socket: *mut WSK_SOCKET, Irp: *mut IRP) -> NTSTATUS;
 
 /// Binds a socket to a local address.
-pub type PFN_WSK_BIND = unsafe extern "win64" fn(
+pub type PFN_WSK_BIND = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     LocalAddress: *const SOCKADDR,
     Flags: ULONG,
@@ -170,7 +170,7 @@ pub type PFN_WSK_BIND = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Waits for a connection; the request's information is its socket.
-pub type PFN_WSK_ACCEPT = unsafe extern "win64" fn(
+pub type PFN_WSK_ACCEPT = unsafe extern "efiapi" fn(
     ListenSocket: *mut WSK_SOCKET,
     Flags: ULONG,
     AcceptSocketContext: PVOID,
@@ -181,7 +181,7 @@ pub type PFN_WSK_ACCEPT = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Decides about a connection that was left undecided.
-pub type PFN_WSK_INSPECT_COMPLETE = unsafe extern "win64" fn(
+pub type PFN_WSK_INSPECT_COMPLETE = unsafe extern "efiapi" fn(
     ListenSocket: *mut WSK_SOCKET,
     InspectID: *mut WSK_INSPECT_ID,
     Action: WSK_INSPECT_ACTION,
@@ -189,7 +189,7 @@ pub type PFN_WSK_INSPECT_COMPLETE = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Connects a socket.
-pub type PFN_WSK_CONNECT = unsafe extern "win64" fn(
+pub type PFN_WSK_CONNECT = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     RemoteAddress: *const SOCKADDR,
     Flags: ULONG,
@@ -197,7 +197,7 @@ pub type PFN_WSK_CONNECT = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Connects a socket and sends the first data.
-pub type PFN_WSK_CONNECT_EX = unsafe extern "win64" fn(
+pub type PFN_WSK_CONNECT_EX = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     RemoteAddress: *const SOCKADDR,
     Buffer: *mut WSK_BUF,
@@ -206,21 +206,24 @@ pub type PFN_WSK_CONNECT_EX = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Begins to listen on a stream socket.
-pub type PFN_WSK_LISTEN = unsafe extern "win64" fn(Socket: *mut WSK_SOCKET, Irp: *mut IRP) -> NTSTATUS;
+pub type PFN_WSK_LISTEN = unsafe extern "efiapi" fn(Socket: *mut WSK_SOCKET, Irp: *mut IRP) -> NTSTATUS;
 
 /// Reads the local address.
-pub type PFN_WSK_GET_LOCAL_ADDRESS =
-    unsafe extern "win64" fn(Socket: *mut WSK_SOCKET, LocalAddress: *mut SOCKADDR, Irp: *mut IRP) -> NTSTATUS;
+pub type PFN_WSK_GET_LOCAL_ADDRESS = unsafe extern "efiapi" fn(
+    Socket: *mut WSK_SOCKET,
+    LocalAddress: *mut SOCKADDR,
+    Irp: *mut IRP,
+) -> NTSTATUS;
 
 /// Reads the peer's address.
-pub type PFN_WSK_GET_REMOTE_ADDRESS = unsafe extern "win64" fn(
+pub type PFN_WSK_GET_REMOTE_ADDRESS = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     RemoteAddress: *mut SOCKADDR,
     Irp: *mut IRP,
 ) -> NTSTATUS;
 
 /// Sends; the request's information is the number of bytes.
-pub type PFN_WSK_SEND = unsafe extern "win64" fn(
+pub type PFN_WSK_SEND = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     Buffer: *mut WSK_BUF,
     Flags: ULONG,
@@ -228,7 +231,7 @@ pub type PFN_WSK_SEND = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Receives; the request's information is the number of bytes.
-pub type PFN_WSK_RECEIVE = unsafe extern "win64" fn(
+pub type PFN_WSK_RECEIVE = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     Buffer: *mut WSK_BUF,
     Flags: ULONG,
@@ -236,7 +239,7 @@ pub type PFN_WSK_RECEIVE = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Disconnects, after sending the last data.
-pub type PFN_WSK_DISCONNECT = unsafe extern "win64" fn(
+pub type PFN_WSK_DISCONNECT = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     Buffer: *mut WSK_BUF,
     Flags: ULONG,
@@ -245,10 +248,10 @@ pub type PFN_WSK_DISCONNECT = unsafe extern "win64" fn(
 
 /// Gives indicated data back.
 pub type PFN_WSK_RELEASE_DATA_INDICATION_LIST =
-    unsafe extern "win64" fn(Socket: *mut WSK_SOCKET, DataIndication: *mut WSK_DATA_INDICATION) -> NTSTATUS;
+    unsafe extern "efiapi" fn(Socket: *mut WSK_SOCKET, DataIndication: *mut WSK_DATA_INDICATION) -> NTSTATUS;
 
 /// Sends a datagram.
-pub type PFN_WSK_SEND_TO = unsafe extern "win64" fn(
+pub type PFN_WSK_SEND_TO = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     Buffer: *mut WSK_BUF,
     Flags: ULONG,
@@ -259,7 +262,7 @@ pub type PFN_WSK_SEND_TO = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Sends several datagrams.
-pub type PFN_WSK_SEND_MESSAGES = unsafe extern "win64" fn(
+pub type PFN_WSK_SEND_MESSAGES = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     BufferList: *mut WSK_BUF_LIST,
     Flags: ULONG,
@@ -270,7 +273,7 @@ pub type PFN_WSK_SEND_MESSAGES = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Receives a datagram.
-pub type PFN_WSK_RECEIVE_FROM = unsafe extern "win64" fn(
+pub type PFN_WSK_RECEIVE_FROM = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     Buffer: *mut WSK_BUF,
     Flags: ULONG,
@@ -282,7 +285,7 @@ pub type PFN_WSK_RECEIVE_FROM = unsafe extern "win64" fn(
 ) -> NTSTATUS;
 
 /// Gives indicated datagrams back.
-pub type PFN_WSK_RELEASE_DATAGRAM_INDICATION_LIST = unsafe extern "win64" fn(
+pub type PFN_WSK_RELEASE_DATAGRAM_INDICATION_LIST = unsafe extern "efiapi" fn(
     Socket: *mut WSK_SOCKET,
     DatagramIndication: *mut WSK_DATAGRAM_INDICATION,
 ) -> NTSTATUS;

@@ -25,7 +25,7 @@ enum DatagramTarget<S: System> {
 }
 
 /// The DPC.
-unsafe extern "win64" fn deliver<S: System<Client = Transport<S>>>(context: *mut c_void) {
+unsafe extern "efiapi" fn deliver<S: System<Client = Transport<S>>>(context: *mut c_void) {
     let Some(raw) = NonNull::new(context) else { return };
     // SAFETY: `defer_delivery` gave a share of the transport to this call.
     let transport = unsafe { Transport::<S>::from_raw(raw) };

@@ -27,7 +27,7 @@ unsafe fn with<S: System>(context: *mut c_void, note: impl FnOnce(&State<S>)) {
 }
 
 /// The connect has been accepted, or an accept completed.
-pub(super) unsafe extern "win64" fn connected<S: System>(context: *mut c_void, status: NTSTATUS) {
+pub(super) unsafe extern "efiapi" fn connected<S: System>(context: *mut c_void, status: NTSTATUS) {
     let note = |state: &State<S>| match status {
         STATUS_SUCCESS => state.client.note(state.endpoint, LinkEvents::CONNECTED),
         failed if state.active => state.client.lost(state.endpoint, connect_status(failed)),
@@ -38,19 +38,19 @@ pub(super) unsafe extern "win64" fn connected<S: System>(context: *mut c_void, s
 }
 
 /// The peer has gone, or the connection has broken.
-pub(super) unsafe extern "win64" fn disconnected<S: System>(context: *mut c_void) {
+pub(super) unsafe extern "efiapi" fn disconnected<S: System>(context: *mut c_void) {
     // SAFETY: the connector whose event this is has not completed its close.
     unsafe { with(context, |state: &State<S>| state.client.lost(state.endpoint, STATUS_CONNECTION_RESET)) }
 }
 
 /// The completion queue has results.
-pub(super) unsafe extern "win64" fn completed<S: System>(context: *mut c_void, _status: NTSTATUS) {
+pub(super) unsafe extern "efiapi" fn completed<S: System>(context: *mut c_void, _status: NTSTATUS) {
     // SAFETY: the queue whose notification this is has not completed its close.
     unsafe { with(context, |state: &State<S>| state.client.note(state.endpoint, LinkEvents::COMPLETED)) }
 }
 
 /// One of the link's NDK objects is closed.
-pub(super) unsafe extern "win64" fn closed<S: System>(context: *mut c_void) {
+pub(super) unsafe extern "efiapi" fn closed<S: System>(context: *mut c_void) {
     let Some(raw) = NonNull::new(context) else { return };
     // SAFETY: this is what `own` gave to the object, which hands it back once.
     let state = unsafe { Shared::<State<S>>::from_raw(raw) };

@@ -99,7 +99,7 @@ impl<S: System> Drop for Listener<S> {
 }
 
 /// A close has completed: what its object owned goes.
-unsafe extern "win64" fn forget<T>(context: *mut c_void) {
+unsafe extern "efiapi" fn forget<T>(context: *mut c_void) {
     if let Some(raw) = NonNull::new(context) {
         // SAFETY: the context was the object's own, which hands it back once.
         drop(unsafe { Shared::<T>::from_raw(raw) });
@@ -161,7 +161,7 @@ unsafe fn refuse<S: System>(connector: NonNull<NDK_CONNECTOR>, rnic: Shared<Use<
 }
 
 /// Takes a connect request of a peer.
-unsafe extern "win64" fn connect_event<S: System<Network = Ndk<S>>>(
+unsafe extern "efiapi" fn connect_event<S: System<Network = Ndk<S>>>(
     context: *mut c_void,
     connector: *mut NDK_CONNECTOR,
 ) {

@@ -13,7 +13,7 @@ use crate::system::System;
 
 /// Reads the addresses that TCP/IP has on an RNIC's interface, and passes them to
 /// [`Ndk::set_addresses`]. PASSIVE_LEVEL, with no lock held. `false` if there is no memory for that.
-pub type RefreshFunction = unsafe extern "win64" fn(context: *mut c_void) -> bool;
+pub type RefreshFunction = unsafe extern "efiapi" fn(context: *mut c_void) -> bool;
 
 /// A [`RefreshFunction`] with its context.
 #[derive(Clone, Copy, Debug)]

@@ -258,7 +258,7 @@ unsafe fn close_pd<S: System>(pd: NonNull<NDK_PD>, level: PassiveLevel) {
 }
 
 /// The callback of [`close_pd`].
-unsafe extern "win64" fn signal<S: System>(context: *mut c_void) {
+unsafe extern "efiapi" fn signal<S: System>(context: *mut c_void) {
     // SAFETY: the context is the event that `close_pd` waits on.
     unsafe { &*context.cast::<EventOf<S>>() }.signal();
 }

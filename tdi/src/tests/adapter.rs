@@ -179,7 +179,7 @@ thread_local! {
     static TOLD: Cell<usize> = const { Cell::new(0) };
 }
 
-unsafe extern "win64" fn error_handler(_: *mut c_void, status: NTSTATUS) -> NTSTATUS {
+unsafe extern "efiapi" fn error_handler(_: *mut c_void, status: NTSTATUS) -> NTSTATUS {
     assert_eq!(status, STATUS_ADDRESS_CLOSED);
     TOLD.set(TOLD.get() + 1);
     STATUS_SUCCESS

@@ -55,7 +55,7 @@ impl Watch {
 
 macro_rules! handlers {
     ($($name:ident($($argument:ident: $type:ty),*);)+) => {
-        $(unsafe extern "win64" fn $name(context: *mut c_void, $($argument: $type),*) -> NTSTATUS {
+        $(unsafe extern "efiapi" fn $name(context: *mut c_void, $($argument: $type),*) -> NTSTATUS {
             // SAFETY: the tests register it with this context.
             let irp = unsafe { &*context.cast::<Watch>() }.called();
             assert!(irp.is_null(), "nothing can be given away by this");
@@ -66,7 +66,7 @@ macro_rules! handlers {
 
 macro_rules! giving_handlers {
     ($($name:ident($($argument:ident: $type:ty),*) else $refused:ident;)+) => {
-        $(unsafe extern "win64" fn $name(
+        $(unsafe extern "efiapi" fn $name(
             context: *mut c_void,
             $($argument: $type,)*
             place: *mut *mut IRP

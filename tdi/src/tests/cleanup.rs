@@ -264,7 +264,7 @@ struct Watch {
     calls: Cell<usize>,
 }
 
-unsafe extern "win64" fn shown(
+unsafe extern "efiapi" fn shown(
     context: *mut c_void,
     _: *mut c_void,
     _: u32,

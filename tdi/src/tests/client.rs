@@ -53,7 +53,7 @@ impl Interface {
 }
 
 /// A client's create has the addresses read.
-unsafe extern "win64" fn refresh(context: *mut c_void) -> bool {
+unsafe extern "efiapi" fn refresh(context: *mut c_void) -> bool {
     // SAFETY: the context is the interface that was passed with this.
     let interface = unsafe { &*context.cast::<Interface>() };
     interface.refreshed.set(interface.refreshed.get() + 1);

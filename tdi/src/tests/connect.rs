@@ -348,7 +348,7 @@ struct Acceptor {
     command: Command,
 }
 
-unsafe extern "win64" fn connect_handler(
+unsafe extern "efiapi" fn connect_handler(
     context: *mut c_void,
     length: i32,
     address: *const c_void,

@@ -30,7 +30,7 @@ pub(super) struct Seen {
     pub(super) again: Option<(Log, Id, u32)>,
 }
 
-unsafe extern "win64" fn receive_handler(
+unsafe extern "efiapi" fn receive_handler(
     context: *mut c_void,
     _: *mut c_void,
     flags: u32,
@@ -59,7 +59,7 @@ unsafe extern "win64" fn receive_handler(
     STATUS_SUCCESS
 }
 
-unsafe extern "win64" fn disconnect_handler(
+unsafe extern "efiapi" fn disconnect_handler(
     context: *mut c_void,
     connection: *mut c_void,
     _: i32,

@@ -18,7 +18,7 @@ const STUCK: usize = PIECE * (WINDOW + 1);
 /// A handler's calls: for how many bytes there is room.
 type Told = Vec<u32>;
 
-unsafe extern "win64" fn possible(context: *mut c_void, connection: *mut c_void, room: u32) -> NTSTATUS {
+unsafe extern "efiapi" fn possible(context: *mut c_void, connection: *mut c_void, room: u32) -> NTSTATUS {
     assert_eq!(connection.addr(), 0xC0);
     // SAFETY: the tests register it with this context.
     unsafe { &mut *context.cast::<Told>() }.push(room);

@@ -105,7 +105,7 @@ impl Drop for Watch {
     }
 }
 
-unsafe extern "win64" fn changed(
+unsafe extern "efiapi" fn changed(
     context: *mut c_void,
     row: *const MIB_UNICASTIPADDRESS_ROW,
     _: MIB_NOTIFICATION_TYPE,

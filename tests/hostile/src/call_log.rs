@@ -110,13 +110,13 @@ pub(crate) fn request(call: impl FnOnce(PVOID) -> NTSTATUS) -> NTSTATUS {
 }
 
 /// The completion of a request.
-pub(crate) unsafe extern "win64" fn completed(context: PVOID, status: NTSTATUS) {
+pub(crate) unsafe extern "efiapi" fn completed(context: PVOID, status: NTSTATUS) {
     assert_ne!(status, STATUS_PENDING, "a request completed as pending");
     settle(context);
 }
 
 /// The completion of a close.
-pub(crate) unsafe extern "win64" fn closed(context: PVOID) {
+pub(crate) unsafe extern "efiapi" fn closed(context: PVOID) {
     settle(context);
 }
 

@@ -19,7 +19,7 @@ thread_local! {
     static CALLED: RefCell<Vec<(usize, Duration)>> = const { RefCell::new(Vec::new()) };
 }
 
-unsafe extern "win64" fn called(context: *mut c_void) {
+unsafe extern "efiapi" fn called(context: *mut c_void) {
     CALLED.with_borrow_mut(|called| called.push((context.addr(), now())));
 }
 

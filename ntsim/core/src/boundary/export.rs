@@ -115,7 +115,7 @@ macro_rules! exports {
             /// The contract is that of the function of Windows.
             #[allow(non_snake_case, unused_variables, reason = "the entry only jumps; its name is NT's")]
             #[unsafe(naked)]
-            pub unsafe extern "win64" fn $name($($argument: $type),*) $(-> $result)? {
+            pub unsafe extern "efiapi" fn $name($($argument: $type),*) $(-> $result)? {
                 core::arch::naked_asm!(
                     "mov gs:[{sp}], rsp",
                     "mov gs:[{bp}], rbp",
@@ -141,7 +141,7 @@ macro_rules! exports {
                     highest: $crate::sched::Irql::$high,
                 };
 
-                pub(super) unsafe extern "win64" fn body($($argument: $type),*) $(-> $result)? {
+                pub(super) unsafe extern "efiapi" fn body($($argument: $type),*) $(-> $result)? {
                     $crate::boundary::export::enter(&EXPORT, || $body)
                 }
             }

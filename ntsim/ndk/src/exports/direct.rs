@@ -8,7 +8,7 @@ use sys::wdm::{PVOID, SIZE_T, UINT32, UINT64, ULONG};
 macro_rules! direct {
     ($( $name:ident = $slot:ident($object:ident: *mut $type:ty as $table:ty $(, $argument:ident: $kind:ty)*) -> $result:ty, or $otherwise:expr; )*) => {$(
         /// The provider's own.
-        pub(crate) unsafe extern "win64" fn $name($object: *mut $type $(, $argument: $kind)*) -> $result {
+        pub(crate) unsafe extern "efiapi" fn $name($object: *mut $type $(, $argument: $kind)*) -> $result {
             // SAFETY: the consumer passes an open object, in whose header the layer noted the table.
             let table = unsafe { (*$object).Header.NdkReserved.rf[crate::object::TABLE_WORD] };
             // SAFETY: the provider's table lives as long as its objects, and is of a version that has the slot.

@@ -49,7 +49,7 @@ fn an_antecedent_that_closes_before_its_successor_is_found() {
 #[test]
 fn an_antecedent_that_closes_while_its_successor_s_completion_runs_is_found() {
     /// Lets go of the antecedents before the completion has returned.
-    extern "win64" fn early(
+    extern "efiapi" fn early(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
         context: PVOID,
@@ -78,7 +78,7 @@ fn an_antecedent_may_complete_inside_the_close_of_its_last_successor_if_that_suc
 
 #[test]
 fn an_antecedent_that_completes_inside_a_close_which_then_pends_is_found() {
-    extern "win64" fn early(
+    extern "efiapi" fn early(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
         context: PVOID,
@@ -117,7 +117,7 @@ fn a_pending_close_says_what_holds_it() {
     assert!(fixture.finish().is_empty());
 }
 
-unsafe extern "win64" fn query_report(
+unsafe extern "efiapi" fn query_report(
     _: *mut NDK_OBJECT_HEADER,
     identifier: *const GUID,
     version: NDK_VERSION,
@@ -132,7 +132,7 @@ unsafe extern "win64" fn query_report(
 }
 
 /// Says that the object is held by an MR at 0x40, which is closing, and by two callbacks.
-unsafe extern "win64" fn report(
+unsafe extern "efiapi" fn report(
     _: *mut NDK_ADAPTER,
     _: usize,
     reasons: *mut EXPLAIN_REASON,

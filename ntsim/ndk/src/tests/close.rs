@@ -60,7 +60,7 @@ fn an_object_closed_inside_its_own_callback_closes_after_it_has_returned() {
 
 #[test]
 fn a_close_that_fails_is_found() {
-    extern "win64" fn fails(
+    extern "efiapi" fn fails(
         _object: *mut NDK_OBJECT_HEADER,
         _completion: Option<NDK_FN_CLOSE_COMPLETION>,
         _context: PVOID,
@@ -74,7 +74,7 @@ fn a_close_that_fails_is_found() {
 
 #[test]
 fn a_completion_of_a_close_that_succeeded_is_found_and_kept_from_the_consumer() {
-    extern "win64" fn both(
+    extern "efiapi" fn both(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
         context: PVOID,
@@ -93,7 +93,7 @@ fn a_completion_of_a_close_that_succeeded_is_found_and_kept_from_the_consumer() 
 
 #[test]
 fn a_completion_inside_a_close_that_then_succeeds_is_found() {
-    extern "win64" fn inside(
+    extern "efiapi" fn inside(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
         context: PVOID,
@@ -109,7 +109,7 @@ fn a_completion_inside_a_close_that_then_succeeds_is_found() {
 
 #[test]
 fn a_close_that_completes_twice_is_found_and_the_consumer_sees_one() {
-    extern "win64" fn twice(
+    extern "efiapi" fn twice(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
         context: PVOID,
@@ -131,7 +131,7 @@ fn a_close_that_completes_twice_is_found_and_the_consumer_sees_one() {
 
 #[test]
 fn a_close_that_never_completes_is_found() {
-    extern "win64" fn never(
+    extern "efiapi" fn never(
         _object: *mut NDK_OBJECT_HEADER,
         _completion: Option<NDK_FN_CLOSE_COMPLETION>,
         _context: PVOID,
@@ -239,7 +239,7 @@ fn an_adapter_close_that_returns_during_a_callback_is_found() {
 #[test]
 fn an_adapter_close_may_return_inside_the_inline_close_of_its_last_object() {
     /// Closes, and sees that the adapter's close on another thread has returned before this has.
-    extern "win64" fn close(
+    extern "efiapi" fn close(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
         context: PVOID,

@@ -178,7 +178,7 @@ fn a_shared_endpoint_that_closes_before_the_connector_that_uses_it_is_found() {
 
 #[test]
 fn a_connect_that_fails_ties_nothing() {
-    extern "win64" fn refuse(
+    extern "efiapi" fn refuse(
         _: *mut NDK_CONNECTOR,
         _: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
         _: PVOID,

@@ -39,7 +39,7 @@ fn log(name: &'static str, context: PVOID, status: NTSTATUS) {
     }
 }
 
-pub(super) extern "win64" fn on_create(context: PVOID, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
+pub(super) extern "efiapi" fn on_create(context: PVOID, status: NTSTATUS, object: *mut NDK_OBJECT_HEADER) {
     *CREATED.lock() = object.expose_provenance();
     log("create", context, status);
 }
@@ -49,28 +49,28 @@ pub(super) fn created<T>() -> *mut T {
     ptr::with_exposed_provenance_mut(*CREATED.lock())
 }
 
-pub(super) extern "win64" fn on_request(context: PVOID, status: NTSTATUS) {
+pub(super) extern "efiapi" fn on_request(context: PVOID, status: NTSTATUS) {
     log("request", context, status);
 }
 
-pub(super) extern "win64" fn on_close(context: PVOID) {
+pub(super) extern "efiapi" fn on_close(context: PVOID) {
     log("close", context, STATUS_SUCCESS);
 }
 
-pub(super) extern "win64" fn on_notification(context: PVOID, status: NTSTATUS) {
+pub(super) extern "efiapi" fn on_notification(context: PVOID, status: NTSTATUS) {
     log("notification", context, status);
 }
 
-pub(super) extern "win64" fn on_connect(context: PVOID, connector: *mut NDK_CONNECTOR) {
+pub(super) extern "efiapi" fn on_connect(context: PVOID, connector: *mut NDK_CONNECTOR) {
     *CREATED.lock() = connector.expose_provenance();
     log("connect", context, STATUS_SUCCESS);
 }
 
-pub(super) extern "win64" fn on_disconnect(context: PVOID) {
+pub(super) extern "efiapi" fn on_disconnect(context: PVOID) {
     log("disconnect", context, STATUS_SUCCESS);
 }
 
-pub(super) extern "win64" fn on_disconnect_ex(context: PVOID, _reason: ULONG) {
+pub(super) extern "efiapi" fn on_disconnect_ex(context: PVOID, _reason: ULONG) {
     log("disconnect", context, STATUS_SUCCESS);
 }
 

@@ -40,7 +40,7 @@ fn a_notification_for_nothing_is_found() {
 
 #[test]
 fn an_arm_that_is_never_answered_is_found() {
-    extern "win64" fn arm(_: *mut NDK_CQ, _: ULONG) {}
+    extern "efiapi" fn arm(_: *mut NDK_CQ, _: ULONG) {}
     let pair = Pair::with(|provider| provider.cq.NdkArmCq = Some(arm));
     crate::set_notification_limit(Duration::ZERO);
     assert!(pair.poll().is_empty());

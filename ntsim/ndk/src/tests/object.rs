@@ -12,10 +12,10 @@ use super::provider::{self, At, fake};
 use crate::rules;
 
 /// Lets `change` loose on the header of a PD before the provider hands it out.
-fn pd_with_header(change: extern "win64" fn(*mut NDK_ADAPTER, *mut *mut NDK_PD)) -> Vec<&'static str> {
-    static CHANGE: parking_lot::Mutex<Option<extern "win64" fn(*mut NDK_ADAPTER, *mut *mut NDK_PD)>> =
+fn pd_with_header(change: extern "efiapi" fn(*mut NDK_ADAPTER, *mut *mut NDK_PD)) -> Vec<&'static str> {
+    static CHANGE: parking_lot::Mutex<Option<extern "efiapi" fn(*mut NDK_ADAPTER, *mut *mut NDK_PD)>> =
         parking_lot::Mutex::new(None);
-    extern "win64" fn create(
+    extern "efiapi" fn create(
         adapter: *mut NDK_ADAPTER,
         completion: Option<NDK_FN_CREATE_COMPLETION>,
         context: PVOID,
@@ -43,7 +43,7 @@ fn header(out: *mut *mut NDK_PD) -> *mut NDK_OBJECT_HEADER {
 
 #[test]
 fn an_object_of_another_type_is_found() {
-    extern "win64" fn change(_: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
+    extern "efiapi" fn change(_: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
         // SAFETY: the object is the provider's own.
         unsafe { (*header(out)).ObjectType = NDK_OBJECT_TYPE::NdkObjectTypeUndefined };
     }
@@ -52,7 +52,7 @@ fn an_object_of_another_type_is_found() {
 
 #[test]
 fn an_object_of_another_version_than_its_adapter_is_found() {
-    extern "win64" fn change(_: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
+    extern "efiapi" fn change(_: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
         // SAFETY: the object is the provider's own.
         unsafe { (*header(out)).Version = NDK_VERSION_1_2 };
     }
@@ -61,7 +61,7 @@ fn an_object_of_another_version_than_its_adapter_is_found() {
 
 #[test]
 fn reserved_words_that_are_not_zero_are_found() {
-    extern "win64" fn change(_: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
+    extern "efiapi" fn change(_: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
         // SAFETY: the object is the provider's own.
         unsafe { (*header(out)).NdkReserved.rf[3] = context(1) };
     }
@@ -70,7 +70,7 @@ fn reserved_words_that_are_not_zero_are_found() {
 
 #[test]
 fn the_handle_of_an_open_object_handed_out_again_is_found() {
-    extern "win64" fn change(adapter: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
+    extern "efiapi" fn change(adapter: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
         // SAFETY: the out-parameter is the layer's.
         unsafe { out.write(adapter.cast()) };
     }
@@ -80,7 +80,7 @@ fn the_handle_of_an_open_object_handed_out_again_is_found() {
 
 #[test]
 fn a_header_that_the_provider_changes_is_found() {
-    extern "win64" fn register(
+    extern "efiapi" fn register(
         mr: *mut NDK_MR,
         _mdl: *mut sys::wdm::MDL,
         _length: usize,
@@ -126,7 +126,7 @@ fn an_empty_slot_is_found_and_its_function_refused() {
 
 #[test]
 fn a_provider_that_calls_through_its_object_s_dispatch_pointer_is_found() {
-    extern "win64" fn close(
+    extern "efiapi" fn close(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
         context: PVOID,
@@ -145,7 +145,7 @@ fn a_provider_that_calls_through_its_object_s_dispatch_pointer_is_found() {
 
 #[test]
 fn an_extension_for_an_unknown_identifier_is_found() {
-    extern "win64" fn any(
+    extern "efiapi" fn any(
         _object: *mut NDK_OBJECT_HEADER,
         _identifier: *const GUID,
         _version: NDK_VERSION,

@@ -86,7 +86,7 @@ impl Provider {
     }
 }
 
-pub(crate) extern "win64" fn query_extension(
+pub(crate) extern "efiapi" fn query_extension(
     _object: *mut NDK_OBJECT_HEADER,
     _identifier: *const GUID,
     _version: NDK_VERSION,

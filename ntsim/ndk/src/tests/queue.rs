@@ -14,7 +14,7 @@ use crate::{Checks, rules};
 /// A pair over a provider that does this with the QP, the context and the flags of a send.
 macro_rules! sending {
     (|$qp:pat_param, $context:pat_param, $flags:pat_param| $body:block) => {{
-        extern "win64" fn send(
+        extern "efiapi" fn send(
             $qp: *mut NDK_QP,
             $context: PVOID,
             _: *const NDK_SGE,
@@ -94,7 +94,7 @@ fn a_post_that_pends_is_found() {
 
 #[test]
 fn more_results_than_were_asked_for_are_found() {
-    extern "win64" fn poll(_: *mut NDK_CQ, _: *mut NDK_RESULT_EX, count: ULONG) -> ULONG {
+    extern "efiapi" fn poll(_: *mut NDK_CQ, _: *mut NDK_RESULT_EX, count: ULONG) -> ULONG {
         if count == 8 { 0 } else { count + 1 }
     }
     let pair = Pair::with(|provider| provider.cq.NdkGetCqResultsEx = Some(poll));

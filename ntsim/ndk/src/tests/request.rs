@@ -39,7 +39,7 @@ fn resized(resize: Resize) -> (Vec<Got>, Vec<&'static str>) {
 /// A resize that does this with the CQ, the completion and its context.
 macro_rules! resizing {
     (|$cq:pat_param, $completion:pat_param, $context:pat_param| $body:block) => {{
-        extern "win64" fn resize(
+        extern "efiapi" fn resize(
             $cq: *mut NDK_CQ,
             _: ULONG,
             $completion: Option<NDK_FN_REQUEST_COMPLETION>,
@@ -193,7 +193,7 @@ fn created(create: NDK_FN_CREATE_PD) -> Vec<&'static str> {
 
 #[test]
 fn an_out_parameter_written_by_a_create_that_pends_is_found_and_kept_from_the_consumer() {
-    extern "win64" fn create(
+    extern "efiapi" fn create(
         adapter: *mut NDK_ADAPTER,
         completion: Option<NDK_FN_CREATE_COMPLETION>,
         context: PVOID,
@@ -209,7 +209,7 @@ fn an_out_parameter_written_by_a_create_that_pends_is_found_and_kept_from_the_co
 
 #[test]
 fn an_out_parameter_written_by_a_create_that_fails_is_found() {
-    extern "win64" fn create(
+    extern "efiapi" fn create(
         adapter: *mut NDK_ADAPTER,
         _: Option<NDK_FN_CREATE_COMPLETION>,
         _: PVOID,
@@ -225,7 +225,7 @@ fn an_out_parameter_written_by_a_create_that_fails_is_found() {
 
 #[test]
 fn an_out_parameter_not_written_by_a_create_that_succeeds_is_found() {
-    extern "win64" fn create(
+    extern "efiapi" fn create(
         _: *mut NDK_ADAPTER,
         _: Option<NDK_FN_CREATE_COMPLETION>,
         _: PVOID,
@@ -242,7 +242,7 @@ fn an_out_parameter_not_written_by_a_create_that_succeeds_is_found() {
 
 #[test]
 fn a_create_that_fails_leaves_nothing_behind() {
-    extern "win64" fn create(
+    extern "efiapi" fn create(
         _: *mut NDK_ADAPTER,
         _: ULONG,
         _: Option<NDK_FN_CQ_NOTIFICATION_CALLBACK>,

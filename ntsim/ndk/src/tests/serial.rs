@@ -23,7 +23,7 @@ fn from_another_thread(call: impl FnOnce() + Send + 'static) {
 
 #[test]
 fn two_posts_to_one_queue_at_once_are_found() {
-    extern "win64" fn send(
+    extern "efiapi" fn send(
         qp: *mut NDK_QP,
         context: PVOID,
         _: *const NDK_SGE,
@@ -47,7 +47,7 @@ fn two_posts_to_one_queue_at_once_are_found() {
 
 #[test]
 fn two_polls_of_one_cq_at_once_are_found() {
-    extern "win64" fn arm(cq: *mut NDK_CQ, _: ULONG) {
+    extern "efiapi" fn arm(cq: *mut NDK_CQ, _: ULONG) {
         let at = provider::At::of(cq);
         from_another_thread(move || {
             call!(at.pointer::<NDK_CQ>(), NdkGetCqResults, ptr::null_mut(), 0);

@@ -283,7 +283,7 @@ mod tests {
         assert!(machine.shutdown().is_clean());
     }
 
-    unsafe extern "win64" fn changed(
+    unsafe extern "efiapi" fn changed(
         context: *mut c_void,
         row: *const MIB_UNICASTIPADDRESS_ROW,
         kind: MIB_NOTIFICATION_TYPE,
@@ -315,7 +315,7 @@ mod tests {
         assert!(machine.shutdown().is_clean());
     }
 
-    unsafe extern "win64" fn cancels_itself(
+    unsafe extern "efiapi" fn cancels_itself(
         context: *mut c_void,
         _row: *const MIB_UNICASTIPADDRESS_ROW,
         _kind: MIB_NOTIFICATION_TYPE,

@@ -36,7 +36,7 @@ impl Drop for AddressWatch {
     }
 }
 
-unsafe extern "win64" fn changed(
+unsafe extern "efiapi" fn changed(
     context: *mut c_void,
     row: *const MIB_UNICASTIPADDRESS_ROW,
     _: MIB_NOTIFICATION_TYPE,

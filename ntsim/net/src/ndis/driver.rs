@@ -240,7 +240,7 @@ unsafe fn set_ndk(
 }
 
 /// The unload routine that NDIS puts into the driver object: calls the miniport's own.
-unsafe extern "win64" fn unload(object: *mut DRIVER_OBJECT) {
+unsafe extern "efiapi" fn unload(object: *mut DRIVER_OBJECT) {
     let Some(driver) = of_object(object) else { return };
     if let Some(handler) = driver.handlers.UnloadHandler {
         // SAFETY: the handler is the driver's own, with its own object.

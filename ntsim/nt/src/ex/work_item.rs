@@ -53,7 +53,7 @@ mod tests {
 
     static SUM: AtomicUsize = AtomicUsize::new(0);
 
-    unsafe extern "win64" fn add(parameter: *mut c_void) {
+    unsafe extern "efiapi" fn add(parameter: *mut c_void) {
         assert_eq!(sched::irql(), Irql::PASSIVE);
         SUM.fetch_add(parameter.addr(), Ordering::Relaxed);
     }

@@ -217,7 +217,7 @@ mod tests {
 
     static RUNS: AtomicUsize = AtomicUsize::new(0);
 
-    unsafe extern "win64" fn count(_object: *mut c_void, context: *mut c_void, item: *mut IO_WORKITEM) {
+    unsafe extern "efiapi" fn count(_object: *mut c_void, context: *mut c_void, item: *mut IO_WORKITEM) {
         RUNS.fetch_add(context.addr(), Ordering::SeqCst);
         unsafe { IoFreeWorkItem(item) };
     }
@@ -236,7 +236,7 @@ mod tests {
         assert!(machine.shutdown().is_clean());
     }
 
-    unsafe extern "win64" fn nothing(_device: *mut DEVICE_OBJECT, _context: *mut c_void) {}
+    unsafe extern "efiapi" fn nothing(_device: *mut DEVICE_OBJECT, _context: *mut c_void) {}
 
     #[test]
     fn an_item_that_is_queued_is_neither_queued_again_nor_freed() {

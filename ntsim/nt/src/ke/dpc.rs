@@ -233,7 +233,7 @@ mod tests {
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     static LAST: AtomicU32 = AtomicU32::new(0);
 
-    unsafe extern "win64" fn count(_: *mut KDPC, _: *mut c_void, argument: *mut c_void, _: *mut c_void) {
+    unsafe extern "efiapi" fn count(_: *mut KDPC, _: *mut c_void, argument: *mut c_void, _: *mut c_void) {
         assert_eq!(sched::irql(), Irql::DISPATCH);
         RUNS.fetch_add(1 + argument.addr(), Ordering::Relaxed);
         LAST.store(sched::processor(), Ordering::Relaxed);
@@ -369,7 +369,7 @@ mod tests {
         assert!(machine.shutdown().is_clean());
     }
 
-    unsafe extern "win64" fn dawdle(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {
+    unsafe extern "efiapi" fn dawdle(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {
         let end = sched::elapsed() + Duration::from_millis(2);
         while sched::elapsed() < end {
             core::hint::spin_loop();

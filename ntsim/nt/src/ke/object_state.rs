@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(machine.shutdown().rules(), ["ObjectNotInitialised"]);
     }
 
-    unsafe extern "win64" fn nothing(
+    unsafe extern "efiapi" fn nothing(
         _: *mut KDPC,
         _: *mut core::ffi::c_void,
         _: *mut core::ffi::c_void,

@@ -256,7 +256,7 @@ mod tests {
 
     static RUNS: AtomicU32 = AtomicU32::new(0);
 
-    unsafe extern "win64" fn count(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {
+    unsafe extern "efiapi" fn count(_: *mut KDPC, _: *mut c_void, _: *mut c_void, _: *mut c_void) {
         assert_eq!(sched::irql(), Irql::DISPATCH);
         RUNS.fetch_add(1, Ordering::Relaxed);
     }

@@ -186,13 +186,13 @@ mod tests {
 
     static STEPS: AtomicUsize = AtomicUsize::new(0);
 
-    unsafe extern "win64" fn terminate(context: *mut c_void) {
+    unsafe extern "efiapi" fn terminate(context: *mut c_void) {
         STEPS.store(context.addr(), Ordering::Relaxed);
         unsafe { PsTerminateSystemThread(STATUS_SUCCESS) };
         STEPS.store(0, Ordering::Relaxed);
     }
 
-    unsafe extern "win64" fn fall_off(context: *mut c_void) {
+    unsafe extern "efiapi" fn fall_off(context: *mut c_void) {
         STEPS.store(context.addr(), Ordering::Relaxed);
     }
 
@@ -226,7 +226,7 @@ mod tests {
         }
     }
 
-    unsafe extern "win64" fn keep_locks(context: *mut c_void) {
+    unsafe extern "efiapi" fn keep_locks(context: *mut c_void) {
         unsafe {
             ExAcquireFastMutex(context.cast());
             KeAcquireSpinLockRaiseToDpc(context.cast::<FAST_MUTEX>().wrapping_add(1).cast());
@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    unsafe extern "win64" fn stay_in_region(_: *mut c_void) {
+    unsafe extern "efiapi" fn stay_in_region(_: *mut c_void) {
         unsafe { crate::ke::KeEnterCriticalRegion() };
         unsafe { PsTerminateSystemThread(STATUS_SUCCESS) };
     }

@@ -109,7 +109,7 @@ fn with(handle: WDFDPC, f: impl FnOnce(&Dpc) -> BOOLEAN) -> BOOLEAN {
 }
 
 /// The DPC routine that the kernel calls.
-unsafe extern "win64" fn run(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_void, _: *mut c_void) {
+unsafe extern "efiapi" fn run(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_void, _: *mut c_void) {
     let Some(object) = Object::known(Va::of(handle)) else { return };
     if let Body::Dpc(Dpc { routine, .. }) = &object.body {
         // SAFETY: the routine is the driver's own, called with its own object.

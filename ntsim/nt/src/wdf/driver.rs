@@ -152,7 +152,7 @@ fn tag(own: u32, name: &str) -> u32 {
 
 /// The framework's unload routine (`FxDriver::Unload`), for drivers whose dispatch it overrides: runs the
 /// driver's `EvtDriverUnload` and deletes the driver's object. The stub calls it, then unbinds.
-unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
+unsafe extern "efiapi" fn unload(driver: *mut DRIVER_OBJECT) {
     let Some(client) = Client::of_driver_object(driver) else { return };
     let routine = client.unload.lock().take();
     let handle = client.driver().ptr();
@@ -169,7 +169,7 @@ unsafe extern "win64" fn unload(driver: *mut DRIVER_OBJECT) {
 
 /// The framework's dispatch routine (`FxDevice::Dispatch`), which takes the device for one of its own; there
 /// are none here.
-unsafe extern "win64" fn dispatch(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "efiapi" fn dispatch(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     violation("WdfDispatch", Va::of(device), format!("{device:p} is no device of the framework"));
     // SAFETY: the request is the dispatch routine's.
     unsafe {

@@ -184,7 +184,7 @@ impl Object {
 
     fn run_callbacks(
         &self,
-        mut take: impl FnMut(&mut Context) -> Option<unsafe extern "win64" fn(WDFOBJECT)>,
+        mut take: impl FnMut(&mut Context) -> Option<unsafe extern "efiapi" fn(WDFOBJECT)>,
         name: &'static str,
     ) {
         let callbacks: Vec<_> = self.state.lock().contexts.iter_mut().filter_map(&mut take).collect();

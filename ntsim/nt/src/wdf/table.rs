@@ -10,13 +10,13 @@ use sys::wdf::{WDF_FUNCTION_COUNT_1_33, WDFFUNC, index};
 use super::{device, dpc, driver, lock, memory, names, object_exports, timer, work_item};
 
 /// A function of the table, before its own type is known.
-type Function = unsafe extern "win64" fn();
+type Function = unsafe extern "efiapi" fn();
 
 /// Entries of the table.
 pub(super) const COUNT: usize = WDF_FUNCTION_COUNT_1_33 as usize;
 
 /// In every slot that holds nothing better: says which function the driver wanted, and stops.
-unsafe extern "win64" fn missing<const INDEX: usize>() {
+unsafe extern "efiapi" fn missing<const INDEX: usize>() {
     let name = names::name(INDEX);
     let bugcheck = Bugcheck { code: 0x10D, parameters: [0, INDEX.to_u64(), 0, 0] };
     hooks::stop(bugcheck, &format!("the driver called {name} ({INDEX}), which the simulator does not have"));

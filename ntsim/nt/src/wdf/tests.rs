@@ -28,7 +28,7 @@ use crate::io::{IoCreateDevice, IoDeleteDevice, Status};
 /// The callbacks that were called, by handle.
 static CALLED: Mutex<Option<Sender<(&'static str, Va)>>> = Mutex::new(None);
 
-unsafe extern "win64" fn unloads(driver: WDFDRIVER) {
+unsafe extern "efiapi" fn unloads(driver: WDFDRIVER) {
     called("unload", driver);
 }
 
@@ -36,15 +36,15 @@ fn called(what: &'static str, object: WDFOBJECT) {
     CALLED.lock().as_ref().unwrap().send((what, Va::of(object))).unwrap();
 }
 
-unsafe extern "win64" fn cleanup(object: WDFOBJECT) {
+unsafe extern "efiapi" fn cleanup(object: WDFOBJECT) {
     called("cleanup", object);
 }
 
-unsafe extern "win64" fn destroy(object: WDFOBJECT) {
+unsafe extern "efiapi" fn destroy(object: WDFOBJECT) {
     called("destroy", object);
 }
 
-unsafe extern "win64" fn ran(object: WDFOBJECT) {
+unsafe extern "efiapi" fn ran(object: WDFOBJECT) {
     called(if sched::irql() == Irql::DISPATCH { "at dispatch" } else { "at passive" }, object);
 }
 
@@ -381,7 +381,7 @@ fn evt_driver_unload_without_dispatch_override_is_never_called() {
     assert_eq!(unloaded(WdfDriverInitNonPnpDriver | WdfDriverInitNoDispatchOverride), [""; 0]);
 }
 
-unsafe extern "win64" fn adds(_driver: WDFDRIVER, _init: *mut WDFDEVICE_INIT) -> NTSTATUS {
+unsafe extern "efiapi" fn adds(_driver: WDFDRIVER, _init: *mut WDFDEVICE_INIT) -> NTSTATUS {
     STATUS_SUCCESS
 }
 

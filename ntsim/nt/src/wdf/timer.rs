@@ -128,7 +128,7 @@ fn with(handle: WDFTIMER, f: impl FnOnce(&Timer) -> BOOLEAN) -> BOOLEAN {
 }
 
 /// The DPC routine that the kernel calls.
-unsafe extern "win64" fn fired(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_void, _: *mut c_void) {
+unsafe extern "efiapi" fn fired(_dpc: *mut KDPC, handle: *mut c_void, _: *mut c_void, _: *mut c_void) {
     let Some(object) = Object::known(Va::of(handle)) else { return };
     let Body::Timer(timer) = &object.body else { return };
     if timer.passive {

@@ -81,7 +81,7 @@ unsafe fn connect_from<'a, K: Kernel>(
 }
 
 /// NdkConnect.
-pub(super) unsafe extern "win64" fn connect<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn connect<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     qp: *mut NDK_QP,
     source: *const SOCKADDR,
@@ -106,7 +106,7 @@ pub(super) unsafe extern "win64" fn connect<K: Kernel>(
 }
 
 /// NdkConnectWithSharedEndpoint.
-pub(super) unsafe extern "win64" fn connect_with_shared_endpoint<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn connect_with_shared_endpoint<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     qp: *mut NDK_QP,
     endpoint: *mut NDK_SHARED_ENDPOINT,
@@ -156,7 +156,7 @@ unsafe fn accept_with<K: Kernel>(
 }
 
 /// NdkAccept.
-pub(super) unsafe extern "win64" fn accept<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn accept<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     qp: *mut NDK_QP,
     inbound: ULONG,
@@ -175,7 +175,7 @@ pub(super) unsafe extern "win64" fn accept<K: Kernel>(
 }
 
 /// NdkAcceptEx.
-pub(super) unsafe extern "win64" fn accept_ex<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn accept_ex<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     qp: *mut NDK_QP,
     inbound: ULONG,
@@ -212,7 +212,7 @@ unsafe fn complete_with<K: Kernel>(
 }
 
 /// NdkCompleteConnect.
-pub(super) unsafe extern "win64" fn complete_connect<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn complete_connect<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
     event_context: PVOID,
@@ -224,7 +224,7 @@ pub(super) unsafe extern "win64" fn complete_connect<K: Kernel>(
 }
 
 /// NdkCompleteConnectEx.
-pub(super) unsafe extern "win64" fn complete_connect_ex<K: Kernel>(
+pub(super) unsafe extern "efiapi" fn complete_connect_ex<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
     event_context: PVOID,

@@ -12,7 +12,7 @@ use super::{Log, call, connect_event, notified, request};
 use crate::number::usize_from;
 use crate::rnic::{Fabric, Rnic};
 
-unsafe extern "win64" fn never_created(_: PVOID, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {
+unsafe extern "efiapi" fn never_created(_: PVOID, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {
     panic!("no create of this provider pends");
 }
 

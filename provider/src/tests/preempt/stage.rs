@@ -163,7 +163,7 @@ pub(super) const SHARED_PORT: u16 = 6000;
 pub(super) const CREATED_PORT: u16 = 6001;
 
 /// The driver's work item is [`Op::Arrive`] and [`Op::LookUp`], which come at any time.
-unsafe extern "win64" fn is_to_look_up(_: PVOID) {}
+unsafe extern "efiapi" fn is_to_look_up(_: PVOID) {}
 
 fn create<T>(create: impl FnOnce(*mut *mut T) -> NTSTATUS) -> PVOID {
     let out = Lent::new(&[null_mut::<T>()]);

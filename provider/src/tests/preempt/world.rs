@@ -331,11 +331,11 @@ impl World {
     }
 }
 
-pub(super) unsafe extern "win64" fn on_completion(context: PVOID, status: NTSTATUS) {
+pub(super) unsafe extern "efiapi" fn on_completion(context: PVOID, status: NTSTATUS) {
     world().completed(Context::number(context, 1), status);
 }
 
-pub(super) unsafe extern "win64" fn on_create(
+pub(super) unsafe extern "efiapi" fn on_create(
     context: PVOID,
     status: NTSTATUS,
     object: *mut NDK_OBJECT_HEADER,
@@ -343,18 +343,18 @@ pub(super) unsafe extern "win64" fn on_create(
     world().created(Context::number(context, 1), status, object.cast());
 }
 
-pub(super) unsafe extern "win64" fn on_close(context: PVOID) {
+pub(super) unsafe extern "efiapi" fn on_close(context: PVOID) {
     world().closed(Context::number(context, 2));
 }
 
-pub(super) unsafe extern "win64" fn on_connect(context: PVOID, connector: *mut NDK_CONNECTOR) {
+pub(super) unsafe extern "efiapi" fn on_connect(context: PVOID, connector: *mut NDK_CONNECTOR) {
     world().indicated(Context::number(context, 2), connector.cast());
 }
 
-pub(super) unsafe extern "win64" fn on_disconnect(context: PVOID) {
+pub(super) unsafe extern "efiapi" fn on_disconnect(context: PVOID) {
     world().disconnected(Context::number(context, 2));
 }
 
-pub(super) unsafe extern "win64" fn on_notification(context: PVOID, _: NTSTATUS) {
+pub(super) unsafe extern "efiapi" fn on_notification(context: PVOID, _: NTSTATUS) {
     world().notified(Context::number(context, 2));
 }

@@ -23,7 +23,7 @@ pub(super) struct Close {
     pub(super) calls: AtomicUsize,
 }
 
-unsafe extern "win64" fn close_completed(context: PVOID) {
+unsafe extern "efiapi" fn close_completed(context: PVOID) {
     // SAFETY: the context is a record that stays for the rest of the process.
     unsafe { &*context.cast::<Close>() }.calls.fetch_add(1, Ordering::SeqCst);
 }
@@ -162,12 +162,12 @@ fn end(context: PVOID) -> &'static End {
     unsafe { &*context.cast::<End>() }
 }
 
-unsafe extern "win64" fn told(context: PVOID, status: NTSTATUS) {
+unsafe extern "efiapi" fn told(context: PVOID, status: NTSTATUS) {
     end(context).tell(status);
 }
 
 /// The far side's accept: it goes on in the callback itself, and may close there.
-unsafe extern "win64" fn accepted(context: PVOID, status: NTSTATUS) {
+unsafe extern "efiapi" fn accepted(context: PVOID, status: NTSTATUS) {
     let end = end(context);
     if status == STATUS_SUCCESS {
         end.post();
@@ -177,14 +177,14 @@ unsafe extern "win64" fn accepted(context: PVOID, status: NTSTATUS) {
     }
 }
 
-unsafe extern "win64" fn disconnected(context: PVOID) {
+unsafe extern "efiapi" fn disconnected(context: PVOID) {
     let end = end(context);
     if end.far || end.random(2) == 0 {
         end.close();
     }
 }
 
-unsafe extern "win64" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
+unsafe extern "efiapi" fn connect_event(context: PVOID, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context is the world, which stays.
     let world = unsafe { &*context.cast::<World>() };
     let end = End::new(world, true, connector, connector.addr() >> 4);

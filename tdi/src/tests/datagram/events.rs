@@ -32,7 +32,7 @@ struct Seen {
     answer: Option<(Transport<Host>, Id, Log)>,
 }
 
-unsafe extern "win64" fn datagram_handler(
+unsafe extern "efiapi" fn datagram_handler(
     context: *mut c_void,
     source_length: i32,
     source: *const c_void,
@@ -76,14 +76,14 @@ unsafe extern "win64" fn datagram_handler(
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
-unsafe extern "win64" fn error_handler(context: *mut c_void, status: NTSTATUS) -> NTSTATUS {
+unsafe extern "efiapi" fn error_handler(context: *mut c_void, status: NTSTATUS) -> NTSTATUS {
     // SAFETY: the tests register it with this context.
     unsafe { &mut *context.cast::<Seen>() }.errors.push(status);
     STATUS_SUCCESS
 }
 
 /// An extended error has the address besides.
-unsafe extern "win64" fn extended_handler(
+unsafe extern "efiapi" fn extended_handler(
     context: *mut c_void,
     status: NTSTATUS,
     buffer: *mut c_void,

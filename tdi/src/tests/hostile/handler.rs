@@ -23,7 +23,7 @@ pub(super) fn of(event: i32) -> *const () {
 }
 
 /// Takes half of what it is shown.
-unsafe extern "win64" fn receive_handler(
+unsafe extern "efiapi" fn receive_handler(
     _: *mut c_void,
     _: *mut c_void,
     _: u32,
@@ -38,7 +38,7 @@ unsafe extern "win64" fn receive_handler(
     STATUS_SUCCESS
 }
 
-unsafe extern "win64" fn disconnect_handler(
+unsafe extern "efiapi" fn disconnect_handler(
     _: *mut c_void,
     _: *mut c_void,
     _: i32,
@@ -50,7 +50,7 @@ unsafe extern "win64" fn disconnect_handler(
     STATUS_SUCCESS
 }
 
-unsafe extern "win64" fn connect_handler(
+unsafe extern "efiapi" fn connect_handler(
     _: *mut c_void,
     _: i32,
     _: *const c_void,
@@ -64,15 +64,15 @@ unsafe extern "win64" fn connect_handler(
     STATUS_CONNECTION_REFUSED
 }
 
-unsafe extern "win64" fn possible_handler(_: *mut c_void, _: *mut c_void, room: u32) -> NTSTATUS {
+unsafe extern "efiapi" fn possible_handler(_: *mut c_void, _: *mut c_void, room: u32) -> NTSTATUS {
     assert_ne!(room, 0, "there is room");
     STATUS_SUCCESS
 }
 
-unsafe extern "win64" fn error_handler(_: *mut c_void, _: NTSTATUS) -> NTSTATUS {
+unsafe extern "efiapi" fn error_handler(_: *mut c_void, _: NTSTATUS) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
-unsafe extern "win64" fn extended_handler(_: *mut c_void, _: NTSTATUS, _: *mut c_void) -> NTSTATUS {
+unsafe extern "efiapi" fn extended_handler(_: *mut c_void, _: NTSTATUS, _: *mut c_void) -> NTSTATUS {
     STATUS_SUCCESS
 }

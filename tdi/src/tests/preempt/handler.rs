@@ -47,7 +47,7 @@ unsafe fn called<'a>(context: *mut c_void, which: Which) -> &'a Clients {
 }
 
 /// Accepts for the spare endpoint.
-unsafe extern "win64" fn connects(
+unsafe extern "efiapi" fn connects(
     context: *mut c_void,
     _: i32,
     _: *const c_void,
@@ -73,13 +73,13 @@ unsafe extern "win64" fn connects(
 
 macro_rules! of_either_side {
     ($far:ident, $near:ident: fn($clients:ident; $($name:ident: $type:ty),*) $body:block) => {
-        unsafe extern "win64" fn $far(context: *mut c_void, $($name: $type),*) -> NTSTATUS {
+        unsafe extern "efiapi" fn $far(context: *mut c_void, $($name: $type),*) -> NTSTATUS {
             // SAFETY: it was registered with this context.
             let $clients = unsafe { called(context, Which::FarAddress) };
             $body
         }
 
-        unsafe extern "win64" fn $near(context: *mut c_void, $($name: $type),*) -> NTSTATUS {
+        unsafe extern "efiapi" fn $near(context: *mut c_void, $($name: $type),*) -> NTSTATUS {
             // SAFETY: it was registered with this context.
             let $clients = unsafe { called(context, Which::NearAddress) };
             $body
@@ -119,7 +119,7 @@ of_either_side!(far_fails, near_fails: fn(_clients; status: NTSTATUS) {
     STATUS_SUCCESS
 });
 
-unsafe extern "win64" fn receives_datagram(
+unsafe extern "efiapi" fn receives_datagram(
     context: *mut c_void,
     _: i32,
     _: *const c_void,

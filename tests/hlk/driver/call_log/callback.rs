@@ -45,7 +45,7 @@ unsafe fn record<'r, R>(context: *mut c_void) -> &'r R {
 }
 
 /// `NDK_FN_CREATE_COMPLETION`
-pub(crate) unsafe extern "win64" fn created(
+pub(crate) unsafe extern "efiapi" fn created(
     context: *mut c_void,
     status: NTSTATUS,
     object: *mut NDK_OBJECT_HEADER,
@@ -61,7 +61,7 @@ pub(crate) unsafe extern "win64" fn created(
 }
 
 /// `NDK_FN_REQUEST_COMPLETION`
-pub(crate) unsafe extern "win64" fn request_completed(context: *mut c_void, status: NTSTATUS) {
+pub(crate) unsafe extern "efiapi" fn request_completed(context: *mut c_void, status: NTSTATUS) {
     // SAFETY: the context of a request is its call.
     completed(unsafe { record(context) }, status);
 }
@@ -80,7 +80,7 @@ fn completed(call: &Call, status: NTSTATUS) {
 }
 
 /// `NDK_FN_CLOSE_COMPLETION`
-pub(crate) unsafe extern "win64" fn close_completed(context: *mut c_void) {
+pub(crate) unsafe extern "efiapi" fn close_completed(context: *mut c_void) {
     // SAFETY: the context of a close is the object's record.
     let object: &Object = unsafe { record(context) };
     object.close.began.store(stamp(), Ordering::Release);
@@ -104,7 +104,7 @@ fn dwell() {
 }
 
 /// `NDK_FN_CQ_NOTIFICATION_CALLBACK`
-pub(crate) unsafe extern "win64" fn notified(context: *mut c_void, status: NTSTATUS) {
+pub(crate) unsafe extern "efiapi" fn notified(context: *mut c_void, status: NTSTATUS) {
     // SAFETY: the context of a CQ's notifications is its record.
     let cq: &Object = unsafe { record(context) };
     let inside = Inside::enter(cq);
@@ -133,7 +133,7 @@ pub(crate) unsafe extern "win64" fn notified(context: *mut c_void, status: NTSTA
 }
 
 /// `NDK_FN_SRQ_NOTIFICATION_CALLBACK`
-pub(crate) unsafe extern "win64" fn srq_notified(context: *mut c_void, _status: NTSTATUS) {
+pub(crate) unsafe extern "efiapi" fn srq_notified(context: *mut c_void, _status: NTSTATUS) {
     // SAFETY: the context of an SRQ's notifications is its record.
     event_of(unsafe { record(context) });
 }
@@ -150,7 +150,7 @@ fn event_of(object: &Object) {
 }
 
 /// `NDK_FN_CONNECT_EVENT_CALLBACK`
-pub(crate) unsafe extern "win64" fn connect_event(context: *mut c_void, connector: *mut NDK_CONNECTOR) {
+pub(crate) unsafe extern "efiapi" fn connect_event(context: *mut c_void, connector: *mut NDK_CONNECTOR) {
     // SAFETY: the context of a listener's events is its record.
     let listener: &Object = unsafe { record(context) };
     let inside = Inside::enter(listener);
@@ -174,13 +174,13 @@ pub(crate) unsafe extern "win64" fn connect_event(context: *mut c_void, connecto
 }
 
 /// `NDK_FN_DISCONNECT_EVENT_CALLBACK`
-pub(crate) unsafe extern "win64" fn disconnected(context: *mut c_void) {
+pub(crate) unsafe extern "efiapi" fn disconnected(context: *mut c_void) {
     // SAFETY: the context of a connector's events is its record.
     event_of(unsafe { record(context) });
 }
 
 /// `NDK_FN_DISCONNECT_EVENT_CALLBACK_EX`
-pub(crate) unsafe extern "win64" fn disconnected_with_reason(context: *mut c_void, _reason: u32) {
+pub(crate) unsafe extern "efiapi" fn disconnected_with_reason(context: *mut c_void, _reason: u32) {
     // SAFETY: the context of a connector's events is its record.
     event_of(unsafe { record(context) });
 }

@@ -251,7 +251,7 @@ fn make(function: impl FnOnce(*mut c_void, *mut Header) -> NTSTATUS) -> Result<H
 }
 
 /// `NDK_FN_CREATE_COMPLETION`
-unsafe extern "win64" fn made(context: *mut c_void, status: NTSTATUS, object: Header) {
+unsafe extern "efiapi" fn made(context: *mut c_void, status: NTSTATUS, object: Header) {
     // SAFETY: `make` passed it, and stays until it is signalled.
     let making = unsafe { &*context.cast::<Making>() };
     if status == STATUS_SUCCESS {
@@ -262,7 +262,7 @@ unsafe extern "win64" fn made(context: *mut c_void, status: NTSTATUS, object: He
 }
 
 /// `NDK_FN_CLOSE_COMPLETION`
-unsafe extern "win64" fn closed(context: *mut c_void) {
+unsafe extern "efiapi" fn closed(context: *mut c_void) {
     // SAFETY: `begin` passed it, and it stays until the adapters are closed.
     let closes = unsafe { &*context.cast::<Closes>() };
     closes.completed.fetch_add(1, Ordering::AcqRel);
@@ -270,7 +270,7 @@ unsafe extern "win64" fn closed(context: *mut c_void) {
 }
 
 /// `NDK_FN_CQ_NOTIFICATION_CALLBACK`, `NDK_FN_SRQ_NOTIFICATION_CALLBACK`: nothing is armed.
-unsafe extern "win64" fn notified(_context: *mut c_void, _status: NTSTATUS) {}
+unsafe extern "efiapi" fn notified(_context: *mut c_void, _status: NTSTATUS) {}
 
 /// `NDK_FN_CONNECT_EVENT_CALLBACK`: nothing is listened on.
-unsafe extern "win64" fn offered(_context: *mut c_void, _connector: *mut NDK_CONNECTOR) {}
+unsafe extern "efiapi" fn offered(_context: *mut c_void, _connector: *mut NDK_CONNECTOR) {}

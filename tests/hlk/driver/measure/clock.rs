@@ -1,17 +1,29 @@
 //! The clock of the samples: the processor's own, as the system's has a resolution of 100 ns.
 
-#![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
-
-use core::arch::x86_64::{_mm_lfence, _rdtsc};
+#![expect(unsafe_code, reason = "the counter is read by an instruction")]
 
 use crate::kernel;
 
 /// Cycles of the time-stamp counter; what comes before is over when it is read.
+#[cfg(target_arch = "x86_64")]
 pub(super) fn cycles() -> u64 {
+    use core::arch::x86_64::{_mm_lfence, _rdtsc};
+
     // SAFETY: every processor of this architecture has the instruction.
     unsafe { _mm_lfence() };
     // SAFETY: as above.
     unsafe { _rdtsc() }
+}
+
+/// Ticks of the virtual counter, which is coarser than a cycle; what comes before is over when it is read.
+#[cfg(target_arch = "aarch64")]
+pub(super) fn cycles() -> u64 {
+    let ticks;
+    // SAFETY: every processor of this architecture has the counter, and nothing but the register that is named changes.
+    unsafe {
+        core::arch::asm!("isb", "mrs {}, cntvct_el0", out(reg) ticks, options(nostack, preserves_flags))
+    };
+    ticks
 }
 
 /// The time, in ticks, for which both clocks are compared to tell the one's rate from the other's.

@@ -14,7 +14,7 @@ use super::{Consumer, MOST, call, pick};
 use crate::call_log::{self, completed};
 use crate::calls::{Call, Kind, Which};
 
-unsafe extern "win64" fn disconnected(_: PVOID) {}
+unsafe extern "efiapi" fn disconnected(_: PVOID) {}
 
 /// The IPv4 address of an adapter with a port.
 pub(super) fn address(adapter: bool, port: u8) -> SOCKADDR_IN {

@@ -13,15 +13,15 @@ use super::{Consumer, Cq, MOST, Pd, Qp, call, pick};
 use crate::call_log;
 use crate::calls::Call;
 
-unsafe extern "win64" fn notified(_: PVOID, status: NTSTATUS) {
+unsafe extern "efiapi" fn notified(_: PVOID, status: NTSTATUS) {
     assert!(NT_SUCCESS(status) || status == STATUS_BUFFER_OVERFLOW, "a notification of {status:#010x}");
 }
 
-unsafe extern "win64" fn offered(_: PVOID, connector: *mut NDK_CONNECTOR) {
+unsafe extern "efiapi" fn offered(_: PVOID, connector: *mut NDK_CONNECTOR) {
     call_log::offer(connector.expose_provenance());
 }
 
-unsafe extern "win64" fn created(_: PVOID, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {
+unsafe extern "efiapi" fn created(_: PVOID, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {
     panic!("no create of this provider pends");
 }
 

@@ -80,7 +80,7 @@ where
     register(address, TDI_EVENT_RECEIVE_EXPEDITED, expedited::<H> as *const (), from_ref(handler).cast())
 }
 
-unsafe extern "win64" fn received<H: Fn(&[u8], usize) -> Taken>(
+unsafe extern "efiapi" fn received<H: Fn(&[u8], usize) -> Taken>(
     context: *mut c_void,
     _connection: *mut c_void,
     flags: u32,
@@ -95,7 +95,7 @@ unsafe extern "win64" fn received<H: Fn(&[u8], usize) -> Taken>(
     unsafe { shown::<H>(context, indicated, available, taken, data, request) }
 }
 
-unsafe extern "win64" fn expedited<H: Fn(&[u8], usize) -> Taken>(
+unsafe extern "efiapi" fn expedited<H: Fn(&[u8], usize) -> Taken>(
     context: *mut c_void,
     _connection: *mut c_void,
     flags: u32,
@@ -167,7 +167,7 @@ where
     register(address, TDI_EVENT_RECEIVE_DATAGRAM, datagram::<H> as *const (), from_ref(handler).cast())
 }
 
-unsafe extern "win64" fn datagram<H: Fn(Option<SocketAddr>, &[u8]) -> Taken>(
+unsafe extern "efiapi" fn datagram<H: Fn(Option<SocketAddr>, &[u8]) -> Taken>(
     context: *mut c_void,
     source_length: i32,
     source: *const c_void,
@@ -203,7 +203,7 @@ where
     register(address, TDI_EVENT_ERROR, failed::<H> as *const (), from_ref(handler).cast())
 }
 
-unsafe extern "win64" fn failed<H: Fn(NTSTATUS)>(context: *mut c_void, status: NTSTATUS) -> NTSTATUS {
+unsafe extern "efiapi" fn failed<H: Fn(NTSTATUS)>(context: *mut c_void, status: NTSTATUS) -> NTSTATUS {
     // SAFETY: the handler is registered with itself as the context, and lives for ever.
     let handler = unsafe { &*context.cast::<H>() };
     handler(status);
@@ -223,7 +223,7 @@ where
     register(address, TDI_EVENT_ERROR_EX, failed_more::<H> as *const (), from_ref(handler).cast())
 }
 
-unsafe extern "win64" fn failed_more<H: Fn(NTSTATUS, Option<SocketAddr>)>(
+unsafe extern "efiapi" fn failed_more<H: Fn(NTSTATUS, Option<SocketAddr>)>(
     context: *mut c_void,
     status: NTSTATUS,
     buffer: *mut c_void,
@@ -250,7 +250,7 @@ where
     register(address, TDI_EVENT_SEND_POSSIBLE, possible::<H> as *const (), from_ref(handler).cast())
 }
 
-unsafe extern "win64" fn possible<H: Fn(usize)>(
+unsafe extern "efiapi" fn possible<H: Fn(usize)>(
     context: *mut c_void,
     _connection: *mut c_void,
     room: u32,
@@ -285,7 +285,7 @@ where
     register(address, TDI_EVENT_DISCONNECT, disconnected::<H> as *const (), from_ref(handler).cast())
 }
 
-unsafe extern "win64" fn disconnected<H: Fn(usize, u32)>(
+unsafe extern "efiapi" fn disconnected<H: Fn(usize, u32)>(
     context: *mut c_void,
     connection: *mut c_void,
     _data_length: i32,
@@ -313,7 +313,7 @@ where
     register(address, TDI_EVENT_CONNECT, asked::<H> as *const (), from_ref(handler).cast())
 }
 
-unsafe extern "win64" fn asked<H: Fn(Option<SocketAddr>) -> Option<*mut IRP>>(
+unsafe extern "efiapi" fn asked<H: Fn(Option<SocketAddr>) -> Option<*mut IRP>>(
     context: *mut c_void,
     length: i32,
     peer: *const c_void,

@@ -49,7 +49,7 @@ impl Kind {
 
 /// Called by thunks: the calling thread has reached, or just left, the instruction that `code` stands for, in
 /// the image at `base`.
-extern "win64" fn reached(code: u32, base: u64) {
+extern "efiapi" fn reached(code: u32, base: u64) {
     sched::reached(Kind::place(code), Va::from_bits(base) + (code & ADDRESS).to_usize());
 }
 

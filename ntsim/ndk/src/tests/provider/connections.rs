@@ -13,7 +13,7 @@ addresses! {
     connector_address(NDK_CONNECTOR);
 }
 
-extern "win64" fn control_connect_events(_listener: *mut NDK_LISTENER, _pause: BOOLEAN) {}
+extern "efiapi" fn control_connect_events(_listener: *mut NDK_LISTENER, _pause: BOOLEAN) {}
 
 pub(crate) const LISTENER: NDK_LISTENER_DISPATCH = NDK_LISTENER_DISPATCH {
     NdkCloseListener: Some(close),
@@ -39,7 +39,7 @@ pub(crate) fn offer(listener: *mut NDK_LISTENER) {
     fake.release();
 }
 
-extern "win64" fn connect(
+extern "efiapi" fn connect(
     connector: *mut NDK_CONNECTOR,
     qp: *mut NDK_QP,
     _source: *const SOCKADDR,
@@ -57,7 +57,7 @@ extern "win64" fn connect(
     answer(fake(connector), completion, context)
 }
 
-extern "win64" fn connect_shared(
+extern "efiapi" fn connect_shared(
     connector: *mut NDK_CONNECTOR,
     qp: *mut NDK_QP,
     endpoint: *mut NDK_SHARED_ENDPOINT,
@@ -78,7 +78,7 @@ extern "win64" fn connect_shared(
 /// Defines both functions that establish a connection, and remember a disconnect event of one of its two types.
 macro_rules! establishing {
     ($complete:ident, $accept:ident, $event:ty) => {
-        extern "win64" fn $complete(
+        extern "efiapi" fn $complete(
             connector: *mut NDK_CONNECTOR,
             event: Option<$event>,
             event_context: PVOID,
@@ -91,7 +91,7 @@ macro_rules! establishing {
             answer(fake, completion, context)
         }
 
-        extern "win64" fn $accept(
+        extern "efiapi" fn $accept(
             connector: *mut NDK_CONNECTOR,
             qp: *mut NDK_QP,
             _inbound: ULONG,
@@ -112,11 +112,11 @@ macro_rules! establishing {
 establishing!(complete_connect, accept, NDK_FN_DISCONNECT_EVENT_CALLBACK);
 establishing!(complete_connect_ex, accept_ex, NDK_FN_DISCONNECT_EVENT_CALLBACK_EX);
 
-extern "win64" fn reject(_connector: *mut NDK_CONNECTOR, _data: *const VOID, _length: ULONG) -> NTSTATUS {
+extern "efiapi" fn reject(_connector: *mut NDK_CONNECTOR, _data: *const VOID, _length: ULONG) -> NTSTATUS {
     STATUS_SUCCESS
 }
 
-extern "win64" fn connection_data(
+extern "efiapi" fn connection_data(
     _connector: *mut NDK_CONNECTOR,
     _inbound: *mut ULONG,
     _outbound: *mut ULONG,

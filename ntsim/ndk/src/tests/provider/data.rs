@@ -102,14 +102,14 @@ pub(crate) fn flush_receives(fake: &'static Fake) {
     }
 }
 
-extern "win64" fn flush(qp: *mut NDK_QP) {
+extern "efiapi" fn flush(qp: *mut NDK_QP) {
     flush_receives(fake(qp));
 }
 
 /// Defines posts that succeed at once, whatever else they take before the flags and, behind a semicolon, after them.
 macro_rules! posts {
     ($($post:ident($($before:ty),* $(; $after:ty)?): $operation:ident;)*) => {
-        $(pub(crate) extern "win64" fn $post(
+        $(pub(crate) extern "efiapi" fn $post(
             qp: *mut NDK_QP,
             context: PVOID,
             $(_: $before,)*
@@ -133,7 +133,7 @@ posts! {
 /// Defines posts of a receive, which waits for the test.
 macro_rules! receives {
     ($($receive:ident($queue:ty);)*) => {
-        $(extern "win64" fn $receive(
+        $(extern "efiapi" fn $receive(
             queue: *mut $queue,
             context: PVOID,
             _sgl: *const NDK_SGE,
@@ -155,7 +155,7 @@ requests! {
     modify(NDK_SRQ, ULONG, ULONG);
 }
 
-extern "win64" fn bind(
+extern "efiapi" fn bind(
     qp: *mut NDK_QP,
     context: PVOID,
     mr: *mut NDK_MR,
@@ -184,7 +184,7 @@ pub(crate) const QP: NDK_QP_DISPATCH = NDK_QP_DISPATCH {
     NdkSendAndInvalidate: Some(send_and_invalidate),
 };
 
-pub(crate) extern "win64" fn arm(cq: *mut NDK_CQ, notify: ULONG) {
+pub(crate) extern "efiapi" fn arm(cq: *mut NDK_CQ, notify: ULONG) {
     let fake = fake(cq);
     fake.state().armed = Some(notify);
     satisfy(fake);
@@ -203,18 +203,18 @@ fn take<T>(cq: *mut NDK_CQ, results: *mut T, count: ULONG, form: impl Fn(NDK_RES
     taken
 }
 
-pub(crate) extern "win64" fn poll_ex(cq: *mut NDK_CQ, results: *mut NDK_RESULT_EX, count: ULONG) -> ULONG {
+pub(crate) extern "efiapi" fn poll_ex(cq: *mut NDK_CQ, results: *mut NDK_RESULT_EX, count: ULONG) -> ULONG {
     take(cq, results, count, |result| result)
 }
 
-extern "win64" fn poll(cq: *mut NDK_CQ, results: *mut NDK_RESULT, count: ULONG) -> ULONG {
+extern "efiapi" fn poll(cq: *mut NDK_CQ, results: *mut NDK_RESULT, count: ULONG) -> ULONG {
     take(cq, results, count, |result| {
         let NDK_RESULT_EX { Status, BytesTransferred, QPContext, RequestContext, .. } = result;
         NDK_RESULT { Status, BytesTransferred, QPContext, RequestContext }
     })
 }
 
-extern "win64" fn moderate(_cq: *mut NDK_CQ, _interval: ULONG, _count: ULONG) -> NTSTATUS {
+extern "efiapi" fn moderate(_cq: *mut NDK_CQ, _interval: ULONG, _count: ULONG) -> NTSTATUS {
     STATUS_NOT_SUPPORTED
 }
 

@@ -6,7 +6,7 @@ macro_rules! creates {
     ($($create:ident(
         $parent:ty $(, $before:ty)* $(; $event:ty $(, $after:ty)*)?
     ) -> $object:ty: $table:ident;)*) => {
-        $(pub(crate) extern "win64" fn $create(
+        $(pub(crate) extern "efiapi" fn $create(
             parent: *mut $parent,
             $(_: $before,)*
             $(event: Option<$event>, event_context: PVOID, $(_: $after,)*)?
@@ -28,7 +28,7 @@ macro_rules! creates {
 /// Defines requests that succeed, whatever else they take before the completion and, behind a semicolon, after it.
 macro_rules! requests {
     ($($request:ident($object:ty $(, $before:ty)* $(; $($after:ty),*)?);)*) => {
-        $(extern "win64" fn $request(
+        $(extern "efiapi" fn $request(
             object: *mut $object,
             $(_: $before,)*
             completion: Option<NDK_FN_REQUEST_COMPLETION>,
@@ -43,7 +43,7 @@ macro_rules! requests {
 /// Defines functions that give an address no room.
 macro_rules! addresses {
     ($($address:ident($object:ty);)*) => {
-        $(extern "win64" fn $address(_: *mut $object, _: *mut SOCKADDR, _: *mut ULONG) -> NTSTATUS {
+        $(extern "efiapi" fn $address(_: *mut $object, _: *mut SOCKADDR, _: *mut ULONG) -> NTSTATUS {
             STATUS_BUFFER_TOO_SMALL
         })*
     };

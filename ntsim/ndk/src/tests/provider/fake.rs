@@ -147,7 +147,7 @@ fn complete_close(completion: Option<NDK_FN_CLOSE_COMPLETION>, context: usize) {
 }
 
 /// Closes an object as the rules have it.
-pub(crate) extern "win64" fn close(
+pub(crate) extern "efiapi" fn close(
     object: *mut NDK_OBJECT_HEADER,
     completion: Option<NDK_FN_CLOSE_COMPLETION>,
     context: PVOID,
@@ -163,7 +163,7 @@ pub(crate) extern "win64" fn close(
 }
 
 /// A close that does not look what else holds the object.
-pub(crate) extern "win64" fn close_carelessly(
+pub(crate) extern "efiapi" fn close_carelessly(
     object: *mut NDK_OBJECT_HEADER,
     _completion: Option<NDK_FN_CLOSE_COMPLETION>,
     _context: PVOID,
@@ -173,7 +173,7 @@ pub(crate) extern "win64" fn close_carelessly(
 }
 
 /// Closes an object, always pending.
-pub(crate) extern "win64" fn close_later(
+pub(crate) extern "efiapi" fn close_later(
     object: *mut NDK_OBJECT_HEADER,
     completion: Option<NDK_FN_CLOSE_COMPLETION>,
     context: PVOID,

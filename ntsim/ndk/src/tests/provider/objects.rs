@@ -3,7 +3,7 @@
 use super::*;
 use ntsim_core::number::narrow;
 
-extern "win64" fn query_info(
+extern "efiapi" fn query_info(
     adapter: *mut NDK_ADAPTER,
     info: *mut NDK_ADAPTER_INFO,
     size: *mut ULONG,
@@ -35,7 +35,7 @@ requests! {
     deregister(NDK_MR);
 }
 
-extern "win64" fn release_lam(_adapter: *mut NDK_ADAPTER, _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {}
+extern "efiapi" fn release_lam(_adapter: *mut NDK_ADAPTER, _mapping: *mut NDK_LOGICAL_ADDRESS_MAPPING) {}
 
 pub(crate) const ADAPTER: NDK_ADAPTER_DISPATCH = NDK_ADAPTER_DISPATCH {
     NdkQueryExtension: Some(query_extension),
@@ -49,7 +49,7 @@ pub(crate) const ADAPTER: NDK_ADAPTER_DISPATCH = NDK_ADAPTER_DISPATCH {
     NdkReleaseLAM: Some(release_lam),
 };
 
-pub(crate) extern "win64" fn create_qp(
+pub(crate) extern "efiapi" fn create_qp(
     pd: *mut NDK_PD,
     receive_cq: *mut NDK_CQ,
     initiator_cq: *mut NDK_CQ,
@@ -75,7 +75,7 @@ pub(crate) extern "win64" fn create_qp(
     answer_create(parent, qp, completion, context, out)
 }
 
-extern "win64" fn create_qp_with_srq(
+extern "efiapi" fn create_qp_with_srq(
     pd: *mut NDK_PD,
     receive_cq: *mut NDK_CQ,
     initiator_cq: *mut NDK_CQ,
@@ -99,7 +99,7 @@ extern "win64" fn create_qp_with_srq(
     made
 }
 
-extern "win64" fn privileged_token(_pd: *mut NDK_PD, token: *mut UINT32) {
+extern "efiapi" fn privileged_token(_pd: *mut NDK_PD, token: *mut UINT32) {
     // SAFETY: the caller passed room for it.
     unsafe { token.write(7) };
 }
@@ -115,7 +115,7 @@ pub(crate) const PD: NDK_PD_DISPATCH = NDK_PD_DISPATCH {
     NdkGetPrivilegedMemoryRegionToken: Some(privileged_token),
 };
 
-pub(crate) extern "win64" fn register(
+pub(crate) extern "efiapi" fn register(
     mr: *mut NDK_MR,
     _mdl: *mut MDL,
     _length: SIZE_T,
@@ -128,7 +128,7 @@ pub(crate) extern "win64" fn register(
     answer(fake, completion, context)
 }
 
-extern "win64" fn initialize_fast_register(
+extern "efiapi" fn initialize_fast_register(
     mr: *mut NDK_MR,
     _pages: ULONG,
     _remote: BOOLEAN,
@@ -138,7 +138,7 @@ extern "win64" fn initialize_fast_register(
     register(mr, ptr::null_mut(), 0, 0, completion, context)
 }
 
-pub(crate) extern "win64" fn region_token(mr: *mut NDK_MR) -> UINT32 {
+pub(crate) extern "efiapi" fn region_token(mr: *mut NDK_MR) -> UINT32 {
     fake(mr).state().token
 }
 
@@ -152,7 +152,7 @@ pub(crate) const MR: NDK_MR_DISPATCH = NDK_MR_DISPATCH {
     NdkGetLocalTokenFromMr: Some(region_token),
 };
 
-extern "win64" fn window_token(mw: *mut NDK_MW) -> UINT32 {
+extern "efiapi" fn window_token(mw: *mut NDK_MW) -> UINT32 {
     fake(mw).state().token
 }
 

@@ -12,7 +12,7 @@ use sys::wdm::*;
 use super::miniport::{Break, Fixture, head, zeroed};
 use crate::ndis::device::{NdisDeregisterDeviceEx, NdisRegisterDeviceEx};
 
-unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+unsafe extern "efiapi" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     unsafe {
         (*irp).IoStatus = IO_STATUS_BLOCK { Status: STATUS_SUCCESS, Information: 0 };
         IofCompleteRequest(irp, 0);

@@ -155,7 +155,7 @@ fn register(driver: &mut DRIVER_OBJECT) -> NDIS_STATUS {
     status
 }
 
-unsafe extern "win64" fn set_options(handle: NDIS_HANDLE, context: NDIS_HANDLE) -> NDIS_STATUS {
+unsafe extern "efiapi" fn set_options(handle: NDIS_HANDLE, context: NDIS_HANDLE) -> NDIS_STATUS {
     assert_eq!(context.addr(), 0x77);
     let ndk = NDIS_NDK_PROVIDER_CHARACTERISTICS {
         Header: head(NDIS_OBJECT_TYPE_NDK_PROVIDER_CHARACTERISTICS, 1, 0x18),
@@ -166,7 +166,7 @@ unsafe extern "win64" fn set_options(handle: NDIS_HANDLE, context: NDIS_HANDLE) 
     unsafe { NdisSetOptionalHandlers(handle, (&raw const ndk).cast()) }
 }
 
-unsafe extern "win64" fn initialize(
+unsafe extern "efiapi" fn initialize(
     handle: NDIS_HANDLE,
     _context: NDIS_HANDLE,
     parameters: *mut NDIS_MINIPORT_INIT_PARAMETERS,
@@ -227,20 +227,20 @@ pub(super) fn set_attributes(handle: NDIS_HANDLE) {
     }
 }
 
-unsafe extern "win64" fn halt(_context: NDIS_HANDLE, _action: NDIS_HALT_ACTION) {
+unsafe extern "efiapi" fn halt(_context: NDIS_HANDLE, _action: NDIS_HALT_ACTION) {
     if breaks(Break::EventAtHalt) {
         sched::block(Some(core::time::Duration::from_millis(200)));
         raise(NET_PNP_EVENT_CODE::NetEventNDKEnable);
     }
 }
 
-unsafe extern "win64" fn unload(_object: *mut DRIVER_OBJECT) {
+unsafe extern "efiapi" fn unload(_object: *mut DRIVER_OBJECT) {
     if !breaks(Break::NeverDeregisters) {
         unsafe { NdisMDeregisterMiniportDriver(DRIVER.load(Ordering::SeqCst)) };
     }
 }
 
-unsafe extern "win64" fn pause(
+unsafe extern "efiapi" fn pause(
     context: NDIS_HANDLE,
     _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS {
@@ -261,14 +261,14 @@ unsafe extern "win64" fn pause(
     NDIS_STATUS_PENDING
 }
 
-unsafe extern "win64" fn restart(
+unsafe extern "efiapi" fn restart(
     _context: NDIS_HANDLE,
     _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
 ) -> NDIS_STATUS {
     NDIS_STATUS_SUCCESS
 }
 
-unsafe extern "win64" fn oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+unsafe extern "efiapi" fn oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
     let handle = HANDLE.load(Ordering::SeqCst);
     let asked = unsafe { &mut *request };
     let oid = unsafe { asked.DATA.QUERY_INFORMATION.Oid };
@@ -297,7 +297,7 @@ unsafe extern "win64" fn oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUE
     NDIS_STATUS_PENDING
 }
 
-unsafe extern "win64" fn direct_oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
+unsafe extern "efiapi" fn direct_oid(_context: NDIS_HANDLE, request: *mut NDIS_OID_REQUEST) -> NDIS_STATUS {
     answer(unsafe { &mut *request });
     NDIS_STATUS_SUCCESS
 }
@@ -316,7 +316,7 @@ pub(super) fn raise(event: NET_PNP_EVENT_CODE) -> NDIS_STATUS {
     unsafe { NdisMNetPnPEvent(HANDLE.load(Ordering::SeqCst), &notification) }
 }
 
-unsafe extern "win64" fn send(
+unsafe extern "efiapi" fn send(
     _context: NDIS_HANDLE,
     lists: *mut NET_BUFFER_LIST,
     _port: NDIS_PORT_NUMBER,
@@ -341,7 +341,7 @@ unsafe extern "win64" fn send(
     sched::spawn("send", completed).unwrap();
 }
 
-unsafe extern "win64" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, flags: u32) {
+unsafe extern "efiapi" fn returned(_context: NDIS_HANDLE, lists: *mut NET_BUFFER_LIST, flags: u32) {
     let mut next = lists;
     let mut count = 0;
     RETURNS.lock().push(flags);
@@ -360,16 +360,16 @@ fn hesitate(rule: &str) {
     }
 }
 
-unsafe extern "win64" fn cancel(_context: NDIS_HANDLE, _id: *mut c_void) {}
+unsafe extern "efiapi" fn cancel(_context: NDIS_HANDLE, _id: *mut c_void) {}
 
-unsafe extern "win64" fn event(_context: NDIS_HANDLE, event: *mut NET_DEVICE_PNP_EVENT) {
+unsafe extern "efiapi" fn event(_context: NDIS_HANDLE, event: *mut NET_DEVICE_PNP_EVENT) {
     let removed = NDIS_DEVICE_PNP_EVENT::NdisDevicePnPEventSurpriseRemoved;
     GONE.fetch_or(unsafe { (*event).DevicePnPEvent } == removed, Ordering::SeqCst);
 }
 
-unsafe extern "win64" fn shutdown(_context: NDIS_HANDLE, _action: NDIS_SHUTDOWN_ACTION) {}
+unsafe extern "efiapi" fn shutdown(_context: NDIS_HANDLE, _action: NDIS_SHUTDOWN_ACTION) {}
 
-unsafe extern "win64" fn open_ndk(
+unsafe extern "efiapi" fn open_ndk(
     _context: NDIS_HANDLE,
     _parameters: *const NDIS_OPEN_NDK_ADAPTER_PARAMETERS,
     out: *mut *mut NDK_ADAPTER,
@@ -380,7 +380,7 @@ unsafe extern "win64" fn open_ndk(
     NDIS_STATUS_SUCCESS
 }
 
-unsafe extern "win64" fn close_ndk(_context: NDIS_HANDLE, adapter: *mut NDK_ADAPTER) {
+unsafe extern "efiapi" fn close_ndk(_context: NDIS_HANDLE, adapter: *mut NDK_ADAPTER) {
     assert_eq!(adapter.addr(), 0x1000);
     CLOSED.fetch_add(1, Ordering::SeqCst);
 }

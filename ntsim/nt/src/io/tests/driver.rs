@@ -161,7 +161,7 @@ impl Control {
     }
 }
 
-pub(super) unsafe extern "win64" fn take_back(
+pub(super) unsafe extern "efiapi" fn take_back(
     _: *mut DEVICE_OBJECT,
     _: *mut IRP,
     _: *mut c_void,
@@ -169,7 +169,7 @@ pub(super) unsafe extern "win64" fn take_back(
     STATUS_MORE_PROCESSING_REQUIRED
 }
 
-pub(super) unsafe extern "win64" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+pub(super) unsafe extern "efiapi" fn dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
     let location = unsafe { &*(*irp).Tail.Overlay.CurrentStackLocation };
     CONTROL.majors.lock().push(location.MajorFunction);
     match location.MajorFunction {
@@ -295,17 +295,17 @@ fn reverse(irp: *mut IRP, location: &IO_STACK_LOCATION) -> NTSTATUS {
 }
 
 /// The cancel routine: completes the request, once the cancel spin lock is free.
-pub(super) unsafe extern "win64" fn cancelled(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+pub(super) unsafe extern "efiapi" fn cancelled(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     CONTROL.pending.store(ptr::null_mut(), Ordering::SeqCst);
     unsafe { cancel::IoReleaseCancelSpinLock((*irp).CancelIrql) };
     finish(irp, STATUS_CANCELLED, 0);
 }
 
-unsafe extern "win64" fn keeps_lock(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+unsafe extern "efiapi" fn keeps_lock(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     finish(irp, STATUS_CANCELLED, 0);
 }
 
-unsafe extern "win64" fn frees_to_dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
+unsafe extern "efiapi" fn frees_to_dispatch(_device: *mut DEVICE_OBJECT, irp: *mut IRP) {
     unsafe { cancel::IoReleaseCancelSpinLock(DISPATCH_LEVEL) };
     finish(irp, STATUS_CANCELLED, 0);
 }

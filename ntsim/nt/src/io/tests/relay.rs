@@ -32,7 +32,7 @@ pub(super) fn relay(device: *mut DEVICE_OBJECT) -> NTSTATUS {
     }
 }
 
-unsafe extern "win64" fn signal_and_take_back(
+unsafe extern "efiapi" fn signal_and_take_back(
     _: *mut DEVICE_OBJECT,
     _: *mut IRP,
     event: *mut c_void,

@@ -86,7 +86,7 @@ macro_rules! variadic {
     ($visible:vis $name:ident, $to:path) => {
         #[allow(non_snake_case, reason = "the name is NT's")]
         #[unsafe(naked)]
-        $visible unsafe extern "win64" fn $name() -> u32 {
+        $visible unsafe extern "efiapi" fn $name() -> u32 {
             core::arch::naked_asm!(
                 "mov [rsp + 8], rcx",
                 "mov [rsp + 16], rdx",
@@ -106,7 +106,7 @@ variadic!(DbgPrintEx, print_filtered);
 /// The variadic functions, whose types the table of exports can't check.
 pub(crate) const VARIADIC: &[Export] = &[entry("DbgPrint", DbgPrint), entry("DbgPrintEx", DbgPrintEx)];
 
-const fn entry(name: &'static str, function: unsafe extern "win64" fn() -> u32) -> Export {
+const fn entry(name: &'static str, function: unsafe extern "efiapi" fn() -> u32) -> Export {
     Export {
         module: "ntoskrnl.exe",
         name,
@@ -125,8 +125,8 @@ mod tests {
     #[test]
     fn arguments_arrive_from_registers_and_stack() {
         let machine = crate::testing::builder().boot();
-        type Print = unsafe extern "win64" fn(*const c_char, u64, u64, u64, u64, u64) -> u32;
-        type PrintEx = unsafe extern "win64" fn(u32, u32, *const c_char, u64, u64) -> u32;
+        type Print = unsafe extern "efiapi" fn(*const c_char, u64, u64, u64, u64, u64) -> u32;
+        type PrintEx = unsafe extern "efiapi" fn(u32, u32, *const c_char, u64, u64) -> u32;
         unsafe {
             let print: Print = core::mem::transmute(DbgPrint as *const ());
             print(c"%d %d %d %d %d\n".as_ptr(), 1, 2, 3, 4, 5);

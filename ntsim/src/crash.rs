@@ -21,7 +21,7 @@ use ntsim_core::sched::local::{CALLER_BP, CALLER_SP};
 use ntsim_core::sched::{self, Irql, Turns, local, overrun};
 
 use crate::last_words::{self, Reporting};
-use crate::{emulate, signals, system_call};
+use crate::{dump, emulate, signals, system_call};
 
 /// The `si_code` of a fault that is none of a page (`asm-generic/siginfo.h`).
 const SI_KERNEL: c_int = 0x80;
@@ -63,10 +63,11 @@ const REGISTERS: [c_int; 16] = [
 /// Ends the process as a bug check ends Windows: with a report on standard error and exit code 3.
 fn stop(bugcheck: Bugcheck, text: &str) -> ! {
     let reporting = last_words::begin(&bugcheck);
-    finish(reporting, bugcheck, text, &loader::stack())
+    finish(reporting, bugcheck, text, &loader::stack(), None)
 }
 
-fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
+/// Reports a stop. `own` has the registers of the calling thread, where a signal has interrupted it.
+fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame], own: Option<dump::Registers>) -> ! {
     let thread = sched::current().map_or("(host)", |thread| &thread.name);
     eprintln!("\n*** STOP: {bugcheck}");
     if !text.is_empty() {
@@ -87,6 +88,8 @@ fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame]) -> ! {
     if let Some(trace) = sched::schedule().and_then(Turns::trace) {
         eprintln!("{}", trace.last(TOLD));
     }
+    let findings = findings.iter().map(|finding| format!("\n{finding}")).collect::<String>();
+    dump::failed(&format!("STOP: {bugcheck}\n{text}{findings}"), Some(bugcheck), own);
     // SAFETY: ending the process at once is the purpose; no destructor may run after a crash.
     unsafe { libc::_exit(EXIT_CODE) }
 }
@@ -96,8 +99,9 @@ pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         hooks::on_stop(stop);
+        dump::install();
         let faults = [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS];
-        signals::take(faults.into_iter().chain([SIGXCPU, SIGABRT, SIGALRM]), handle);
+        signals::take(faults.into_iter().chain([SIGXCPU, SIGABRT, SIGALRM, dump::SIGNAL]), handle);
         if let Err(error) = system_call::keep_out(&mapping::IMAGES) {
             eprintln!(
                 "the host does not filter system calls ({error}): those of a driver that runs wild reach it"
@@ -112,6 +116,7 @@ fn handle(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
         SIGXCPU => expire(context),
         SIGABRT => abort(context),
         SIGALRM => last_words::end("the report took too long"),
+        dump::SIGNAL => dump::stand_still(&registers(context)),
         _ => fault(signal, info, context),
     }
 }
@@ -137,10 +142,11 @@ fn expire(context: &ucontext_t) -> ! {
     }
     let (bugcheck, text) = overrun::take();
     let reporting = last_words::begin(&bugcheck);
-    let registers = REGISTERS.map(|register| value(context, register));
+    let registers = registers(context);
     let ip = instruction_pointer(context);
     let ip = image_at(ip).map_or(ip, |image| image.origin(ip));
-    finish(reporting, bugcheck, &text, &loader::from_registers(ip, registers, true))
+    let stack = loader::from_registers(ip, registers.general, true);
+    finish(reporting, bugcheck, &text, &stack, Some(registers))
 }
 
 fn fault(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
@@ -181,12 +187,19 @@ fn fault(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
     }
     // What a driver has broken may also show in code of the simulator, in any thread of the process.
     let (bugcheck, text) = fault.explain();
-    finish(reporting, bugcheck, &text, &fault.frames());
+    let own = dump::Registers { general: fault.registers, ip: fault.ip.bits() };
+    finish(reporting, bugcheck, &text, &fault.frames(), Some(own));
 }
 
 /// The value of a register in a host context.
 fn value(context: &ucontext_t, register: c_int) -> u64 {
     context.uc_mcontext.gregs[register as usize].cast_unsigned()
+}
+
+/// The registers of a host context.
+fn registers(context: &ucontext_t) -> dump::Registers {
+    let general = REGISTERS.map(|register| value(context, register));
+    dump::Registers { general, ip: instruction_pointer(context).bits() }
 }
 
 /// The address of the instruction at which a context stands.

@@ -52,6 +52,7 @@
 //! | `machine` | [`Machine`]: booting, opening devices, shutting down |
 //! | `driver` | loading and unloading drivers |
 //! | `crash` | crash reports |
+//! | [`dump`] | minidumps |
 //! | `emulate` | instructions of drivers that fault in a process |
 //! | `system_call` | system calls of drivers, which must not reach the host |
 //! | `signals` | the way from a signal of the host into the simulator |
@@ -108,6 +109,8 @@
 mod crash;
 #[expect(unsafe_code, reason = "drivers are called by addresses")]
 mod driver;
+#[expect(unsafe_code, reason = "threads are stopped by signals")]
+pub mod dump;
 mod emulate;
 #[expect(unsafe_code, reason = "signals and system calls are those of the host")]
 mod last_words;

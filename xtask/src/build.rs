@@ -88,7 +88,14 @@ pub(crate) fn provide() -> Result<Compiler, CommandError> {
     packages::provide(|need| match need {
         Use::Drivers | Use::Llvm => true,
         Use::Compiler => compiler == Compiler::Debian,
-        Use::Fuzz | Use::Lints | Use::Format | Use::Program | Use::Wine | Use::Verify | Use::Python => false,
+        Use::Fuzz
+        | Use::Lints
+        | Use::Format
+        | Use::Program
+        | Use::Wine
+        | Use::Verify
+        | Use::Debugger
+        | Use::Python => false,
     })?;
     Ok(compiler)
 }

@@ -20,8 +20,8 @@ use runner::explore::Play;
 pub(crate) use self::options::{Options, WorkerOptions, fresh};
 use self::report::Report;
 pub(crate) use self::worker::work;
-use self::workers::{Task, play_all};
-use crate::{build, failure::CommandError};
+use self::workers::{Stage, Task, play_all};
+use crate::{build, dump, failure::CommandError};
 
 /// Events of a trace that are kept when a seed is played again.
 const TRACED: usize = 20_000;
@@ -45,6 +45,10 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
             Images { softndk: built.image("softndk"), ndkhlk: built.image("ndkhlk") }
         }
     };
+    if let Some(path) = &options.dump {
+        dump::prepare(path)?;
+    }
+    let stage = Stage { images: &images, dump: options.dump.as_deref(), in_process: options.in_process };
     let seeds = options.seeds();
     let tasks: Vec<_> = seeds
         .clone()
@@ -58,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let mut report = Report::new(options, &seeds, &scenarios);
     let started = Instant::now();
     let bar = bar(tasks.len() as u64);
-    let played = play_all(&images, &tasks, ENOUGH, |answer| {
+    let played = play_all(&stage, &tasks, ENOUGH, |answer| {
         bar.inc(1);
         if answer.failed() {
             bar.println(report::headline(answer));
@@ -69,7 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     report.took(started.elapsed());
     if let Some(play) = report.untraced() {
         let task = Task { play, traced: TRACED };
-        report.replayed(play_all(&images, &[task], 1, |_| {})?);
+        report.replayed(play_all(&stage, &[task], 1, |_| {})?);
     }
     report.print()?;
     if report.is_clean() { Ok(()) } else { Err(CommandError::work("the exploration found something")) }

@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `fuzz`, `storm`,
+//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `debug`, `fuzz`, `storm`,
 //! `conformance`, `test`, `mutants` and `reproduce`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
@@ -20,6 +20,8 @@ mod bench;
 mod build;
 mod conformance;
 mod corrupt;
+mod debug;
+mod dump;
 mod explore;
 mod failure;
 mod fuzz;
@@ -62,6 +64,8 @@ enum Command {
     /// Load damaged images: a process that `corrupt` starts.
     #[command(hide = true)]
     CorruptWorker(corrupt::WorkerOptions),
+    /// Run another command under lldb, with the drivers' sources and types known.
+    Debug(debug::Options),
     /// Run the fuzz targets, led by coverage.
     Fuzz(fuzz::Options),
     /// Write docs/conformance.md anew, from what the tests say of themselves.
@@ -98,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::ExploreWorker(options) => explore::work(&options),
         Command::Corrupt(options) => corrupt::run(&options),
         Command::CorruptWorker(options) => corrupt::work(&options),
+        Command::Debug(options) => debug::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Conformance => conformance::write(),
         Command::Storm(options) => storm::storm(&options),

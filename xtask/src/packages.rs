@@ -25,6 +25,8 @@ pub(crate) enum Use {
     Wine,
     /// Verifying a package by tools that did not make it.
     Verify,
+    /// Debugging drivers in the simulator.
+    Debugger,
     /// Tools from PyPI, in an environment of their own.
     Python,
 }
@@ -91,6 +93,8 @@ const PACKAGES: &[Package] = &[
     Package::new("wine64", Use::Wine, "runs ndkhlk.exe and ndkhlk.sys"),
     Package::new("osslsigncode", Use::Verify, "verifies the signatures of a package"),
     Package::new("openssl", Use::Verify, "converts the certificate for osslsigncode"),
+    Package::new("lldb-22", Use::Debugger, "the debugger, which reads PDBs"),
+    Package::new("python3-lldb-22", Use::Debugger, "its scripts, one of which tells it of the images"),
     Package::new("python3-venv", Use::Python, "a place for verifiers and linters from PyPI"),
 ];
 

@@ -21,7 +21,7 @@ use runner::{Client, Error, Fixture, Images, Place, Session};
 pub(crate) use self::options::Options;
 use self::options::{Route, Source};
 use self::report::{Crossing, Report};
-use crate::{build, failure::CommandError};
+use crate::{build, dump, failure::CommandError};
 
 /// The interface indices of the two adapters.
 const NEAR_INDEX: u32 = 12;
@@ -39,14 +39,20 @@ const WAYS: [Operation; 5] =
 pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let route = options.route()?;
     let given = options.file.as_deref().map(Source::open).transpose()?;
-    let images = build::build()?;
+    let images = match &options.images {
+        Some(folder) => build::Images { folder: folder.clone() },
+        None => build::build()?,
+    };
     let source = match given {
         Some(source) => source,
         None => Source::open(&images.image("softndk"))?,
     };
     let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
+    if let Some(path) = &options.dump {
+        dump::prepare(path)?;
+    }
     if options.tdi {
-        legacy::run(options.json, route, &source, &images)
+        legacy::run(options, route, &source, &images)
     } else {
         rdma(options, route, &source, &images)
     }
@@ -90,6 +96,7 @@ fn cross(fixture: &Fixture, options: &Options, source: &Source, report: &mut Rep
         report.crossed(Crossing::new(way, &moved, tally(&counters, way), counters.frequency));
     }
     report.counted(&session.counters()?);
+    dump::write(options.dump.as_deref())?;
     let closing = Instant::now();
     let outcome: Outcome = session.close(Level::Dispatch)?;
     report.closed(&outcome);

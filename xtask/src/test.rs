@@ -29,7 +29,7 @@ pub(crate) fn test() -> Result<(), CommandError> {
         Use::Drivers | Use::Llvm | Use::Fuzz => true,
         Use::Compiler | Use::Lints => compiler == Compiler::Debian || linters == Linters::Debian,
         Use::Format => linters == Linters::Debian,
-        Use::Program | Use::Wine | Use::Verify | Use::Python => false,
+        Use::Program | Use::Wine | Use::Verify | Use::Debugger | Use::Python => false,
     })?;
     eprintln!("From a clean clone this takes about fifteen minutes on two cores.");
     for (name, mut command) in source_checks(compiler, linters) {

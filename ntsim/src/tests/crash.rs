@@ -68,6 +68,13 @@ fn name(test: &str) -> &str {
 
 /// Runs `body` with a folder in a process of its own, which is to stop, and returns what it reports.
 pub(super) fn in_child(test: &str, body: impl FnOnce(&Path)) -> String {
+    let mut report = String::new();
+    in_child_then(test, body, |said, _| report = said.to_owned());
+    report
+}
+
+/// Does so, and lets `look` have what it reports, and the folder.
+pub(super) fn in_child_then(test: &str, body: impl FnOnce(&Path), look: impl FnOnce(&str, &Path)) {
     if let Some(folder) = std::env::var_os(CHILD) {
         body(folder.as_ref());
         std::process::exit(0);
@@ -84,7 +91,7 @@ pub(super) fn in_child(test: &str, body: impl FnOnce(&Path)) -> String {
         .unwrap();
     let report = String::from_utf8_lossy(&child.stderr).into_owned();
     assert_eq!(child.status.code(), Some(3), "{report}");
-    report
+    look(&report, folder.path());
 }
 
 #[test]

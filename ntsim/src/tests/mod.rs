@@ -3,6 +3,7 @@
 mod atomics;
 mod broken;
 mod crash;
+mod dump;
 mod explore;
 mod levels;
 mod overrun;

@@ -31,6 +31,12 @@ pub(crate) struct Options {
     /// Play the images in this folder instead of building them.
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(super) images: Option<PathBuf>,
+    /// Play in this process instead of workers, for a debugger.
+    #[arg(long, hide = true)]
+    pub(super) in_process: bool,
+    /// Write a minidump at the first crash, hang or finding.
+    #[arg(long, value_name = "FILE")]
+    pub(super) dump: Option<PathBuf>,
     /// Show which closes are pending at the end, and what holds them.
     #[arg(long)]
     pub(super) explain: bool,
@@ -49,6 +55,9 @@ pub(crate) struct WorkerOptions {
     pub(super) softndk: PathBuf,
     /// The consumer's image.
     pub(super) ndkhlk: PathBuf,
+    /// The minidump of the first crash, hang or finding.
+    #[arg(long)]
+    pub(super) dump: Option<PathBuf>,
 }
 
 /// A random seed, short enough to be typed.

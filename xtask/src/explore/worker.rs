@@ -123,6 +123,9 @@ impl Request {
 /// Plays what standard input asks for until it ends.
 pub(crate) fn work(options: &WorkerOptions) -> Result<(), CommandError> {
     let images = Images { softndk: options.softndk.clone(), ndkhlk: options.ndkhlk.clone() };
+    if let Some(dump) = &options.dump {
+        ntsim::dump::on_failure(dump);
+    }
     let broken =
         |error: &dyn core::fmt::Display| CommandError::work(format!("between the processes: {error}"));
     let mut answers = std::io::stdout().lock();
@@ -137,7 +140,8 @@ pub(crate) fn work(options: &WorkerOptions) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> Outcome {
+/// Plays, in this process.
+pub(super) fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> Outcome {
     let played = match play.scenario {
         Scenario::Ndk(scenario) => play.of(scenario).run(images, traced),
         Scenario::Tdi(scenario) => tdi_client::explore::run(play.of(scenario), images, traced),

@@ -1,6 +1,7 @@
 //! The worker processes, as seen from the one that gives them tasks.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -13,7 +14,7 @@ use runner::Images;
 use runner::explore::Play;
 
 use super::selection::Scenario;
-use super::worker::{Outcome, Request};
+use super::worker::{Outcome, Request, outcome};
 use crate::failure::CommandError;
 
 /// The time limit of a play: a thousand times what it usually takes.
@@ -43,18 +44,36 @@ impl Answer {
     }
 }
 
+/// The images that are played, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Stage<'a> {
+    pub(super) images: &'a Images,
+    /// The minidump of the first crash, hang or finding.
+    pub(super) dump: Option<&'a Path>,
+    /// Set if there are no workers: this process plays.
+    pub(super) in_process: bool,
+}
+
 /// Lets workers play the tasks, one worker per processor of the host, until all are played or `enough`
 /// have failed. `seen` gets every answer as it comes; they are returned in the order of the tasks.
 pub(super) fn play_all(
-    images: &Images,
+    stage: &Stage<'_>,
     tasks: &[Task],
     enough: usize,
     seen: impl Fn(&Answer) + Sync,
 ) -> Result<Vec<Answer>, CommandError> {
+    if stage.in_process {
+        let played = tasks.iter().map(|task| {
+            let answer = Answer { play: task.play, outcome: outcome(task.play, stage.images, task.traced) };
+            seen(&answer);
+            answer
+        });
+        return Ok(played.collect());
+    }
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let answers: Mutex<Vec<(usize, Answer)>> = Mutex::default();
     let work = || -> io::Result<()> {
-        let mut worker = Worker::start(images)?;
+        let mut worker = Worker::start(stage)?;
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(task) = tasks.get(number) else { return Ok(()) };
@@ -64,12 +83,12 @@ pub(super) fn play_all(
             let outcome = match worker.play(*task) {
                 Ok(outcome) => outcome,
                 Err(end) => {
-                    worker = Worker::start(images)?;
+                    worker = Worker::start(stage)?;
                     Outcome { findings: vec![end], ..Outcome::default() }
                 }
             };
             if worker.played >= SHIFT {
-                worker = Worker::start(images)?;
+                worker = Worker::start(stage)?;
             }
             let answer = Answer { play: task.play, outcome };
             failed.fetch_add(usize::from(answer.failed()), Ordering::Relaxed);
@@ -101,14 +120,14 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(images: &Images) -> io::Result<Self> {
-        let mut child = Command::new(env::current_exe()?)
-            .arg("explore-worker")
-            .args([&images.softndk, &images.ndkhlk])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+    fn start(stage: &Stage<'_>) -> io::Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("explore-worker").args([&stage.images.softndk, &stage.images.ndkhlk]);
+        if let Some(dump) = stage.dump {
+            command.arg("--dump").arg(dump);
+        }
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (send, answers) = mpsc::channel();
         let output = child.stdout.take();
         thread::spawn(move || {

@@ -11,21 +11,26 @@ use tdi_client::transfer::{self, Way};
 use tdi_client::{Fixture, Pair, flight};
 
 use self::report::Report;
-use super::options::{Route, Source};
+use super::options::{Options, Route, Source};
 use super::{memory, progress, reopen};
-use crate::failure::CommandError;
+use crate::{dump, failure::CommandError};
 
 /// The ways in which the far client takes the file.
 const WAYS: [Way; 2] = [Way::Requests, Way::Events];
 
 /// Moves the file.
-pub(super) fn run(json: bool, route: Route, source: &Source, images: &Images) -> Result<(), CommandError> {
-    let mut report = Report::new(source, route, json);
+pub(super) fn run(
+    options: &Options,
+    route: Route,
+    source: &Source,
+    images: &Images,
+) -> Result<(), CommandError> {
+    let mut report = Report::new(source, route, options.json);
     let booted = Instant::now();
     let fixture = Fixture::boot(Machine::builder(), images, [route.near, route.far])
         .map_err(|error| CommandError::work(error.to_string()))?;
     report.phase("boot", booted.elapsed());
-    let outcome = cross(&fixture, route, source, &mut report);
+    let outcome = cross(&fixture, options, route, source, &mut report);
     let stopping = Instant::now();
     let found = fixture.end();
     report.phase("halt, unload", stopping.elapsed());
@@ -40,7 +45,13 @@ pub(super) fn run(json: bool, route: Route, source: &Source, images: &Images) ->
 
 /// Connects, moves the file across in every way, disconnects, connects again, and goes with everything in
 /// flight.
-fn cross(fixture: &Fixture, route: Route, source: &Source, report: &mut Report) -> Result<(), Error> {
+fn cross(
+    fixture: &Fixture,
+    options: &Options,
+    route: Route,
+    source: &Source,
+    report: &mut Report,
+) -> Result<(), Error> {
     let far = SocketAddr::new(route.far, route.port);
     let opening = Instant::now();
     let pair = fixture.pair(SocketAddr::new(route.near, 0), far).map_err(status("connect"))?;
@@ -51,6 +62,7 @@ fn cross(fixture: &Fixture, route: Route, source: &Source, report: &mut Report) 
         bar.finish_and_clear();
         report.crossed(way, &moved);
     }
+    dump::write(options.dump.as_deref())?;
     let releasing = Instant::now();
     pair.release().map_err(status("disconnect"))?;
     report.phase("release", releasing.elapsed());

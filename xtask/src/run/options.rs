@@ -25,6 +25,12 @@ pub(crate) struct Options {
     /// Move it over the legacy path: by two TDI clients, whose files then go with everything in flight.
     #[arg(long)]
     pub(super) tdi: bool,
+    /// Write a minidump: at the first crash, hang or finding, or else when the file is across and all is still open.
+    #[arg(long, value_name = "FILE")]
+    pub(super) dump: Option<PathBuf>,
+    /// Boot the images in this folder instead of building them.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub(super) images: Option<PathBuf>,
     /// Print the report as JSON on standard output.
     #[arg(long)]
     pub(super) json: bool,
@@ -91,7 +97,7 @@ mod tests {
 
     fn options(near: &str, far: &str) -> Options {
         let [near, far] = [near, far].map(|text| text.parse().unwrap());
-        Options { file: None, near, far, port: 5445, tdi: false, json: false }
+        Options { file: None, near, far, port: 5445, tdi: false, dump: None, images: None, json: false }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! so that a late call into it stops there and can be named.
 
 pub mod atomics;
+mod debugger;
 mod error;
 mod headers;
 mod image;
@@ -50,6 +51,12 @@ pub fn image_at(address: Va) -> Option<Arc<Image>> {
     all.iter().find(|image| image.contains(address)).cloned()
 }
 
+/// The images of the running machine that are loaded.
+pub fn loaded_images() -> Vec<Arc<Image>> {
+    let Some(images) = IMAGES.made() else { return Vec::new() };
+    images.all.read().iter().filter(|image| image.is_loaded()).cloned().collect()
+}
+
 /// Removes every image.
 ///
 /// # Safety
@@ -78,6 +85,7 @@ pub(crate) fn export(functions: impl Iterator<Item = ((&'static str, &'static st
 pub fn load(path: &Path) -> Result<(Arc<Image>, Vec<Warning>), LoadError> {
     let (image, warnings) = map::map(path)?;
     let image = Arc::new(image);
+    debugger::tell(&image);
     IMAGES.get().all.write().push(Arc::clone(&image));
     if let (Some(turns), Some(plan)) = (sched::schedule(), image.atomics) {
         turns.loaded(plan.points());

@@ -86,6 +86,16 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The driver's stack pointer: where the return address is.
+    pub const fn stack_pointer(&self) -> u64 {
+        self.sp
+    }
+
+    /// The driver's frame pointer.
+    pub const fn frame_pointer(&self) -> u64 {
+        self.bp
+    }
+
     /// Where the driver goes on after the call.
     pub fn return_address(&self) -> Va {
         // SAFETY: the entry point stored its own stack pointer, at which the call had just put the return

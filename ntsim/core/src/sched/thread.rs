@@ -143,12 +143,12 @@ impl Thread {
         (done == 0).then(|| Duration::new(time.tv_sec.cast_unsigned(), narrow(time.tv_nsec)))
     }
 
-    /// Sends the thread a signal of the host's.
-    pub(super) fn signal(&self, signal: libc::c_int) {
+    /// Sends the thread a signal of the host's; `false` if it has ended.
+    pub fn signal(&self, signal: libc::c_int) -> bool {
         // SAFETY: the call has no preconditions.
         let process = unsafe { libc::getpid() };
         // SAFETY: the call has no preconditions; a thread that has ended does not get it.
-        unsafe { libc::syscall(libc::SYS_tgkill, process, self.host_id, signal) };
+        unsafe { libc::syscall(libc::SYS_tgkill, process, self.host_id, signal) == 0 }
     }
 
     /// Returns whether `address` lies on the thread's stack.

@@ -6,7 +6,7 @@
 
 mod finding;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub use finding::Finding;
 
@@ -24,6 +24,14 @@ struct Findings {
 
 static FINDINGS: PerMachine<Findings> = PerMachine::new();
 
+/// Called with each finding that is new.
+static ON_FINDING: OnceLock<fn(&Finding)> = OnceLock::new();
+
+/// Lets `found` have each finding that is not one from before, in the thread that made it, once per process.
+pub fn on_finding(found: fn(&Finding)) {
+    ON_FINDING.get_or_init(|| found);
+}
+
 /// Adds a finding, with the calling thread's driver stack, level and processor.
 ///
 /// The same rule broken again from the same place counts up the finding that is there.
@@ -35,7 +43,11 @@ pub fn report(finding: Finding) {
     if let Some(known) = kept.iter_mut().find(|known| known.is_same(&finding)) {
         known.times += 1;
     } else if kept.len() < KEPT {
-        kept.push(finding);
+        kept.push(finding.clone());
+        drop(kept);
+        if let Some(found) = ON_FINDING.get() {
+            found(&finding);
+        }
     }
 }
 

@@ -214,6 +214,7 @@ mod tests {
     const WRITE: [u8; TAGGED] = [0xC1, 0x40, 0, 0, 0x12, 0x34, 0, 0, 0, 0, 0, 0, 0xAB, 0xCD];
     const SEND: [u8; UNTAGGED] = [0x41, 0x43, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 1, 2];
 
+    /// RD-6 (RFC 5041 section 4.2): a tag is the number of a token, highest byte first.
     #[test]
     fn header_is_read_as_the_bytes_say() {
         let expected = Tagged { last: true, control: 0x40, stag: Stag(0x1234), offset: 0xABCD };

@@ -47,6 +47,8 @@ pub mod ddp;
 pub mod fault;
 pub mod fpdu;
 #[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
+#[cfg(any(test, feature = "fuzz"))]
 mod harness;
 pub mod mpa;
 pub mod rdmap;

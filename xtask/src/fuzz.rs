@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: runs the fuzz targets of tdi/fuzz, tests/hostile/fuzz and ntsim/fuzz, led by coverage.
+//! `cargo xtask fuzz`: runs the fuzz targets of tdi/fuzz, iwarp/fuzz, tests/hostile/fuzz and ntsim/fuzz, led by coverage.
 //!
 //! The targets are built with the active compiler, which need not be a nightly one: edges are counted by a pass
 //! of LLVM that every one has, libFuzzer comes from Debian, and the address sanitizer from the compiler, where

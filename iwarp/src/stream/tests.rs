@@ -1,5 +1,6 @@
 //! Two engines, and the bytes between them.
 
+mod classes;
 mod hostile;
 mod pipe;
 mod startup;

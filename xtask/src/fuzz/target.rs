@@ -11,6 +11,7 @@ use crate::{failure::CommandError, root};
 /// The packages of fuzz targets, and their folders.
 pub(super) const PACKAGES: &[(&str, &str)] = &[
     ("softndk-tdi-fuzz", "tdi/fuzz"),
+    ("softndk-iwarp-fuzz", "iwarp/fuzz"),
     ("softndk-hostile-fuzz", "tests/hostile/fuzz"),
     ("softndk-ntsim-fuzz", "ntsim/fuzz"),
 ];

@@ -1,5 +1,5 @@
 use crate::ddp::Stag;
-use crate::harness::{CONFIG, Chance, Event, Pair, REGION, REGION_LENGTH, Side};
+use crate::harness::{CONFIG, Event, Pair, REGION, REGION_LENGTH, Side};
 use crate::mpa::Config;
 use crate::rdmap::SendKind;
 use crate::stream::State;
@@ -13,6 +13,24 @@ const KINDS: [SendKind; 4] = [
     SendKind { solicited: false, invalidate: Some(Stag(0x77)) },
     SendKind { solicited: true, invalidate: Some(Stag(0x78)) },
 ];
+
+/// Numbers that look like chance, from a seed.
+struct Chance(u64);
+
+impl Chance {
+    /// A number below `end`.
+    fn below(&mut self, end: usize) -> usize {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((mixed ^ (mixed >> 31)) >> 8).unwrap() % end.max(1)
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length).map(|_| u8::try_from(self.below(256)).unwrap()).collect()
+    }
+}
 
 /// Posts messages of every kind at a side, and returns the events of the peer and of the side itself.
 fn post(side: &mut Side, peer: &mut [u8], chance: &mut Chance) -> (Vec<Event>, Vec<Event>, Vec<u8>) {

@@ -16,13 +16,13 @@ use self::attempts::Attempts;
 pub(crate) use self::attempts::Turn;
 pub(crate) use self::connect::{AddressPair, Origin, Source};
 
+use super::call::{Accept, Disconnected};
 use super::claim::Claim;
 use super::end::{AntecedentRefs, DisconnectEvent};
 use super::endpoint::{BindError, Endpoint};
 use super::link::Link;
 use super::listener::Listener;
 use super::private_data::PrivateData;
-use super::state::{Accept, Disconnected};
 use crate::adapter::Adapter;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};

@@ -8,7 +8,6 @@ use sys::status::NTSTATUS;
 use super::connector::Connector;
 use super::private_data::PrivateData;
 use super::shared_endpoint::SharedEndpoint;
-use super::slot::Slot;
 use crate::consumer::{Opaque, Request};
 use crate::kernel::Kernel;
 use crate::limits::ReadLimits;
@@ -47,23 +46,19 @@ impl<K: Kernel> AntecedentRefs<K> {
     }
 }
 
-/// See the module's head.
+/// See the module's head. What an end has in one phase only stands in the [phase](super::state).
 pub(crate) struct End<K: Kernel> {
     /// The connector; released when no callback of it is due any more.
     pub(super) connector: Option<ObjectRef<K, Connector<K>>>,
     pub(super) ties: AntecedentRefs<K>,
-    /// Connect or accept.
-    pub(super) establish: Slot<K>,
-    pub(super) disconnect: Slot<K>,
-    pub(super) event: Option<DisconnectEvent>,
-    /// The event is to be delivered.
-    pub(super) event_owed: bool,
-    /// The queue pair is to be flushed once transfers have drained.
-    pub(super) flush: bool,
+    /// Of its connect or accept.
+    pub(super) limits: Option<ReadLimits>,
+    /// Of its connect, accept or reject.
+    pub(super) data: PrivateData,
+    pub(super) event: Event,
     /// The consumer called reject or disconnect, or closed the connector.
     pub(super) local_close: bool,
-    pub(super) limits: Option<ReadLimits>,
-    pub(super) data: PrivateData,
+    pub(super) due: Due<K>,
 }
 
 impl<K: Kernel> End<K> {
@@ -72,27 +67,89 @@ impl<K: Kernel> End<K> {
         Self {
             connector: None,
             ties: AntecedentRefs::none(),
-            establish: Slot::Empty,
-            disconnect: Slot::Empty,
-            event: None,
-            event_owed: false,
-            flush: false,
-            local_close: false,
             limits: None,
             data: PrivateData::empty(),
+            event: Event::Never,
+            local_close: false,
+            due: Due::new(),
         }
     }
 
-    /// The next request whose completion is due: connect or accept before disconnect.
-    pub(super) fn take_due(&mut self) -> Option<(Request<K, Connector<K>>, NTSTATUS)> {
-        self.establish.take_due().or_else(|| self.disconnect.take_due())
-    }
-
-    /// The disconnect event, if it is owed; it is not after this.
+    /// The disconnect event, if it is due; it is not after this.
     pub(super) fn take_event(&mut self) -> Option<DisconnectEvent> {
-        if !core::mem::take(&mut self.event_owed) || self.local_close {
-            return None;
+        self.event.take_due().filter(|_| !self.local_close)
+    }
+}
+
+/// The disconnect event of an end, in the order of its states.
+pub(super) enum Event {
+    /// The consumer has not given a callback, or it was called.
+    Never,
+    /// It is to be called if the connection ends.
+    Armed(DisconnectEvent),
+    /// The connection has ended, and not by this end's consumer: the connector's DPC calls it.
+    Due(DisconnectEvent),
+}
+
+impl Event {
+    /// The event of a consumer that gave this callback.
+    pub(super) fn armed(event: Option<DisconnectEvent>) -> Self {
+        event.map_or(Self::Never, Self::Armed)
+    }
+
+    /// The connection has ended, and not by this end's consumer.
+    pub(super) fn end(&mut self) {
+        if let Self::Armed(event) = *self {
+            *self = Self::Due(event);
         }
-        self.event.take()
+    }
+
+    fn take_due(&mut self) -> Option<DisconnectEvent> {
+        let Self::Due(event) = *self else { return None };
+        *self = Self::Never;
+        Some(event)
+    }
+}
+
+/// The completions that the connector's DPC is to call.
+pub(super) struct Due<K: Kernel> {
+    /// That of the connect or accept.
+    establish: Option<Outcome<K>>,
+    /// That of the disconnect.
+    disconnect: Option<Outcome<K>>,
+}
+
+/// A request whose completion is due, and its status.
+pub(super) type Outcome<K> = (Request<K, Connector<K>>, NTSTATUS);
+
+impl<K: Kernel> Due<K> {
+    /// None.
+    const fn new() -> Self {
+        Self { establish: None, disconnect: None }
+    }
+
+    /// The connect or accept, which was pending, has its outcome.
+    pub(super) fn establish(&mut self, request: Request<K, Connector<K>>, status: NTSTATUS) {
+        self.establish = Some((request, status));
+    }
+
+    /// The disconnect, which was pending, has its outcome.
+    pub(super) fn disconnect(&mut self, request: Request<K, Connector<K>>, status: NTSTATUS) {
+        self.disconnect = Some((request, status));
+    }
+
+    /// Returns true until the completion of the connect or accept is being called.
+    pub(super) const fn is_establish_due(&self) -> bool {
+        self.establish.is_some()
+    }
+
+    /// Returns true until the completion of the disconnect is being called.
+    pub(super) const fn is_disconnect_due(&self) -> bool {
+        self.disconnect.is_some()
+    }
+
+    /// The next request whose completion is due: connect or accept before disconnect. The caller calls it.
+    pub(super) fn take_due(&mut self) -> Option<Outcome<K>> {
+        self.establish.take().or_else(|| self.disconnect.take())
     }
 }

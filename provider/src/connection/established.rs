@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+use super::call::Side;
 use super::claim::Claim;
 use super::loopback::Connection;
-use super::state::Side;
 use crate::heap::Shared;
 use crate::kernel::Kernel;
 use crate::object::Object;

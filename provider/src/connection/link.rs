@@ -5,12 +5,12 @@ use core::net::SocketAddr;
 
 use sys::status::NTSTATUS;
 
+use super::call::{Accept, Disconnected, Side, StateError};
 use super::connector::Connector;
 use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent};
 use super::loopback::Connection;
 use super::private_data::PrivateData;
-use super::state::{Accept, Disconnected, Side, StateError};
 use crate::consumer::Request;
 use crate::heap::Shared;
 use crate::kernel::Kernel;
@@ -99,6 +99,7 @@ impl<K: Kernel> Link<K> {
     /// # Errors
     ///
     /// [`StateError`] if the connect request does not stand (any more).
+    #[inline(always)]
     pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), StateError> {
         match self {
             Self::Loopback(connection, _) => connection.accept(accept),

@@ -6,33 +6,19 @@ use core::net::SocketAddr;
 
 use sys::status::NTSTATUS;
 
-use super::claim::Claim;
+use super::call::{Accept, Connect, Disconnected, Side, StateError};
 use super::connector::Connector;
 use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent, End};
 use super::established::Established;
 use super::private_data::PrivateData;
-use super::slot::Slot;
-use super::state::{Accept, Disconnected, Side, State, StateError, Transition, Withdrawn};
+use super::state::{State, Transition, Withdrawn};
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::limits::ReadLimits;
 use crate::object::{Id, ObjectRef};
 use crate::rundown::{Drain as _, Pin, Rundown};
-
-/// Parameters of NdkConnect.
-pub(crate) struct Connect<K: Kernel> {
-    /// The connector, which the connection wakes.
-    pub(super) connector: ObjectRef<K, Connector<K>>,
-    pub(super) ties: AntecedentRefs<K>,
-    pub(super) claim: Claim<K>,
-    pub(super) departure: Departure<K>,
-    pub(super) remote: SocketAddr,
-    pub(super) limits: ReadLimits,
-    pub(super) data: PrivateData,
-    pub(super) request: Request<K, Connector<K>>,
-}
 
 /// One connection attempt, and the connection that comes of it. A connector that connects again gets another
 /// one: so whatever acts on a connection acts on the attempt that it was meant for.
@@ -54,15 +40,8 @@ impl<K: Kernel> Connection<K> {
     pub(crate) fn new(connect: Connect<K>) -> Result<Shared<Self>, NoMemory> {
         let Connect { connector, ties, claim, departure, remote, limits, data, request } = connect;
         let source = departure.address();
-        let active = End {
-            connector: Some(connector),
-            ties,
-            establish: Slot::Pending(request),
-            limits: Some(limits),
-            data,
-            ..End::new()
-        };
-        let state = State::requested(active, claim, departure);
+        let active = End { connector: Some(connector), ties, limits: Some(limits), data, ..End::new() };
+        let state = State::requested(active, claim, request, departure);
         let (state, established) = (Lock::<K, _>::new(state), Rundown::new());
         Shared::new(Self { state, established, source, destination: remote })
     }
@@ -160,6 +139,7 @@ impl<K: Kernel> Connection<K> {
     ///
     /// [`StateError`] if the connect request no longer stands; all that was passed is given back, the request
     /// uncalled.
+    #[inline(always)]
     pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), StateError> {
         let mut accept = Some(accept);
         let outcome = self.step(|state, next| {

@@ -5,6 +5,7 @@
 //! leads to a [`Connection`]: what would be messages are transitions of one state machine (`state`), made
 //! under one lock.
 
+mod call;
 mod claim;
 mod connect_request;
 mod connector;
@@ -17,9 +18,9 @@ mod listener;
 mod loopback;
 mod private_data;
 mod shared_endpoint;
-mod slot;
 mod state;
 
+pub(crate) use call::{Disconnected, Side};
 pub(crate) use connector::{AddressPair, ConnectError, Connector, Origin, Source, Turn};
 pub(crate) use end::DisconnectEvent;
 pub(crate) use endpoint::{BindError, Endpoint, FabricState};
@@ -29,4 +30,3 @@ pub(crate) use listener::{ListenError, Listener};
 pub(crate) use loopback::Connection;
 pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
 pub(crate) use shared_endpoint::SharedEndpoint;
-pub(crate) use state::{Disconnected, Side};

@@ -1,156 +1,67 @@
 //! The state machine of a connection: data and transitions, without lock or callback.
 //!
 //! A connection attempt is one [`State`], for good: another attempt of the same connector has another one.
-//! What an attempt takes (address and port, a destination, queue pairs) is owned here, by the phase in which
-//! it is taken, and goes when the attempt ends.
+//! The resources of an attempt (address and port, a destination, queue pairs), the requests that are pending and the
+//! flushes to come are owned by the phase in which they exist, and go when that ends. An [`End`] owns the rest.
+//!
+//! | module | contents |
+//! |---|---|
+//! | this one | the state, and the transitions of an attempt |
+//! | `ending` | the transitions of a connection that ends |
+//! | `phase` | the phases, with what they own |
+//! | `transition` | actions that a transition asks for |
 
 #![forbid(unsafe_code)]
+
+mod ending;
+mod phase;
+mod transition;
 
 use sys::status::{
     NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_INVALID,
     STATUS_CONNECTION_REFUSED, STATUS_SUCCESS,
 };
 
+use self::phase::{Acceptor, PerSide, Phase, Requester};
+pub(super) use self::transition::{Transition, Withdrawn};
+use super::call::{Accept, Side, StateError};
 use super::claim::Claim;
 use super::connector::Connector;
 use super::departure::Departure;
-use super::end::{AntecedentRefs, DisconnectEvent, End};
+use super::end::{AntecedentRefs, DisconnectEvent, End, Event, Outcome};
 use super::private_data::PrivateData;
-use super::slot::{Full, Slot};
 use crate::consumer::Request;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
 use crate::object::ObjectRef;
-use crate::queue_pair::Qp;
-use crate::rundown::Shard;
-
-/// One end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    /// The one that connected.
-    Active,
-    /// The one that was indicated by a listener.
-    Passive,
-}
-
-impl Side {
-    /// The other end.
-    pub(crate) fn peer(self) -> Self {
-        match self {
-            Self::Active => Self::Passive,
-            Self::Passive => Self::Active,
-        }
-    }
-
-    /// The shard in which the transfers that this side initiates are counted.
-    pub(crate) fn shard(self) -> Shard {
-        match self {
-            Self::Active => Shard::Initiator,
-            Self::Passive => Shard::Target,
-        }
-    }
-}
-
-/// Where a connection is, with what it owns there only.
-pub(super) enum Phase<K: Kernel> {
-    /// Connect was called; the passive side has not answered. During the call itself (`in_call`) the request
-    /// may be answered inline yet.
-    Requested { active: Claim<K>, departure: Departure<K>, in_call: bool },
-    /// The passive side accepted; the active side has not completed the connect.
-    Accepted { active: Claim<K>, passive: Claim<K>, departure: Departure<K> },
-    /// Transfers run. They own the claims, see [`Established`](super::established::Established).
-    Established { departure: Departure<K> },
-    /// No transfer begins any more; some may still run.
-    Ending { departure: Departure<K> },
-    /// The transfers have drained. The active side's connector keeps its address until it is closed.
-    Disconnected { departure: Option<Departure<K>> },
-    /// The attempt came to nothing.
-    Refused,
-}
-
-/// The call does not fit the state of the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StateError;
-
-/// Parameters of NdkAccept. None is used before the connection has admitted the accept.
-pub(crate) struct Accept<K: Kernel> {
-    pub(super) claim: Claim<K>,
-    pub(super) tie: ObjectRef<K, Qp<K>>,
-    pub(super) limits: ReadLimits,
-    pub(super) data: PrivateData,
-    pub(super) event: Option<DisconnectEvent>,
-    pub(super) request: Request<K, Connector<K>>,
-}
-
-/// Outcome of NdkDisconnect.
-pub(crate) enum Disconnected {
-    /// The request is kept and completes when transfers have drained.
-    Pending,
-    /// Transfers have drained.
-    Done,
-}
 
 /// A connection. What [`Transition`] asks for is done by the connection after its lock was released.
 pub(super) struct State<K: Kernel> {
     phase: Phase<K>,
-    active: End<K>,
-    passive: End<K>,
-}
-
-/// Actions that a state transition asks for, and references that it took out, to be dropped without the lock.
-pub(super) struct Transition<K: Kernel> {
-    /// Sides whose connector has something to deliver.
-    pub(super) wake_active: bool,
-    pub(super) wake_passive: bool,
-    /// The transfers are to be closed.
-    pub(super) stop: bool,
-    /// To be flushed for good.
-    pub(super) flush: Option<ObjectRef<K, Qp<K>>>,
-    /// References of the phase of an attempt that has ended.
-    pub(super) released: Option<Phase<K>>,
-}
-
-/// References that [`State::withdraw`] took out, and the request, which is answered inline.
-pub(super) struct Withdrawn<K: Kernel> {
-    pub(super) request: Option<Request<K, Connector<K>>>,
-    pub(super) connectors: [Option<ObjectRef<K, Connector<K>>>; 2],
-    pub(super) ties: AntecedentRefs<K>,
-}
-
-impl<K: Kernel> Default for Transition<K> {
-    fn default() -> Self {
-        Self { wake_active: false, wake_passive: false, stop: false, flush: None, released: None }
-    }
-}
-
-impl<K: Kernel> Transition<K> {
-    fn wake(&mut self, side: Side) {
-        match side {
-            Side::Active => self.wake_active = true,
-            Side::Passive => self.wake_passive = true,
-        }
-    }
+    ends: PerSide<End<K>>,
 }
 
 impl<K: Kernel> State<K> {
     /// A connect request, during the call of NdkConnect.
     #[inline(always)]
-    pub(super) const fn requested(active: End<K>, claim: Claim<K>, departure: Departure<K>) -> Self {
-        let phase = Phase::Requested { active: claim, departure, in_call: true };
-        Self { phase, active, passive: End::new() }
+    pub(super) const fn requested(
+        active: End<K>,
+        claim: Claim<K>,
+        request: Request<K, Connector<K>>,
+        departure: Departure<K>,
+    ) -> Self {
+        let phase = Phase::Requested { active: Requester { claim, request, in_call: true }, departure };
+        Self { phase, ends: PerSide { active, passive: End::new() } }
     }
 
     fn end(&mut self, side: Side) -> &mut End<K> {
-        match side {
-            Side::Active => &mut self.active,
-            Side::Passive => &mut self.passive,
-        }
+        self.ends.of(side)
     }
 
     /// The connectors that a transition asks to be woken.
     pub(super) fn woken(&self, next: &Transition<K>) -> [Option<ObjectRef<K, Connector<K>>>; 2] {
-        [(next.wake_active, &self.active), (next.wake_passive, &self.passive)]
+        [(next.wake_active, &self.ends.active), (next.wake_passive, &self.ends.passive)]
             .map(|(wake, end)| if wake { end.connector.as_ref() } else { None })
             .map(|connector| connector.and_then(|connector| connector.acquire(Kind::Request).ok()))
     }
@@ -170,7 +81,7 @@ impl<K: Kernel> State<K> {
     /// Returns true if the attempt has failed and the request of `side` was completed: the connector may
     /// connect again.
     pub(super) fn is_refused(&mut self, side: Side) -> bool {
-        matches!(self.phase, Phase::Refused) && !self.end(side).establish.owes()
+        matches!(self.phase, Phase::Refused) && !self.end(side).due.is_establish_due()
     }
 
     /// The antecedents of the connector of `side`.
@@ -190,7 +101,7 @@ impl<K: Kernel> State<K> {
         &mut self,
         passive: ObjectRef<K, Connector<K>>,
     ) -> Option<ObjectRef<K, Connector<K>>> {
-        self.passive.connector.replace(passive)
+        self.ends.passive.connector.replace(passive)
     }
 
     /// The connector of `side` is woken no more.
@@ -228,8 +139,8 @@ impl<K: Kernel> State<K> {
     }
 
     /// The next request of `side` whose completion is due.
-    pub(super) fn take_due(&mut self, side: Side) -> Option<(Request<K, Connector<K>>, NTSTATUS)> {
-        self.end(side).take_due()
+    pub(super) fn take_due(&mut self, side: Side) -> Option<Outcome<K>> {
+        self.end(side).due.take_due()
     }
 
     /// The disconnect event of `side`, if it is due.
@@ -240,20 +151,26 @@ impl<K: Kernel> State<K> {
     /// Ends a connection that was never established: both pending requests get their status, and both
     /// connectors are woken, whose DPCs complete the requests and release the connectors.
     fn refuse(&mut self, active: i32, passive: i32) -> Transition<K> {
-        self.active.establish.finish(active);
-        self.passive.establish.finish(passive);
-        let released = Some(core::mem::replace(&mut self.phase, Phase::Refused));
+        let (pending, released) = core::mem::replace(&mut self.phase, Phase::Refused).end();
+        if let Some(connect) = pending.connect {
+            self.ends.active.due.establish(connect, active);
+        }
+        if let Some(accept) = pending.accept {
+            self.ends.passive.due.establish(accept, passive);
+        }
         Transition { wake_active: true, wake_passive: true, released, ..Transition::default() }
     }
 
     /// The attempt ends without a word: the listener did not take the connect request, and the call answers
     /// inline.
     pub(super) fn withdraw(&mut self, next: &mut Transition<K>) -> Withdrawn<K> {
-        next.released = Some(core::mem::replace(&mut self.phase, Phase::Refused));
+        let (pending, released) = core::mem::replace(&mut self.phase, Phase::Refused).end();
+        next.released = released;
+        let PerSide { active, passive } = &mut self.ends;
         Withdrawn {
-            request: self.active.establish.withdraw(),
-            connectors: [self.active.connector.take(), self.passive.connector.take()],
-            ties: core::mem::replace(&mut self.active.ties, AntecedentRefs::none()),
+            request: pending.connect,
+            connectors: [active.connector.take(), passive.connector.take()],
+            ties: core::mem::replace(&mut active.ties, AntecedentRefs::none()),
         }
     }
 
@@ -265,20 +182,28 @@ impl<K: Kernel> State<K> {
     /// [`StateError`] if the connection is not offered (any more); nothing has changed, and nothing was taken.
     pub(super) fn accept(&mut self, accept: &mut Option<Accept<K>>) -> Result<Transition<K>, StateError> {
         match (core::mem::replace(&mut self.phase, Phase::Refused), accept.take()) {
-            (Phase::Requested { active, departure, .. }, Some(taken)) => {
+            (Phase::Requested { active, departure }, Some(taken)) => {
                 let Accept { claim, tie, limits, data, event, request } = taken;
-                self.phase = Phase::Accepted { active, passive: claim, departure };
-                let end = &mut self.passive;
-                // The end has called nothing before: a connect request is accepted once.
-                end.establish = Slot::Pending(request);
+                let end = &mut self.ends.passive;
                 end.ties.qp = Some(tie);
                 end.limits = Some(limits);
                 end.data = data;
-                end.event = event;
-                Ok(self.abandon().unwrap_or_else(|| {
-                    self.active.establish.finish(STATUS_SUCCESS);
-                    Transition { wake_active: true, ..Transition::default() }
-                }))
+                end.event = Event::armed(event);
+                let passive = Acceptor { claim, request };
+                let Requester { claim: active, request: connect, in_call: _ } = active;
+                let dead = verdict(active.is_dead(), passive.claim.is_dead());
+                self.phase = Phase::Accepted { active, passive, departure };
+                let due = &mut self.ends.active.due;
+                Ok(match dead {
+                    Some((active, passive)) => {
+                        due.establish(connect, active);
+                        self.refuse(active, passive)
+                    }
+                    None => {
+                        due.establish(connect, STATUS_SUCCESS);
+                        Transition { wake_active: true, ..Transition::default() }
+                    }
+                })
             }
             (phase, taken) => {
                 self.phase = phase;
@@ -309,17 +234,18 @@ impl<K: Kernel> State<K> {
         }
         match core::mem::replace(&mut self.phase, Phase::Refused) {
             Phase::Accepted { active, passive, departure } => {
+                let Acceptor { claim, request } = passive;
                 self.phase = Phase::Established { departure };
-                open(active, passive);
-                self.active.event = event;
-                self.passive.establish.finish(STATUS_SUCCESS);
+                open(active, claim);
+                self.ends.active.event = Event::armed(event);
+                self.ends.passive.due.establish(request, STATUS_SUCCESS);
                 next.wake(Side::Passive);
                 Ok(())
             }
             phase => {
                 self.phase = phase;
                 match self.phase {
-                    Phase::Refused if !self.active.local_close => Err(STATUS_CONNECTION_ABORTED),
+                    Phase::Refused if !self.ends.active.local_close => Err(STATUS_CONNECTION_ABORTED),
                     Phase::Requested { .. }
                     | Phase::Accepted { .. }
                     | Phase::Established { .. }
@@ -333,8 +259,8 @@ impl<K: Kernel> State<K> {
 
     /// The connect request was taken, and the request is pending from here on.
     pub(super) fn stands(&mut self) -> Transition<K> {
-        if let Phase::Requested { in_call, .. } = &mut self.phase {
-            *in_call = false;
+        if let Phase::Requested { active, .. } = &mut self.phase {
+            active.in_call = false;
         }
         self.abandon().unwrap_or_default()
     }
@@ -344,20 +270,15 @@ impl<K: Kernel> State<K> {
     /// connection is past its attempt.
     pub(super) fn abandon(&mut self) -> Option<Transition<K>> {
         let dead = match &self.phase {
-            Phase::Requested { active, in_call: false, .. } => (active.is_dead(), false),
-            Phase::Accepted { active, passive, .. } => (active.is_dead(), passive.is_dead()),
-            Phase::Requested { in_call: true, .. }
+            Phase::Requested { active, .. } if !active.in_call => (active.claim.is_dead(), false),
+            Phase::Accepted { active, passive, .. } => (active.is_dead(), passive.claim.is_dead()),
+            Phase::Requested { .. }
             | Phase::Established { .. }
             | Phase::Ending { .. }
             | Phase::Disconnected { .. }
             | Phase::Refused => (false, false),
         };
-        let (active, passive) = match dead {
-            (false, false) => return None,
-            (true, false) => (STATUS_CANCELLED, STATUS_CONNECTION_ABORTED),
-            (false, true) => (STATUS_CONNECTION_REFUSED, STATUS_CANCELLED),
-            (true, true) => (STATUS_CANCELLED, STATUS_CANCELLED),
-        };
+        let (active, passive) = verdict(dead.0, dead.1)?;
         Some(self.refuse(active, passive))
     }
 
@@ -391,119 +312,15 @@ impl<K: Kernel> State<K> {
             ) => Err(StateError),
         }
     }
+}
 
-    /// The consumer closes the connector of `side`: its own request is cancelled, the peer learns of it, and
-    /// the queue pair of an established connection is flushed, whichever side ended it.
-    pub(super) fn local_close(&mut self, side: Side) -> Transition<K> {
-        self.end(side).local_close = true;
-        match self.phase {
-            Phase::Requested { .. } | Phase::Accepted { .. } => {
-                let (active, passive) = match side {
-                    Side::Active => (STATUS_CANCELLED, STATUS_CONNECTION_ABORTED),
-                    Side::Passive => (STATUS_CONNECTION_REFUSED, STATUS_CANCELLED),
-                };
-                self.refuse(active, passive)
-            }
-            Phase::Established { .. } => self.fail(),
-            Phase::Ending { .. } => {
-                self.end(side).flush = true;
-                Transition::default()
-            }
-            Phase::Disconnected { .. } => self.flush_now(side),
-            Phase::Refused => Transition::default(),
-        }
-    }
-
-    /// NdkDisconnect by `side`. The request is taken, and stays pending, until transfers have drained; if
-    /// they have already, it is left to the caller to answer. The peer's provider answers at once, as there
-    /// is no half-closed connection (CM-3); its consumer gets the event, and its queue pair is not flushed
-    /// (WR-7).
-    ///
-    /// # Errors
-    ///
-    /// [`StateError`] if the connection was never established, or this side's disconnect is pending; nothing has
-    /// changed.
-    pub(super) fn disconnect(
-        &mut self,
-        side: Side,
-        request: &mut Option<Request<K, Connector<K>>>,
-    ) -> Result<(Disconnected, Transition<K>), StateError> {
-        match self.phase {
-            Phase::Established { .. } | Phase::Ending { .. } => {
-                let end = self.end(side);
-                end.disconnect.put(request).map_err(|Full| StateError)?;
-                end.local_close = true;
-                end.flush = true;
-                Ok((Disconnected::Pending, self.begin_to_end(side)))
-            }
-            Phase::Disconnected { .. } => {
-                let end = self.end(side);
-                if end.disconnect.owes() {
-                    return Err(StateError);
-                }
-                end.local_close = true;
-                Ok((Disconnected::Done, self.flush_now(side)))
-            }
-            Phase::Requested { .. } | Phase::Accepted { .. } | Phase::Refused => Err(StateError),
-        }
-    }
-
-    /// Moves from established to ending. Returns true if the connection was established.
-    fn stop(&mut self) -> bool {
-        match core::mem::replace(&mut self.phase, Phase::Refused) {
-            Phase::Established { departure } => {
-                self.phase = Phase::Ending { departure };
-                true
-            }
-            phase => {
-                self.phase = phase;
-                false
-            }
-        }
-    }
-
-    /// Starts the disconnect by `side`: the first stops transfers and makes the peer's disconnect event due.
-    fn begin_to_end(&mut self, side: Side) -> Transition<K> {
-        let mut next = Transition::default();
-        if self.stop() {
-            self.end(side.peer()).event_owed = true;
-            next.stop = true;
-            next.wake(side.peer());
-        }
-        next
-    }
-
-    /// The flush at the end of a connection that had ended before.
-    fn flush_now(&mut self, side: Side) -> Transition<K> {
-        let qp = self.end(side).ties.qp.as_ref();
-        Transition { flush: qp.and_then(|qp| qp.acquire(Kind::Request).ok()), ..Transition::default() }
-    }
-
-    /// Breaks an established connection: both disconnect events become due, and both queue pairs are flushed.
-    pub(super) fn fail(&mut self) -> Transition<K> {
-        if !self.stop() {
-            return Transition::default();
-        }
-        for end in [&mut self.active, &mut self.passive] {
-            end.event_owed = true;
-            end.flush = true;
-        }
-        Transition { wake_active: true, wake_passive: true, stop: true, ..Transition::default() }
-    }
-
-    /// Completes pending disconnects, as the last transfer has ended (CM-1), and wakes both connectors, which
-    /// are released then. Returns flags of the QPs to be flushed, the active side's first.
-    pub(super) fn drained(&mut self, next: &mut Transition<K>) -> [bool; 2] {
-        self.active.disconnect.finish(STATUS_SUCCESS);
-        self.passive.disconnect.finish(STATUS_SUCCESS);
-        match core::mem::replace(&mut self.phase, Phase::Refused) {
-            Phase::Ending { departure } => self.phase = Phase::Disconnected { departure: Some(departure) },
-            phase => {
-                self.phase = phase;
-                debug_assert!(false, "transfers are opened once, and stopped before they drain");
-            }
-        }
-        (next.wake_active, next.wake_passive) = (true, true);
-        [self.active.flush, self.passive.flush]
+/// The statuses with which the connect and the accept of an attempt end, of which these QPs are dead: the request of its
+/// own side is cancelled (CL-4). `None` if neither is.
+const fn verdict(active_dead: bool, passive_dead: bool) -> Option<(NTSTATUS, NTSTATUS)> {
+    match (active_dead, passive_dead) {
+        (false, false) => None,
+        (true, false) => Some((STATUS_CANCELLED, STATUS_CONNECTION_ABORTED)),
+        (false, true) => Some((STATUS_CONNECTION_REFUSED, STATUS_CANCELLED)),
+        (true, true) => Some((STATUS_CANCELLED, STATUS_CANCELLED)),
     }
 }

@@ -8,16 +8,16 @@ use sys::status::{
 
 use super::attempts::Turn;
 use super::{ConnectError, Connector, Role};
+use crate::connection::call::{Connect, Side};
 use crate::connection::connect_request::ConnectRequest;
 use crate::connection::departure::{Departure, Destination};
 use crate::connection::end::AntecedentRefs;
 use crate::connection::endpoint::{Endpoint, Found};
 use crate::connection::link::Link;
 use crate::connection::listener::Listener;
-use crate::connection::loopback::{Connect, Connection};
+use crate::connection::loopback::Connection;
 use crate::connection::private_data::PrivateData;
 use crate::connection::shared_endpoint::SharedEndpoint;
-use crate::connection::state::Side;
 use crate::consumer::Request;
 use crate::heap::Shared;
 use crate::kernel::Kernel;

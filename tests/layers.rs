@@ -261,6 +261,32 @@ fn crates_keep_to_their_tables_of_layers() {
     layered.into_iter().for_each(hold);
 }
 
+/// The modules of the provider that name a kind of remote: the doors, with the modules behind them and those that
+/// declare them.
+const KNOW_LOOPBACK: [&str; 7] = [
+    "connection",
+    "connection::established",
+    "connection::link",
+    "connection::route",
+    "queue_pair",
+    "queue_pair::loopback",
+    "queue_pair::remote",
+];
+
+#[test]
+fn kind_of_remote_is_known_behind_the_doors_only() {
+    let files = sources(&source("provider"));
+    let layers = ["connection", "queue_pair", "memory", "rnic", "adapter", "completion"];
+    let mut know: Vec<String> = files
+        .into_iter()
+        .filter(|(module, _)| module.first().is_some_and(|layer| layers.contains(&layer.as_str())))
+        .filter(|(_, text)| production(text).to_lowercase().contains("loopback"))
+        .map(|(module, _)| module.join("::"))
+        .collect();
+    know.sort();
+    assert_eq!(know, KNOW_LOOPBACK);
+}
+
 const LIB: &str = "//! # Layers\n//!\n//! | module | knows |\n//! |---|---|\n//! | [`top`] | |\n\
     //! | `left` ⇄ `right` | |\n//! | `one`, `two` | |\n\nmod top;\npub mod left;\nmod right;\nmod one;\nmod two;\n\
     #[cfg(test)]\nmod tests;\n\npub use one::{Thing, Other};\n";

@@ -11,7 +11,7 @@
 //! | [`object`] | what all objects share: memory, antecedents, DPCs, close |
 //! | [`lifetime`] | when an object may go: one atomic word |
 //! | [`kernel`] | the services needed of a kernel: the trait of the crate `softndk-kernel` |
-//! | `combiner`, `ring`, `rundown` | lock-free parts of the data path |
+//! | `combiner`, `ring`, `rundown`, `set_once` | lock-free parts of the data path |
 //! | `heap` | fallible allocation, shared pointers |
 //! | `flags`, `limits`, [`number`], [`processor`], `sync` | flag words; limits of requests; conversions of integers; processor sets; atomics |
 //!
@@ -101,6 +101,7 @@ mod queue_pair;
 mod ring;
 pub mod rnic;
 mod rundown;
+mod set_once;
 mod status;
 mod sync;
 #[cfg(all(test, not(loom)))]

@@ -97,7 +97,7 @@ impl<K: Kernel> Connector<K> {
     }
 
     /// The connector that a listener indicates for a peer's attempt.
-    fn requested(
+    pub(super) fn requested(
         adapter: ObjectRef<K, Adapter<K>>,
         listener: ObjectRef<K, Listener<K>>,
         link: Link<K>,

@@ -4,6 +4,7 @@
 
 use super::call::Side;
 use super::claim::Claim;
+use super::link::Link;
 use super::loopback::Connection;
 use crate::heap::Shared;
 use crate::kernel::Kernel;
@@ -15,6 +16,8 @@ use crate::rundown::Drain;
 pub(crate) struct Established<K: Kernel> {
     active: Claim<K>,
     passive: Claim<K>,
+    /// Differs between connections.
+    number: u64,
     connection: Shared<Connection<K>>,
 }
 
@@ -28,9 +31,14 @@ impl<K: Kernel> Established<K> {
         passive.pd().adapter().rnic().counters().accepted();
         active.keep_for_good();
         passive.keep_for_good();
-        active.join(connection.clone(), Side::Active, number);
-        passive.join(connection.clone(), Side::Passive, number);
-        Self { active, passive, connection: connection.clone() }
+        active.join(Link::Loopback(connection.clone(), Side::Active));
+        passive.join(Link::Loopback(connection.clone(), Side::Passive));
+        Self { active, passive, number, connection: connection.clone() }
+    }
+
+    /// Numbers the direction from `side`: differs between the two directions, and between connections.
+    pub(crate) fn direction(&self, side: Side) -> u64 {
+        self.number.wrapping_shl(1) | u64::from(side == Side::Passive)
     }
 
     /// The queue pair at the other end from `side`.

@@ -5,17 +5,17 @@ use core::net::SocketAddr;
 
 use sys::status::NTSTATUS;
 
-use super::call::{Accept, Disconnected, Side, StateError};
+use super::call::{Accept, Connect, Disconnected, Side, StateError};
 use super::connector::Connector;
 use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent};
 use super::loopback::Connection;
 use super::private_data::PrivateData;
 use crate::consumer::Request;
-use crate::heap::Shared;
+use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::limits::ReadLimits;
-use crate::object::Id;
+use crate::object::{Id, ObjectRef};
 
 /// One side of an attempt. Nothing here calls a consumer but [`Link::deliver`]; all of it may be called up to
 /// DISPATCH_LEVEL, with no lock held unless it says so.
@@ -33,6 +33,29 @@ impl<K: Kernel> Clone for Link<K> {
 }
 
 impl<K: Kernel> Link<K> {
+    /// An attempt to connect to a listener of this driver: the active side.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`]; all that was passed is dropped, and so given back.
+    pub(super) fn loopback(connect: Connect<K>) -> Result<Self, NoMemory> {
+        Ok(Self::Loopback(Connection::new(connect)?, Side::Active))
+    }
+
+    /// The same attempt, for the connector that is indicated to its listener.
+    pub(super) fn passive(&self) -> Self {
+        match self {
+            Self::Loopback(connection, _) => Self::Loopback(connection.clone(), Side::Passive),
+        }
+    }
+
+    /// Sets the connector of the listener's side, before it is indicated to a consumer.
+    pub(super) fn attach(&self, passive: ObjectRef<K, Connector<K>>) {
+        match self {
+            Self::Loopback(connection, _) => connection.attach(passive),
+        }
+    }
+
     /// This side's address, once it has one.
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
         match self {
@@ -171,6 +194,20 @@ impl<K: Kernel> Link<K> {
     pub(super) fn part(&self) -> (Option<Departure<K>>, AntecedentRefs<K>) {
         match self {
             Self::Loopback(connection, side) => connection.part(*side),
+        }
+    }
+
+    /// Returns true if the connection is established: transfers may begin.
+    pub(crate) fn is_established(&self) -> bool {
+        match self {
+            Self::Loopback(connection, _) => connection.is_established(),
+        }
+    }
+
+    /// A transfer broke the connection.
+    pub(crate) fn fail(&self) {
+        match self {
+            Self::Loopback(connection, _) => connection.fail(),
         }
     }
 

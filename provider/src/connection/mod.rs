@@ -2,8 +2,16 @@
 //!
 //! A connector and a QP have one side of a connection, as a [`Link`]. The active side connected; the passive
 //! side's connector was made here and indicated by a listener. Where both sides live in this driver, the link
-//! leads to a [`Connection`]: what would be messages are transitions of one state machine (`state`), made
+//! leads to a [`Connection`]: the messages of a wire are transitions of one state machine there (`state`), made
 //! under one lock.
+//!
+//! | module | knows |
+//! |---|---|
+//! | `connector`, `listener`, `shared_endpoint` | the objects |
+//! | `link`, `route` | the closed enums of the kinds of remotes: all that the objects and QPs use of an attempt |
+//! | `call`, `end` | calls and obligations, of any kind of remote |
+//! | `loopback`, `state`, `established` | a remote in this driver |
+//! | `claim`, `departure`, `endpoint` | the resources of an attempt |
 
 mod call;
 mod claim;
@@ -17,6 +25,7 @@ mod link;
 mod listener;
 mod loopback;
 mod private_data;
+mod route;
 mod shared_endpoint;
 mod state;
 

@@ -1,11 +1,10 @@
 //! Connection state of a QP: the connection attempt that has claimed it, and the connection once established.
 
-use super::loopback::Loopback;
 use super::remote::Remote;
-use crate::connection::{Connection, Link, Side};
-use crate::heap::{Once, Shared};
+use crate::connection::Link;
 use crate::kernel::{Kernel, Lock};
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::set_once::SetOnce;
+use crate::sync::{AtomicBool, Ordering};
 
 /// See the module's head. A QP connects once (CM-3).
 pub(super) struct Attachment<K: Kernel> {
@@ -13,21 +12,14 @@ pub(super) struct Attachment<K: Kernel> {
     claimed: AtomicBool,
     /// The attempt, then the connection, of the connector: it is notified when the QP enters its error state.
     bound: Lock<K, Option<Link<K>>>,
-    /// Once established, if the peer is a QP of this driver.
-    loopback: Once<Connection<K>>,
-    /// The connection's number, doubled, and one more on the passive side; once established.
-    direction: AtomicU64,
+    /// The same, once the connection is established: for transfers, which take no lock.
+    joined: SetOnce<Link<K>>,
 }
 
 impl<K: Kernel> Attachment<K> {
     /// Not connected.
     pub(super) fn new() -> Self {
-        Self {
-            claimed: AtomicBool::new(false),
-            bound: Lock::<K, _>::new(None),
-            loopback: Once::new(),
-            direction: AtomicU64::new(0),
-        }
+        Self { claimed: AtomicBool::new(false), bound: Lock::<K, _>::new(None), joined: SetOnce::new() }
     }
 
     /// Claims the QP for an attempt. Returns true if no other attempt has it.
@@ -53,36 +45,30 @@ impl<K: Kernel> Attachment<K> {
         self.bound.lock().clone()
     }
 
-    /// Records the established connection, with a QP of this driver at the other end. `number` is the same at
-    /// both ends.
-    pub(super) fn join(&self, connection: Shared<Connection<K>>, side: Side, number: u64) {
-        let passive = u64::from(side == Side::Passive);
-        self.direction.store(number.wrapping_shl(1) | passive, Ordering::Relaxed);
-        self.loopback.set(connection);
+    /// Records the established connection.
+    pub(super) fn join(&self, link: Link<K>) {
+        self.joined.set(link);
     }
 
     /// Returns true if the connection is established: the QP accepts initiator requests.
     pub(super) fn is_established(&self) -> bool {
-        self.loopback.value().is_some_and(Connection::is_established)
+        self.joined.get().is_some_and(Link::is_established)
     }
 
     /// The other end, pinned for one request or more, if the connection is established.
     pub(super) fn remote(&self) -> Option<Remote<'_, K>> {
-        let connection = self.loopback.value()?;
-        let direction = self.direction.load(Ordering::Relaxed);
-        let side = if direction & 1 != 0 { Side::Passive } else { Side::Active };
-        Some(Remote::Loopback(Loopback::new(connection.transfer(side)?, side, direction)))
+        Remote::pin(self.joined.get()?)
     }
 
     /// Returns true if a connection is, or was, established.
     pub(super) fn is_joined(&self) -> bool {
-        self.loopback.value().is_some()
+        self.joined.get().is_some()
     }
 
     /// Breaks an established connection.
     pub(super) fn fail(&self) {
-        if let Some(connection) = self.loopback.value() {
-            connection.fail();
+        if let Some(link) = self.joined.get() {
+            link.fail();
         }
     }
 }

@@ -47,8 +47,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     /// Cancels all initiator requests that are queued.
     pub(super) fn cancel_initiated(&self, in_flight: &mut InFlight<K>) {
-        if let Some(delivered) = in_flight.pending_invalidate.take().and_then(|ended| ended.delivered) {
-            delivered.cancel();
+        if let Some(arrived) = in_flight.pending_invalidate.take().and_then(|ended| ended.arrived) {
+            arrived.cancel();
         }
         while self.initiator.begin_next(in_flight) {
             self.finish(in_flight, STATUS_CANCELLED);

@@ -11,13 +11,14 @@ use sys::status::{
 use super::Qp;
 use super::engine::Step;
 use super::pending_invalidate::PendingInvalidate;
-use super::remote::{RemoteMemory, Send};
+use super::remote::{self, RemoteMemory, Send};
 use super::responder::Message;
 use super::sgl::Sgl;
 use super::work::Flags;
-use crate::connection::{Established, Side};
+use crate::connection::{Connection, Established, Side};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
+use crate::lifetime::{AcquireError, Kind};
 use crate::memory::{AccessError, Invalidated, PinnedSgl, Rights, Sge, copy};
 use crate::number::u64_from;
 use crate::object::{Object, ObjectRef};
@@ -28,25 +29,27 @@ pub(super) struct Loopback<'c, K: Kernel> {
     established: Pin<'c, Established<K>>,
     /// The end that initiates.
     side: Side,
-    /// Chooses the counters to which its bytes are added.
-    stripe: u64,
 }
 
 /// A message that met a receive.
-struct Arrival {
+struct Met {
     /// The receive's own.
     context: Opaque,
     /// The message's length, or the status by which the receive fails.
     moved: Result<usize, NTSTATUS>,
 }
 
-/// A message that has arrived, before its receive has a result.
-pub(super) struct Delivered<K: Kernel> {
-    pub(super) receiver: ObjectRef<K, Qp<K>>,
-    pub(super) message: Message,
+/// As [`remote::Arrived`].
+pub(super) struct Arrived<K: Kernel> {
+    receiver: ObjectRef<K, Qp<K>>,
+    message: Message,
 }
 
-impl<K: Kernel> Delivered<K> {
+impl<K: Kernel> Arrived<K> {
+    fn new(receiver: &Object<K, Qp<K>>, message: Message) -> Result<Self, AcquireError> {
+        Ok(Self { receiver: receiver.try_acquire(Kind::Request)?, message })
+    }
+
     /// Completes the receive.
     pub(super) fn complete(self) {
         self.receiver.delivered(STATUS_SUCCESS, self.message);
@@ -59,9 +62,9 @@ impl<K: Kernel> Delivered<K> {
 }
 
 impl<'c, K: Kernel> Loopback<'c, K> {
-    /// The initiator of `side` of a connection.
-    pub(super) fn new(established: Pin<'c, Established<K>>, side: Side, stripe: u64) -> Self {
-        Self { established, side, stripe }
+    /// The initiator of `side` of a connection, if that is established.
+    pub(super) fn pin(connection: &'c Connection<K>, side: Side) -> Option<Self> {
+        Some(Self { established: connection.transfer(side)?, side })
     }
 
     fn peer(&self) -> &Object<K, Qp<K>> {
@@ -81,7 +84,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         pending_invalidate: &mut Option<PendingInvalidate<K>>,
     ) -> Result<Step, Step> {
         let peer = self.peer();
-        let Some(Arrival { context, moved }) = Self::deliver(qp, data, peer)? else {
+        let Some(Met { context, moved }) = Self::deliver(qp, data, peer)? else {
             return Ok(Step::ReceiverNotReady);
         };
         let mut message = Message { solicited: flags.contains(Flags::SOLICIT), ..Message::none(context) };
@@ -98,9 +101,10 @@ impl<'c, K: Kernel> Loopback<'c, K> {
             message.invalidated = Some(token);
             let owner = peer.pd.adapter().table().invalidatable(token, peer.domain(), true);
             let outcome = match owner {
-                Ok((owner, which)) => {
-                    qp.invalidate(owner, Some(which), Some((peer, message)), pending_invalidate)
-                }
+                Ok((owner, which)) => Arrived::new(peer, message).map_err(Step::from).and_then(|arrived| {
+                    let arrived = remote::Arrived::Loopback(arrived);
+                    qp.invalidate(owner, Some(which), Some(arrived), pending_invalidate)
+                }),
                 Err(_) => Ok(Invalidated::NotValid),
             };
             match outcome {
@@ -125,7 +129,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         qp: &Object<K, Qp<K>>,
         data: &Sgl,
         peer: &Object<K, Qp<K>>,
-    ) -> Result<Option<Arrival>, AccessError> {
+    ) -> Result<Option<Met>, AccessError> {
         peer.responder.expect_delivery();
         let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
         Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Shard::Initiator))?;
@@ -140,7 +144,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
             copy(&source, &sink, source.length());
             Ok(source.length())
         };
-        Ok(Some(Arrival { context, moved }))
+        Ok(Some(Met { context, moved }))
     }
 
     /// As [`Remote::write`](super::remote::Remote::write).
@@ -192,7 +196,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
 
     /// Counts the bytes that a request of this side has moved.
     fn count(&self, from: &Object<K, Qp<K>>, to: &Object<K, Qp<K>>, bytes: usize) {
-        let stripe = usize::try_from(self.stripe).unwrap_or(0);
+        let stripe = usize::try_from(self.established.direction(self.side)).unwrap_or(0);
         from.pd.adapter().rnic().counters().sent(stripe, u64_from(bytes));
         to.pd.adapter().rnic().counters().received(stripe, u64_from(bytes));
     }

@@ -35,9 +35,9 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use sys::status::NTSTATUS;
 
 use crate::adapter::{Cq, Pd};
-use crate::connection::{Connection, Link, Side};
+use crate::connection::Link;
 use crate::consumer::Opaque;
-use crate::heap::{NoMemory, Shared};
+use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::memory::Domain;
 use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, Registry, TIMER};
@@ -131,10 +131,9 @@ impl<K: Kernel> Qp<K> {
         self.attachment.unclaim();
     }
 
-    /// Records the established connection, which transfers use from then on. `number` is the same at both
-    /// ends, and differs between connections.
-    pub(crate) fn join(&self, connection: Shared<Connection<K>>, side: Side, number: u64) {
-        self.attachment.join(connection, side, number);
+    /// Records the established connection, which transfers use from then on.
+    pub(crate) fn join(&self, link: Link<K>) {
+        self.attachment.join(link);
     }
 
     /// Returns true if the QP is in its error state: every request that is posted is flushed.

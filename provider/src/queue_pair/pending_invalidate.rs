@@ -4,8 +4,7 @@
 
 use super::Qp;
 use super::engine::Step;
-use super::loopback::Delivered;
-use super::responder::Message;
+use super::remote::Arrived;
 use super::work::{Operation, WorkRequest};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
@@ -17,8 +16,8 @@ use crate::object::Object;
 /// An invalidation that waits for the transfers which use the memory, and the rest of its request.
 pub(super) struct PendingInvalidate<K: Kernel> {
     pub(super) memory: RegionOrWindow<K>,
-    /// Of a send: the message that it delivered.
-    pub(super) delivered: Option<Delivered<K>>,
+    /// Of a send: its message.
+    pub(super) arrived: Option<Arrived<K>>,
 }
 
 impl<K: Kernel> Object<K, Qp<K>> {
@@ -28,8 +27,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
         posted: &mut Option<PendingRegistration<K>>,
         ended: PendingInvalidate<K>,
     ) -> Result<Step, Step> {
-        if let Some(delivered) = ended.delivered {
-            delivered.complete();
+        if let Some(arrived) = ended.arrived {
+            arrived.complete();
         }
         match &work.operation {
             Operation::Bind => Self::apply(posted),
@@ -54,18 +53,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
         &self,
         owner: RegionOrWindow<K>,
         which: Option<Generation>,
-        delivered: Option<(&Self, Message)>,
+        arrived: Option<Arrived<K>>,
         pending_invalidate: &mut Option<PendingInvalidate<K>>,
     ) -> Result<Invalidated, Step> {
-        let delivered = match delivered {
-            Some((receiver, message)) => {
-                Some(Delivered { receiver: receiver.try_acquire(Kind::Request)?, message })
-            }
-            None => None,
-        };
         let outcome = owner.invalidate(which, self.try_acquire(Kind::Request)?);
         if outcome == Invalidated::Later {
-            *pending_invalidate = Some(PendingInvalidate { memory: owner, delivered });
+            *pending_invalidate = Some(PendingInvalidate { memory: owner, arrived });
         }
         Ok(outcome)
     }

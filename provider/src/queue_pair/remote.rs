@@ -2,10 +2,11 @@
 
 use super::Qp;
 use super::engine::Step;
-use super::loopback::Loopback;
+use super::loopback::{self, Loopback};
 use super::pending_invalidate::PendingInvalidate;
 use super::sgl::Sgl;
 use super::work::Flags;
+use crate::connection::Link;
 use crate::kernel::Kernel;
 use crate::memory::Token;
 use crate::object::Object;
@@ -31,6 +32,37 @@ pub(super) struct Send<'a> {
 pub(super) struct RemoteMemory {
     pub(super) address: usize,
     pub(super) token: Token,
+}
+
+/// A message that has arrived at the other end, before its receive has a result there.
+pub(super) enum Arrived<K: Kernel> {
+    /// At a QP of this driver.
+    Loopback(loopback::Arrived<K>),
+}
+
+impl<K: Kernel> Arrived<K> {
+    /// Completes the receive.
+    pub(super) fn complete(self) {
+        match self {
+            Self::Loopback(arrived) => arrived.complete(),
+        }
+    }
+
+    /// Completes the receive as cancelled: the send is.
+    pub(super) fn cancel(self) {
+        match self {
+            Self::Loopback(arrived) => arrived.cancel(),
+        }
+    }
+}
+
+impl<'c, K: Kernel> Remote<'c, K> {
+    /// The other end of `link`, if the connection is established.
+    pub(super) fn pin(link: &'c Link<K>) -> Option<Self> {
+        match link {
+            Link::Loopback(connection, side) => Loopback::pin(connection, *side).map(Self::Loopback),
+        }
+    }
 }
 
 impl<K: Kernel> Remote<'_, K> {

@@ -2,24 +2,20 @@
 
 use core::net::SocketAddr;
 
-use sys::status::{
-    STATUS_CONNECTION_ACTIVE, STATUS_CONNECTION_REFUSED, STATUS_HOST_UNREACHABLE, STATUS_INVALID_ADDRESS,
-};
+use sys::status::{STATUS_CONNECTION_ACTIVE, STATUS_CONNECTION_REFUSED, STATUS_INVALID_ADDRESS};
 
 use super::attempts::Turn;
 use super::{ConnectError, Connector, Role};
-use crate::connection::call::{Connect, Side};
+use crate::connection::call::Connect;
 use crate::connection::connect_request::ConnectRequest;
 use crate::connection::departure::{Departure, Destination};
 use crate::connection::end::AntecedentRefs;
-use crate::connection::endpoint::{Endpoint, Found};
+use crate::connection::endpoint::Endpoint;
 use crate::connection::link::Link;
-use crate::connection::listener::Listener;
-use crate::connection::loopback::Connection;
 use crate::connection::private_data::PrivateData;
+use crate::connection::route::Route;
 use crate::connection::shared_endpoint::SharedEndpoint;
 use crate::consumer::Request;
-use crate::heap::Shared;
 use crate::kernel::Kernel;
 use crate::lifetime::{AcquireError, Kind};
 use crate::limits::ReadLimits;
@@ -85,7 +81,7 @@ impl<K: Kernel> Origin<K> {
 /// An attempt that has all it needs, and the connect request of it.
 struct Prepared<K: Kernel> {
     link: Link<K>,
-    listener: ObjectRef<K, Listener<K>>,
+    route: Route<K>,
     connect_request: ConnectRequest<K>,
 }
 
@@ -146,8 +142,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
             return Err(ConnectError(STATUS_INVALID_ADDRESS));
         }
         let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_ACTIVE)) };
-        let Prepared { link, listener, connect_request } =
-            self.prepare(qp, addresses, limits, data, request)?;
+        let Prepared { link, route, connect_request } = self.prepare(qp, addresses, limits, data, request)?;
         let replaced = attempts.lock().last.replace(link.clone());
         if let Some(replaced) = &replaced {
             replaced.forget_connector();
@@ -155,7 +150,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         // The consumer may connect again inside the completion, which may come as soon as the peer has the
         // connect request.
         drop(turn);
-        if let Err(connect_request) = listener.enqueue(connect_request) {
+        if let Err(connect_request) = route.offer(connect_request) {
             // No consumer has seen the connect request: the attempt is taken back, and the connector is as it
             // was.
             let withdrawn = core::mem::replace(&mut attempts.lock().last, replaced);
@@ -170,7 +165,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         Ok(())
     }
 
-    /// All that can fail in a connect, undone by dropping if it does: endpoint, listener, connection, and the
+    /// All that can fail in a connect, undone by dropping if it does: route, endpoint, connection, and the
     /// connector for the other side.
     fn prepare(
         &self,
@@ -181,11 +176,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         request: Request<K, Connector<K>>,
     ) -> Result<Prepared<K>, ConnectError> {
         let fabric = self.adapter.rnic().fabric();
-        let listener = match fabric.find(&addresses.remote) {
-            Found::Listener(listener) => listener,
-            Found::NoListener => return Err(ConnectError(STATUS_CONNECTION_REFUSED)),
-            Found::NoHost => return Err(ConnectError(STATUS_HOST_UNREACHABLE)),
-        };
+        let route = Route::to(&addresses.remote, fabric)?;
         let (departure, shared) = match addresses.source {
             Source::Address(address) => (Departure::Own(Endpoint::bind(fabric, address)?), None),
             Source::Shared(shared) => {
@@ -197,35 +188,10 @@ impl<K: Kernel> Object<K, Connector<K>> {
         let (claim, tie) = self.claim(qp)?;
         let ties = AntecedentRefs { shared, qp: Some(tie) };
         let remote = addresses.remote;
-        let connection =
-            Connection::new(Connect { connector, ties, claim, departure, remote, limits, data, request })?;
-        let link = Link::Loopback(connection.clone(), Side::Active);
+        let link =
+            route.connect(Connect { connector, ties, claim, departure, remote, limits, data, request })?;
         qp.bind(link.clone());
-        let connect_request =
-            self.connect_request_of(&listener, &connection).inspect_err(|_| drop(link.withdraw()))?;
-        Ok(Prepared { link, listener, connect_request })
-    }
-
-    fn connect_request_of(
-        &self,
-        listener: &ObjectRef<K, Listener<K>>,
-        connection: &Shared<Connection<K>>,
-    ) -> Result<ConnectRequest<K>, ConnectError> {
-        let adapter = listener.adapter().try_acquire(Kind::Successor)?;
-        let tie = listener.acquire(Kind::Successor)?;
-        let connect_request = listener.connect_request_of(Connector::requested(
-            adapter,
-            tie,
-            Link::Loopback(connection.clone(), Side::Passive),
-        ))?;
-        match connect_request.connector().try_acquire(Kind::Request) {
-            Ok(passive) => connection.attach(passive),
-            Err(refused) => {
-                // Before the connect request goes, which would complete the request.
-                drop(connection.withdraw());
-                return Err(refused.into());
-            }
-        }
-        Ok(connect_request)
+        let connect_request = route.connect_request(&link).inspect_err(|_| drop(link.withdraw()))?;
+        Ok(Prepared { link, route, connect_request })
     }
 }

@@ -9,8 +9,7 @@ use sys::status::{
 };
 
 use super::Qp;
-use super::engine::Step;
-use super::pending_invalidate::PendingInvalidate;
+use super::initiator::{PendingInvalidate, Step};
 use super::remote::{self, RemoteMemory, Send};
 use super::responder::Message;
 use super::sgl::Sgl;
@@ -52,12 +51,13 @@ impl<K: Kernel> Arrived<K> {
 
     /// Completes the receive.
     pub(super) fn complete(self) {
-        self.receiver.delivered(STATUS_SUCCESS, self.message);
+        self.receiver.responder.delivered(&self.receiver, STATUS_SUCCESS, self.message);
     }
 
     /// Completes the receive as cancelled: the send is.
     pub(super) fn cancel(self) {
-        self.receiver.delivered(STATUS_CANCELLED, Message::none(self.message.context));
+        let message = Message::none(self.message.context);
+        self.receiver.responder.delivered(&self.receiver, STATUS_CANCELLED, message);
     }
 }
 
@@ -91,7 +91,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         let length = match moved {
             Ok(length) => length,
             Err(status) => {
-                peer.delivered(status, message);
+                peer.responder.delivered(peer, status, message);
                 return Ok(Step::Broken);
             }
         };
@@ -103,7 +103,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
             let outcome = match owner {
                 Ok((owner, which)) => Arrived::new(peer, message).map_err(Step::from).and_then(|arrived| {
                     let arrived = remote::Arrived::Loopback(arrived);
-                    qp.invalidate(owner, Some(which), Some(arrived), pending_invalidate)
+                    PendingInvalidate::begin(qp, owner, Some(which), Some(arrived), pending_invalidate)
                 }),
                 Err(_) => Ok(Invalidated::NotValid),
             };
@@ -113,16 +113,17 @@ impl<'c, K: Kernel> Loopback<'c, K> {
                 // The receiver must abort the connection (the page of NdkSendAndInvalidate).
                 Ok(Invalidated::NotValid) | Err(_) => {
                     message.invalidated = None;
-                    peer.delivered(STATUS_ACCESS_VIOLATION, message);
+                    peer.responder.delivered(peer, STATUS_ACCESS_VIOLATION, message);
                     return Ok(Step::Broken);
                 }
             }
         }
-        peer.delivered(STATUS_SUCCESS, message);
+        peer.responder.delivered(peer, STATUS_SUCCESS, message);
         Ok(Step::Done)
     }
 
-    /// Moves a message into the peer's next receive, which keeps the delivery locked until [`Object::delivered`].
+    /// Moves a message into the peer's next receive, which keeps the delivery locked until
+    /// [`Responder::delivered`](super::responder::Responder::delivered).
     /// `None` if the peer has no receive, or its delivery is locked.
     #[inline(never)]
     fn deliver(
@@ -134,7 +135,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
         Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Shard::Initiator))?;
         let mut receive = Sgl::new();
-        let Some(context) = peer.next_receive(&mut receive) else { return Ok(None) };
+        let Some(context) = peer.responder.next_receive(peer, &mut receive) else { return Ok(None) };
         let moved = if Self::gather(peer, &mut sink, &receive, (Rights::LOCAL_WRITE, Shard::Target)).is_err()
         {
             Err(STATUS_ACCESS_VIOLATION)

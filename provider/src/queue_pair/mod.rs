@@ -1,4 +1,15 @@
-//! Queue pairs: what they are made of, flushing, and their life.
+//! Queue pairs: what they are made of, their life, and their ends.
+//!
+//! | module | contents |
+//! |---|---|
+//! | this one | the object: an initiator, a responder, and what ends both |
+//! | `post` | what consumers post |
+//! | `initiator` | the send queue, and the engine that executes its requests |
+//! | `responder` | the receive queue or SRQ, and the delivery of messages into it |
+//! | `remote` | the door to the other end, through which the engine reaches it |
+//! | `loopback` | a QP of this driver at the other end |
+//! | `attachment` | the connection attempt, and the connection |
+//! | `work`, `sgl` | work requests and the queues of them; scatter/gather lists |
 //!
 //! | a queue pair is | initiator posts | receive posts | leaves it by |
 //! |---|---|---|---|
@@ -11,28 +22,19 @@
 //! has exactly one result, cancelled if nothing else (WR-2), unless its CQ has no room for any (CQ-6).
 
 mod attachment;
-mod delivery_lock;
-mod engine;
-mod flush;
 mod initiator;
-mod inline;
 mod loopback;
-mod pending_invalidate;
 mod post;
 mod remote;
 mod responder;
-mod rnr_timeout;
 mod sgl;
-mod srq;
 mod work;
 
-pub(crate) use flush::cq_overflown;
 pub(crate) use post::PostError;
-pub(crate) use srq::Srq;
+pub(crate) use responder::Srq;
 pub(crate) use work::{Flags, Operation};
 
 use sys::ndk::NDK_OBJECT_TYPE;
-use sys::status::NTSTATUS;
 
 use crate::adapter::{Cq, Pd};
 use crate::connection::Link;
@@ -41,11 +43,10 @@ use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::memory::Domain;
 use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, Registry, TIMER};
-use crate::sync::{AtomicU32, Ordering, fence};
+use crate::sync::{AtomicU32, Ordering};
 use attachment::Attachment;
-use initiator::{InFlight, Initiator};
-use responder::{Message, Receives, Responder};
-use sgl::Sgl;
+use initiator::Initiator;
+use responder::{Receives, Responder};
 
 /// Queue depths and SGE limits of a new queue pair; checked against the limits of the adapter.
 #[derive(Clone, Copy, Debug)]
@@ -143,6 +144,11 @@ impl<K: Kernel> Qp<K> {
 }
 
 impl<K: Kernel> Object<K, Qp<K>> {
+    /// Runs the initiator's engine. The caller holds the queue pair, directly or by a transfer.
+    pub(crate) fn progress(&self) {
+        self.initiator.progress(self);
+    }
+
     /// Resumes a message of the peer that waits for a receive, as one is posted.
     fn peer_progress(&self) {
         if let Some(remote) = self.attachment.remote() {
@@ -150,56 +156,53 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    /// Takes the next receive for a message that has arrived, and with it the delivery lock: returns its
-    /// context, and in `sink` its list. If there is none, the next post of a receive resumes the peer.
-    fn next_receive(&self, sink: &mut Sgl) -> Option<Opaque> {
-        if !self.responder.try_lock_delivery() {
-            return None;
-        }
-        let receive = self.responder.take(self, sink);
-        if receive.is_none() {
-            self.end_delivery();
-        }
-        receive
+    /// NdkFlush: what is queued on both queues is cancelled. May run concurrently with posts (WR-1).
+    pub(crate) fn flush(&self) {
+        self.cancel.fetch_or(FLUSH, Ordering::SeqCst);
+        self.progress();
     }
 
-    /// A receive was posted: a flush or a message of the peer's that waits for one goes on.
-    fn receive_posted(&self) {
-        // Both look for a receive after they have said that they wait: one of two sees the other.
-        fence(Ordering::SeqCst);
-        if self.is_dead() {
-            self.progress();
-        } else if self.responder.take_rnr_pending() {
-            self.peer_progress();
+    /// Flushes for good.
+    pub(crate) fn kill(&self) {
+        self.cancel.fetch_or(DEAD, Ordering::SeqCst);
+        self.progress();
+    }
+
+    /// Flushes for good, and ends the attempt or the connection that it is in.
+    fn die(&self) {
+        self.kill();
+        if let Some(link) = self.attachment.link() {
+            link.qp_died();
         }
     }
 
-    /// The present request is over.
-    fn finish(&self, in_flight: &mut InFlight<K>, status: NTSTATUS) {
-        if self.initiator.finish(in_flight, status, self.context).is_err() {
-            self.overflow();
+    /// The CQ has overflown: a QP that completes into it dies.
+    fn cq_overflown(&self, cq: &Object<K, Cq<K>>) {
+        if [&self.responder.cq, &self.initiator.cq].into_iter().any(|own| core::ptr::eq(&raw const **own, cq))
+        {
+            self.die();
         }
     }
 
-    /// A receive that was taken is over.
-    fn received(&self, status: NTSTATUS, message: Message) {
-        if self.responder.finish(status, message, self.context).is_err() {
-            self.overflow();
-        }
+    /// A result was lost: the queue pair is of no more use (CQ-6). Those that share the queue with it follow in the
+    /// queue's DPC.
+    fn overflow(&self) {
+        self.cancel.fetch_or(DEAD, Ordering::SeqCst);
+        self.break_connection();
     }
 
-    /// The result of the receive that a message of the peer's has met, which unlocks the delivery.
-    fn delivered(&self, status: NTSTATUS, message: Message) {
-        self.received(status, message);
-        self.end_delivery();
-    }
-
-    /// Unlocks the delivery: a flush that found it locked goes on.
-    fn end_delivery(&self) {
-        if self.responder.unlock_delivery() {
-            self.progress();
+    /// Ends the connection; when the transfers that still run have drained, both ends are flushed.
+    fn break_connection(&self) {
+        if self.attachment.is_joined() {
+            self.pd.adapter().rnic().counters().connection_error();
+            self.attachment.fail();
         }
     }
+}
+
+/// Ends the QPs that complete into a CQ which has overflown (CQ-6). Up to DISPATCH_LEVEL, no lock held.
+pub(crate) fn cq_overflown<K: Kernel>(cq: &Object<K, Cq<K>>) {
+    cq.adapter().registry().for_each::<Qp<K>>(|qp| qp.cq_overflown(cq));
 }
 
 impl<K: Kernel> ObjectType<K> for Qp<K> {

@@ -135,7 +135,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
         sink: impl ExactSizeIterator<Item = Sge>,
     ) -> Result<(), PostError> {
         self.responder.post(context, sink, self.is_dead())?;
-        self.receive_posted();
+        self.responder.receive_posted(self);
         Ok(())
     }
 }

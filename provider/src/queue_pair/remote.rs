@@ -1,9 +1,8 @@
 //! The remote end of a QP's connection: the only interface through which the engine reaches the peer.
 
 use super::Qp;
-use super::engine::Step;
+use super::initiator::{PendingInvalidate, Step};
 use super::loopback::{self, Loopback};
-use super::pending_invalidate::PendingInvalidate;
 use super::sgl::Sgl;
 use super::work::Flags;
 use crate::connection::Link;

@@ -11,8 +11,6 @@ use sys::ndk::{NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE};
 use sys::status::STATUS_SUCCESS;
 use sys::wdm::GROUP_AFFINITY;
 
-use super::sgl::{Sgl, refill};
-use super::{PostError, Qp};
 use crate::adapter::Pd;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Within as _};
@@ -20,6 +18,8 @@ use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::memory::Sge;
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry, Vector};
+use crate::queue_pair::sgl::{Sgl, refill};
+use crate::queue_pair::{PostError, Qp};
 
 /// Event bit: the number of receives fell below the threshold.
 const BELOW: u32 = 1;
@@ -129,7 +129,7 @@ impl<K: Kernel> Srq<K> {
     }
 
     /// A queue pair no longer waits.
-    pub(super) fn forget(&self, qp: &Object<K, Qp<K>>) {
+    pub(in crate::queue_pair) fn forget(&self, qp: &Object<K, Qp<K>>) {
         let forgotten = {
             let mut state = self.state.lock();
             let place = state.waiting.iter().position(|waiting| waiting.same(qp));
@@ -140,7 +140,7 @@ impl<K: Kernel> Srq<K> {
 }
 
 /// A queue pair's part in a shared queue: room to wait there, given back when it is dropped.
-pub(super) struct Seat<K: Kernel>(
+pub(in crate::queue_pair) struct Seat<K: Kernel>(
     /// Taken out by [`Seat::leave`] only.
     Option<ObjectRef<K, Srq<K>>>,
 );
@@ -162,7 +162,7 @@ impl<K: Kernel> Seat<K> {
     }
 
     /// Gives up the seat; returns the reference to the SRQ, which stays an antecedent.
-    pub(super) fn leave(mut self) -> Option<ObjectRef<K, Srq<K>>> {
+    pub(in crate::queue_pair) fn leave(mut self) -> Option<ObjectRef<K, Srq<K>>> {
         let srq = self.0.take()?;
         srq.detach();
         Some(srq)

@@ -1,14 +1,23 @@
 //! The responder of a QP: where its receives come from, and the order in which messages and flushes take them.
+//!
+//! | module | contents |
+//! |---|---|
+//! | this one | receives go in; messages and flushes take them, and complete them |
+//! | `delivery_lock` | makes messages and flushes take turns |
+//! | `srq` | the receive queue that several responders share |
+
+mod delivery_lock;
+mod srq;
+
+pub(crate) use srq::Srq;
 
 use sys::ndk::NDK_OPERATION_TYPE;
-use sys::status::NTSTATUS;
+use sys::status::{NTSTATUS, STATUS_CANCELLED};
 
-use super::delivery_lock::DeliveryLock;
 use super::post::PostError;
 use super::sgl::Sgl;
-use super::srq::Seat;
 use super::work::WorkQueue;
-use super::{Depths, Qp, Srq};
+use super::{Depths, FLUSH_RECEIVES, Qp};
 use crate::adapter::Cq;
 use crate::completion::{Cqe, Overflow};
 use crate::consumer::Opaque;
@@ -18,6 +27,8 @@ use crate::memory::{Sge, Token};
 use crate::number::usize_from;
 use crate::object::{Object, ObjectRef};
 use crate::sync::{AtomicBool, Line, Ordering, fence};
+use delivery_lock::DeliveryLock;
+use srq::Seat;
 
 /// The part of a receive's result that its message gives.
 #[derive(Clone, Copy)]
@@ -116,7 +127,7 @@ impl<K: Kernel> Responder<K> {
     }
 
     /// Takes the mark of a message that waits for a receive, when one was posted.
-    pub(super) fn take_rnr_pending(&self) -> bool {
+    fn take_rnr_pending(&self) -> bool {
         self.rnr_pending.load(Ordering::Relaxed) && self.rnr_pending.swap(false, Ordering::AcqRel)
     }
 
@@ -130,19 +141,19 @@ impl<K: Kernel> Responder<K> {
 
     /// Locks the delivery; if it is locked, leaves a note, which [`Responder::unlock_delivery`] finds.
     #[must_use]
-    pub(super) fn try_lock_delivery(&self) -> bool {
+    fn try_lock_delivery(&self) -> bool {
         self.delivery_lock.try_lock()
     }
 
     /// Unlocks the delivery. Returns true if it was contended meanwhile.
     #[must_use]
-    pub(super) fn unlock_delivery(&self) -> bool {
+    fn unlock_delivery(&self) -> bool {
         self.delivery_lock.unlock()
     }
 
     /// The oldest receive, for a message: its context, and in `sink` its list. If there is none, the next that is
     /// posted finds that one is wanted. The caller has locked the delivery; `qp` is the QP of this responder.
-    pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut Sgl) -> Option<Opaque> {
+    fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut Sgl) -> Option<Opaque> {
         match &self.receives {
             Receives::Own(queue) => queue.take(sink).or_else(|| {
                 self.rnr_pending.store(true, Ordering::Relaxed);
@@ -156,7 +167,7 @@ impl<K: Kernel> Responder<K> {
 
     /// The oldest receive of its own queue, for a flush. Those of an SRQ are not this QP's to cancel. The caller has
     /// locked the delivery.
-    pub(super) fn take_own(&self, sink: &mut Sgl) -> Option<Opaque> {
+    fn take_own(&self, sink: &mut Sgl) -> Option<Opaque> {
         match &self.receives {
             Receives::Own(queue) => queue.take(sink),
             Receives::Shared(_) => None,
@@ -164,7 +175,7 @@ impl<K: Kernel> Responder<K> {
     }
 
     /// Returns true if the QP has a receive queue of its own, not an SRQ.
-    pub(super) fn has_queue(&self) -> bool {
+    fn has_queue(&self) -> bool {
         matches!(self.receives, Receives::Own(_))
     }
 
@@ -173,12 +184,7 @@ impl<K: Kernel> Responder<K> {
     /// # Errors
     ///
     /// [`Overflow`]: the CQ had no room for it.
-    pub(super) fn finish(
-        &self,
-        status: NTSTATUS,
-        message: Message,
-        qp_context: Opaque,
-    ) -> Result<(), Overflow> {
+    fn report(&self, status: NTSTATUS, message: Message, qp_context: Opaque) -> Result<(), Overflow> {
         if let Receives::Own(queue) = &self.receives {
             queue.completed();
         }
@@ -195,5 +201,117 @@ impl<K: Kernel> Responder<K> {
             invalidated: message.invalidated.map_or(0, |token| token.0),
         };
         self.cq.push(result, message.solicited)
+    }
+}
+
+/// In each function `qp` is the QP of this responder.
+impl<K: Kernel> Responder<K> {
+    /// Takes the next receive for a message that has arrived, and with it the delivery lock: returns its
+    /// context, and in `sink` its list. If there is none, the next post of a receive resumes the peer.
+    pub(super) fn next_receive(&self, qp: &Object<K, Qp<K>>, sink: &mut Sgl) -> Option<Opaque> {
+        if !self.try_lock_delivery() {
+            return None;
+        }
+        let receive = self.take(qp, sink);
+        if receive.is_none() {
+            self.end_delivery(qp);
+        }
+        receive
+    }
+
+    /// The result of the receive that a message of the peer's has met, which unlocks the delivery.
+    pub(super) fn delivered(&self, qp: &Object<K, Qp<K>>, status: NTSTATUS, message: Message) {
+        self.finish(qp, status, message);
+        self.end_delivery(qp);
+    }
+
+    /// A receive was posted: a flush or a message of the peer's that waits for one goes on.
+    pub(super) fn receive_posted(&self, qp: &Object<K, Qp<K>>) {
+        // Both look for a receive after they have said that they wait: one of two sees the other.
+        fence(Ordering::SeqCst);
+        if qp.is_dead() {
+            qp.progress();
+        } else if self.take_rnr_pending() {
+            qp.peer_progress();
+        }
+    }
+
+    /// Cancels all receives that are queued, at once or when the delivery is unlocked. Those of a shared queue
+    /// are not this queue pair's to cancel.
+    #[inline(never)]
+    pub(super) fn flush(&self, qp: &Object<K, Qp<K>>) {
+        if !self.has_queue() {
+            return;
+        }
+        if !self.try_lock_delivery() {
+            // The peer finds the note and runs this engine again.
+            qp.cancel.fetch_or(FLUSH_RECEIVES, Ordering::SeqCst);
+            return;
+        }
+        // A post of a receive reads `cancel` after its push: the flush or the post sees the other.
+        fence(Ordering::SeqCst);
+        let mut sink = Sgl::new();
+        while let Some(context) = self.take_own(&mut sink) {
+            self.finish(qp, STATUS_CANCELLED, Message::none(context));
+        }
+        if self.unlock_delivery() {
+            qp.peer_progress();
+        }
+    }
+
+    /// A receive that was taken is over.
+    fn finish(&self, qp: &Object<K, Qp<K>>, status: NTSTATUS, message: Message) {
+        if self.report(status, message, qp.context).is_err() {
+            qp.overflow();
+        }
+    }
+
+    /// Unlocks the delivery: a flush that found it locked goes on.
+    fn end_delivery(&self, qp: &Object<K, Qp<K>>) {
+        if self.unlock_delivery() {
+            qp.progress();
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[expect(unsafe_code, reason = "tests call the provider as consumers do")]
+mod tests {
+    use core::ptr::without_provenance_mut;
+
+    use sys::ndk::{NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_SGE};
+    use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
+
+    use super::*;
+    use crate::tests::consumer::{Buffer, Pair, Side, call, close};
+    use test_kernel::Manual;
+
+    fn receive(side: &Side, number: usize, sge: &NDK_SGE) {
+        assert_eq!(call!(side.qp, NdkReceive, without_provenance_mut(number), sge, 1), STATUS_SUCCESS);
+    }
+
+    #[test]
+    fn flush_of_late_receives_keeps_the_sgl_of_a_waiting_send() {
+        let pair = Pair::connected();
+        let mut buffers = [Buffer::new(vec![7; 5000]), Buffer::new(vec![0; 5000])];
+        let [near, far] = &mut buffers;
+        let (near_mr, near_token) = near.register(&pair.near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE);
+        let (far_mr, far_token) = far.register(&pair.far, NDK_MR_FLAG_ALLOW_LOCAL_WRITE);
+        receive(&pair.near, 1, &NDK_SGE { Length: 100, ..near.sge(near_token) });
+        // SAFETY: the queue pair is open.
+        let qp = unsafe { &*pair.near.qp.cast::<Object<Manual, Qp<Manual>>>() };
+        assert!(qp.responder.try_lock_delivery(), "the peer is about to deliver");
+        qp.flush();
+        let send = near.sge(near_token);
+        assert_eq!(call!(pair.near.qp, NdkSend, without_provenance_mut(2), &send, 1, 0), STATUS_SUCCESS);
+        qp.responder.end_delivery(qp);
+        assert_eq!(pair.near.results(), [(STATUS_CANCELLED, 0, 1)]);
+        receive(&pair.far, 3, &far.sge(far_token));
+        assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 5000, 3)]);
+        assert_eq!(pair.near.results(), [(STATUS_SUCCESS, 5000, 2)]);
+        for mr in [near_mr, far_mr] {
+            assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+        }
+        pair.tear_down();
     }
 }

@@ -2,36 +2,34 @@
 
 #![forbid(unsafe_code)]
 
-use super::Qp;
-use super::engine::Step;
-use super::remote::Arrived;
-use super::work::{Operation, WorkRequest};
+use super::engine::{Step, apply};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{
-    AccessError, Generation, Invalidated, PendingRegistration, RegionOrWindow, RegistrationError, Token,
-};
+use crate::memory::{AccessError, Generation, Invalidated, PendingRegistration, RegionOrWindow, Token};
 use crate::object::Object;
+use crate::queue_pair::Qp;
+use crate::queue_pair::remote::Arrived;
+use crate::queue_pair::work::{Operation, WorkRequest};
 
 /// An invalidation that waits for the transfers which use the memory, and the rest of its request.
-pub(super) struct PendingInvalidate<K: Kernel> {
+pub(in crate::queue_pair) struct PendingInvalidate<K: Kernel> {
     pub(super) memory: RegionOrWindow<K>,
     /// Of a send: its message.
     pub(super) arrived: Option<Arrived<K>>,
 }
 
-impl<K: Kernel> Object<K, Qp<K>> {
+impl<K: Kernel> PendingInvalidate<K> {
     /// Goes on with a request when no transfer uses the memory any more that it invalidated.
     pub(super) fn resume(
+        self,
         work: &WorkRequest<K>,
         posted: &mut Option<PendingRegistration<K>>,
-        ended: PendingInvalidate<K>,
     ) -> Result<Step, Step> {
-        if let Some(arrived) = ended.arrived {
+        if let Some(arrived) = self.arrived {
             arrived.complete();
         }
         match &work.operation {
-            Operation::Bind => Self::apply(posted),
+            Operation::Bind => apply(posted),
             Operation::Send
             | Operation::SendAndInvalidate { .. }
             | Operation::Write { .. }
@@ -42,28 +40,24 @@ impl<K: Kernel> Object<K, Qp<K>> {
         }
     }
 
-    pub(super) fn apply(posted: &mut Option<PendingRegistration<K>>) -> Result<Step, Step> {
-        posted.as_mut().ok_or(RegistrationError::State)?.apply()?;
-        Ok(Step::Done)
-    }
-
-    /// Invalidates what `owner` has, or this registration of it. [`Invalidated::Later`] leaves what
-    /// remains to be done in `pending_invalidate`.
-    pub(super) fn invalidate(
-        &self,
+    /// Invalidates the registration of `owner`, or the one asked for, by a request of `qp`.
+    /// [`Invalidated::Later`] leaves the rest of the request in `pending_invalidate`.
+    pub(in crate::queue_pair) fn begin(
+        qp: &Object<K, Qp<K>>,
         owner: RegionOrWindow<K>,
         which: Option<Generation>,
         arrived: Option<Arrived<K>>,
-        pending_invalidate: &mut Option<PendingInvalidate<K>>,
+        pending_invalidate: &mut Option<Self>,
     ) -> Result<Invalidated, Step> {
-        let outcome = owner.invalidate(which, self.try_acquire(Kind::Request)?);
+        let outcome = owner.invalidate(which, qp.try_acquire(Kind::Request)?);
         if outcome == Invalidated::Later {
-            *pending_invalidate = Some(PendingInvalidate { memory: owner, arrived });
+            *pending_invalidate = Some(Self { memory: owner, arrived });
         }
         Ok(outcome)
     }
 
-    pub(super) fn invalidated(outcome: Invalidated) -> Result<Step, Step> {
+    /// The step of a request that does no more than invalidate.
+    pub(super) fn step(outcome: Invalidated) -> Result<Step, Step> {
         match outcome {
             Invalidated::Now => Ok(Step::Done),
             Invalidated::Later => Ok(Step::AwaitingDrain),
@@ -72,12 +66,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
     }
 
     /// The end of a read with local invalidate.
-    pub(super) fn invalidate_sink(
-        &self,
+    pub(super) fn sink(
+        qp: &Object<K, Qp<K>>,
         token: Token,
-        pending_invalidate: &mut Option<PendingInvalidate<K>>,
+        pending_invalidate: &mut Option<Self>,
     ) -> Result<Step, Step> {
-        let (owner, which) = self.pd.adapter().table().invalidatable(token, self.domain(), false)?;
-        Self::invalidated(self.invalidate(owner, Some(which), None, pending_invalidate)?)
+        let (owner, which) = qp.pd.adapter().table().invalidatable(token, qp.domain(), false)?;
+        Self::step(Self::begin(qp, owner, Some(which), None, pending_invalidate)?)
     }
 }

@@ -5,24 +5,25 @@
 //! notifications run in DPCs. It accesses local memory and queues itself, the remote end by [`Remote`] only.
 
 use sys::status::{
-    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_INVALID_DEVICE_STATE, STATUS_IO_TIMEOUT, STATUS_SUCCESS,
+    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_CANCELLED, STATUS_INVALID_DEVICE_STATE, STATUS_IO_TIMEOUT,
+    STATUS_SUCCESS,
 };
 
-use super::initiator::InFlight;
 use super::pending_invalidate::PendingInvalidate;
-use super::remote::{Remote, RemoteMemory, Send};
 use super::rnr_timeout::Rnr;
-use super::sgl::Sgl;
-use super::work::{Operation, WorkRequest};
-use super::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, TIMER_EXPIRED};
+use super::{InFlight, Initiator};
 use crate::kernel::Kernel;
 use crate::lifetime::AcquireError;
 use crate::memory::{AccessError, Invalidated, PendingRegistration, RegistrationError, Token};
 use crate::object::Object;
+use crate::queue_pair::remote::{Remote, RemoteMemory, Send};
+use crate::queue_pair::sgl::Sgl;
+use crate::queue_pair::work::{Operation, WorkRequest};
+use crate::queue_pair::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, TIMER_EXPIRED};
 use crate::sync::Ordering;
 
 /// The outcome of one step of a request.
-pub(super) enum Step {
+pub(in crate::queue_pair) enum Step {
     /// It is done.
     Done,
     /// It failed here; the connection breaks.
@@ -59,80 +60,97 @@ impl From<AcquireError> for Step {
     }
 }
 
-impl<K: Kernel> Object<K, Qp<K>> {
+/// In each function `qp` is the QP of this initiator.
+impl<K: Kernel> Initiator<K> {
     /// See the module's head. The caller holds the queue pair, directly or by a transfer.
-    pub(crate) fn progress(&self) {
-        self.initiator.engine.run(|in_flight| self.advance(in_flight));
+    pub(in crate::queue_pair) fn progress(&self, qp: &Object<K, Qp<K>>) {
+        self.engine.run(|in_flight| self.advance(qp, in_flight));
     }
 
-    fn advance(&self, in_flight: &mut InFlight<K>) {
+    fn advance(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>) {
         loop {
             // A flush that comes after the look has left a note with the combiner.
-            if self.cancel.load(Ordering::SeqCst) != 0 {
-                let cancel =
-                    self.cancel.fetch_and(!(FLUSH | FLUSH_RECEIVES | TIMER_EXPIRED), Ordering::SeqCst);
+            if qp.cancel.load(Ordering::SeqCst) != 0 {
+                let cancel = qp.cancel.fetch_and(!(FLUSH | FLUSH_RECEIVES | TIMER_EXPIRED), Ordering::SeqCst);
                 if cancel & TIMER_EXPIRED != 0 {
                     in_flight.rnr_timeout.on_timer();
                 }
                 if cancel & (FLUSH | DEAD) != 0 {
-                    self.cancel_initiated(in_flight);
+                    self.flush(qp, in_flight);
                 }
                 if cancel & (FLUSH | DEAD | FLUSH_RECEIVES) != 0 {
-                    self.cancel_receives();
+                    qp.responder.flush(qp);
                 }
             }
-            if !self.initiator.begin_next(in_flight) {
+            if !self.begin_next(in_flight) {
                 return;
             }
-            let (status, breaks) = match self.step(in_flight) {
+            let (status, breaks) = match Self::step(qp, in_flight) {
                 Step::Done => (STATUS_SUCCESS, false),
                 Step::Failed(status) => (status, true),
                 Step::Broken => (STATUS_SUCCESS, true),
-                Step::ReceiverNotReady if self.rnr_timed_out(in_flight) => (STATUS_IO_TIMEOUT, true),
+                Step::ReceiverNotReady if self.rnr_timed_out(qp, in_flight) => (STATUS_IO_TIMEOUT, true),
                 // A kill that came meanwhile has left a note with the combiner.
                 Step::ReceiverNotReady | Step::AwaitingDrain | Step::NoConnection => return,
             };
-            self.finish(in_flight, status);
+            self.finish(qp, in_flight, status);
             if breaks {
-                self.break_connection();
+                qp.break_connection();
             }
+        }
+    }
+
+    /// Cancels all requests that are queued, and the one in flight.
+    fn flush(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>) {
+        if let Some(arrived) = in_flight.pending_invalidate.take().and_then(|ended| ended.arrived) {
+            arrived.cancel();
+        }
+        while self.begin_next(in_flight) {
+            self.finish(qp, in_flight, STATUS_CANCELLED);
+        }
+    }
+
+    /// The request in flight is over.
+    fn finish(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>, status: NTSTATUS) {
+        if self.report(in_flight, status, qp.context).is_err() {
+            qp.overflow();
         }
     }
 
     /// Returns true if the RNR timeout of the send in flight has expired; otherwise sets the RNR timer if
     /// needed.
     #[cold]
-    fn rnr_timed_out(&self, in_flight: &mut InFlight<K>) -> bool {
-        match self.initiator.check_rnr_timeout(in_flight) {
+    fn rnr_timed_out(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>) -> bool {
+        match self.check_rnr_timeout(in_flight) {
             Rnr::TimedOut => true,
             Rnr::Waits => false,
             Rnr::WaitsFor(time) => {
-                self.set_timer(time);
+                qp.set_timer(time);
                 false
             }
         }
     }
 
-    fn step(&self, in_flight: &mut InFlight<K>) -> Step {
+    fn step(qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>) -> Step {
         let InFlight { work: Some(work), list, posted, pending_invalidate, .. } = in_flight else {
             return Step::Done;
         };
-        let Some(remote) = self.attachment.remote() else { return Step::NoConnection };
+        let Some(remote) = qp.attachment.remote() else { return Step::NoConnection };
         if pending_invalidate
             .as_ref()
-            .is_some_and(|pending_invalidate| pending_invalidate.memory.is_awaited_by(self))
+            .is_some_and(|pending_invalidate| pending_invalidate.memory.is_awaited_by(qp))
         {
             return Step::AwaitingDrain;
         }
         let done = match pending_invalidate.take() {
-            Some(ended) => Self::resume(work, posted, ended),
-            None => self.start(work, list, posted, &remote, pending_invalidate),
+            Some(ended) => ended.resume(work, posted),
+            None => Self::start(qp, work, list, posted, &remote, pending_invalidate),
         };
         done.unwrap_or_else(|failed| failed)
     }
 
     fn start(
-        &self,
+        qp: &Object<K, Qp<K>>,
         work: &WorkRequest<K>,
         list: &Sgl,
         posted: &mut Option<PendingRegistration<K>>,
@@ -141,31 +159,38 @@ impl<K: Kernel> Object<K, Qp<K>> {
     ) -> Result<Step, Step> {
         let (data, flags) = (list, work.flags);
         match &work.operation {
-            Operation::Send => remote.send(self, Send { data, flags, invalidates: None }, pending_invalidate),
+            Operation::Send => remote.send(qp, Send { data, flags, invalidates: None }, pending_invalidate),
             Operation::SendAndInvalidate { token } => {
-                remote.send(self, Send { data, flags, invalidates: Some(*token) }, pending_invalidate)
+                remote.send(qp, Send { data, flags, invalidates: Some(*token) }, pending_invalidate)
             }
-            &Operation::Write { address, token } => remote.write(self, list, RemoteMemory { address, token }),
-            &Operation::Read { address, token } => remote.read(self, list, RemoteMemory { address, token }),
+            &Operation::Write { address, token } => remote.write(qp, list, RemoteMemory { address, token }),
+            &Operation::Read { address, token } => remote.read(qp, list, RemoteMemory { address, token }),
             &Operation::ReadAndInvalidate { address, token } => {
-                remote.read(self, list, RemoteMemory { address, token })?;
+                remote.read(qp, list, RemoteMemory { address, token })?;
                 match list.first() {
-                    Some(first) => self.invalidate_sink(Token(first.token), pending_invalidate),
+                    Some(first) => PendingInvalidate::sink(qp, Token(first.token), pending_invalidate),
                     None => Ok(Step::Done),
                 }
             }
-            Operation::FastRegister => Self::apply(posted),
+            Operation::FastRegister => apply(posted),
             Operation::Bind => {
                 let window = posted.as_ref().ok_or(RegistrationError::State)?.owner().acquire()?;
-                match self.invalidate(window, None, None, pending_invalidate)? {
+                match PendingInvalidate::begin(qp, window, None, None, pending_invalidate)? {
                     Invalidated::Later => Ok(Step::AwaitingDrain),
                     // A window that was not bound is bound all the same.
-                    Invalidated::Now | Invalidated::NotValid => Self::apply(posted),
+                    Invalidated::Now | Invalidated::NotValid => apply(posted),
                 }
             }
             Operation::Invalidate(owner) => {
-                Self::invalidated(self.invalidate(owner.acquire()?, None, None, pending_invalidate)?)
+                let outcome = PendingInvalidate::begin(qp, owner.acquire()?, None, None, pending_invalidate)?;
+                PendingInvalidate::<K>::step(outcome)
             }
         }
     }
+}
+
+/// Makes the registration of the request in flight valid.
+pub(super) fn apply<K: Kernel>(posted: &mut Option<PendingRegistration<K>>) -> Result<Step, Step> {
+    posted.as_mut().ok_or(RegistrationError::State)?.apply()?;
+    Ok(Step::Done)
 }

@@ -1,14 +1,27 @@
 //! The initiator of a QP: its send queue, what goes with the requests in it, and the request in flight.
+//!
+//! | module | contents |
+//! |---|---|
+//! | this one | the queue: requests go in, one is taken out, its result is reported |
+//! | `engine` | executes the request in flight |
+//! | `pending_invalidate` | its wait for the transfers that use memory which it invalidated |
+//! | `rnr_timeout` | its wait for a receive |
+//! | `inline` | inline data of the requests in the queue |
 
 #![expect(unsafe_code, reason = "work requests name memory by its address")]
 
+mod engine;
+mod inline;
+mod pending_invalidate;
+mod rnr_timeout;
+
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
+pub(super) use engine::Step;
+pub(super) use pending_invalidate::PendingInvalidate;
+
 use super::Depths;
-use super::inline::InlineData;
-use super::pending_invalidate::PendingInvalidate;
 use super::post::PostError;
-use super::rnr_timeout::{Rnr, RnrTimeout};
 use super::sgl::{Sgl, length};
 use super::work::{Flags, Operation, WorkQueue, WorkRequest};
 use crate::adapter::Cq;
@@ -23,18 +36,20 @@ use crate::number::usize_from;
 use crate::object::{ObjectRef, ObjectTimer};
 use crate::ring::Ring;
 use crate::sync::Line;
+use inline::InlineData;
+use rnr_timeout::{Rnr, RnrTimeout};
 
 /// The request in flight: taken off the queue, and not over.
-pub(super) struct InFlight<K: Kernel> {
-    pub(super) work: Option<WorkRequest<K>>,
+struct InFlight<K: Kernel> {
+    work: Option<WorkRequest<K>>,
     /// Its scatter/gather list.
-    pub(super) list: Sgl,
+    list: Sgl,
     /// The registration that it makes valid, if it registers.
-    pub(super) posted: Option<PendingRegistration<K>>,
+    posted: Option<PendingRegistration<K>>,
     /// It has moved its data and invalidated a token, and waits for the transfers that use the memory.
-    pub(super) pending_invalidate: Option<PendingInvalidate<K>>,
+    pending_invalidate: Option<PendingInvalidate<K>>,
     /// The wait for a receive.
-    pub(super) rnr_timeout: RnrTimeout,
+    rnr_timeout: RnrTimeout,
 }
 
 impl<K: Kernel> Default for InFlight<K> {
@@ -58,7 +73,7 @@ pub(super) struct Initiator<K: Kernel> {
     registrations: Ring<PendingRegistration<K>>,
     inline: InlineData,
     /// Serialises the execution of requests. Its value is the request that was taken off the queue and can't go on yet.
-    pub(super) engine: Line<Combiner<InFlight<K>>>,
+    engine: Line<Combiner<InFlight<K>>>,
     /// Expires while a send waits for a receive.
     pub(super) timer: ObjectTimer<K>,
 }
@@ -157,7 +172,7 @@ impl<K: Kernel> Initiator<K> {
     }
 
     /// Takes the next request off the queue, if none is in flight. Returns true if one is in flight then.
-    pub(super) fn begin_next(&self, in_flight: &mut InFlight<K>) -> bool {
+    fn begin_next(&self, in_flight: &mut InFlight<K>) -> bool {
         if in_flight.work.is_none() {
             in_flight.work = self.queue.take(&mut in_flight.list);
             if let Some(WorkRequest { operation: Operation::FastRegister | Operation::Bind, .. }) =
@@ -170,7 +185,7 @@ impl<K: Kernel> Initiator<K> {
     }
 
     /// Determines the RNR state of the send in flight, which has found no receive.
-    pub(super) fn check_rnr_timeout(&self, in_flight: &mut InFlight<K>) -> Rnr {
+    fn check_rnr_timeout(&self, in_flight: &mut InFlight<K>) -> Rnr {
         in_flight.rnr_timeout.check(self.queue.begun())
     }
 
@@ -179,7 +194,7 @@ impl<K: Kernel> Initiator<K> {
     /// # Errors
     ///
     /// [`Overflow`]: the CQ had no room for the result.
-    pub(super) fn finish(
+    fn report(
         &self,
         in_flight: &mut InFlight<K>,
         status: NTSTATUS,

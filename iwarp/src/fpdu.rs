@@ -27,6 +27,13 @@ fn summed(ulpdu: u16) -> u32 {
     u32::from(ulpdu).saturating_add(2).saturating_add(u32::from(pad(ulpdu)))
 }
 
+/// The payload of a segment of TCP (EMSS) on an interface of this MTU, as far as that alone says: without the headers
+/// of IP (20 bytes, or 40 for IPv6) and TCP, and without the timestamps that TCP may add.
+pub const fn emss(mtu: u32, is_v6: bool) -> u32 {
+    let ip = if is_v6 { 40 } else { 20 };
+    mtu.saturating_sub(ip).saturating_sub(20).saturating_sub(12)
+}
+
 /// The length of the longest ULPDU that is sent (MULPDU).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mulpdu(u16);

@@ -72,6 +72,14 @@ fn longest_ulpdu_fills_the_segment() {
     }
 }
 
+/// FP-2 (RFC 5044 section 4.5): the size follows from the interface, with room for the timestamps of TCP.
+#[test]
+fn size_follows_from_the_interface() {
+    assert_eq!((emss(1500, false), emss(1500, true), emss(9000, false)), (1448, 1428, 8948));
+    assert_eq!(Mulpdu::of_segment(emss(1500, false)).get(), 1442);
+    assert_eq!(Mulpdu::of_segment(emss(0, true)).get(), Mulpdu::SHORTEST);
+}
+
 /// FP-2 (RFC 5044 section 4.5): a size that is set is taken, and kept to what an FPDU may have.
 #[test]
 fn size_that_is_set_is_kept_within_the_possible() {

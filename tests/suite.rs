@@ -46,7 +46,7 @@ fn stress_plays_rounds_after_the_scenarios() {
     let run = Run { stress: Some(Duration::from_millis(1)), ..asked(&["Flush"], Some(Level::Passive)) };
     let (exit, text) = play(common::boot(IPV4), &run);
     assert_eq!(exit, Exit::Passed, "{text}");
-    assert!(text.contains("ok 2 - Storm 1, closed by the consumer at PASSIVE_LEVEL\n"), "{text}");
+    assert!(text.contains("ok 2 - Stress 1, closed by the consumer at PASSIVE_LEVEL\n"), "{text}");
 }
 
 #[test]

@@ -74,7 +74,7 @@ scenarios! {
     no_handler_runs_when_the_cleanup_of_its_address_has_returned: HandlerRacesCleanup;
     a_disconnect_handler_may_disconnect_at_dispatch_level: HandlerDisconnects;
     datagrams_race_cleanups: DatagramsRaceCleanup;
-    a_few_connections_are_killed_at_random: Storm;
+    a_few_connections_are_killed_at_random: Stress;
 }
 
 #[test]
@@ -82,5 +82,5 @@ fn a_thousand_connections_killed_at_random_leave_nothing() {
     let fixture = fixture();
     let played = Scenario::Thousand.play(&ScenarioContext { fixture: &fixture, level: LEVELS[0], seed: 1 });
     end_clean(fixture);
-    played.expect("the storm passes");
+    played.expect("the stress run passes");
 }

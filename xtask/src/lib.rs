@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `debug`, `fuzz`, `storm`,
+//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `debug`, `fuzz`, `stress`,
 //! `conformance`, `test`, `mutants` and `reproduce`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
@@ -35,7 +35,7 @@ mod python;
 mod reproduce;
 mod run;
 mod step;
-mod storm;
+mod stress;
 mod test;
 mod toolchain;
 mod wine;
@@ -71,7 +71,7 @@ enum Command {
     /// Write docs/conformance.md anew, from what the tests say of themselves.
     Conformance,
     /// Build the drivers and close many connections in the middle of their traffic, in every way.
-    Storm(storm::Options),
+    Stress(stress::Options),
     /// Build the drivers of the last commit in two folders and compare the images byte by byte.
     Reproduce,
     /// Check formatting and lints, run every test, build the drivers and boot them.
@@ -105,7 +105,7 @@ pub fn main() -> ExitCode {
         Command::Debug(options) => debug::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Conformance => conformance::write(),
-        Command::Storm(options) => storm::storm(&options),
+        Command::Stress(options) => stress::stress(&options),
         Command::Reproduce => reproduce::run(),
         Command::Test => test::test(),
         Command::Package(options) => package::run(&options),

@@ -5,12 +5,12 @@ use sys::wdm::MDL;
 use crate::measure::Measuring;
 use crate::session::Session;
 use crate::slot::Slot;
-use crate::storm::Storm;
+use crate::stress::Stress;
 
 /// The objects that a handle to the device may own.
 pub(crate) struct Client {
     pub(crate) session: Slot<Session>,
-    pub(crate) storm: Slot<Storm>,
+    pub(crate) stress: Slot<Stress>,
     pub(crate) measuring: Slot<Measuring>,
 }
 

@@ -3,13 +3,13 @@
 #![expect(unsafe_code, reason = "the buffers of requests are addresses")]
 
 use protocol::control::{
-    BREAK_STORM, CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STORM, COLLECT, CONNECT_GROUP,
-    DRIVE_GROUP, MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STORM, QUERY_SESSION, QUERY_STORM, RUN_SCENARIO,
+    STOP_SIDE, CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STRESS, COLLECT, CONNECT_GROUP,
+    DRIVE_GROUP, MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STRESS, QUERY_SESSION, QUERY_STRESS, RUN_SCENARIO,
     TRANSMIT,
 };
 use protocol::{
     ChunkRequest, CloseRequest, GroupRequest, Level, MeasureRequest, MeasuringRequest, Operation,
-    ScenarioRequest, SessionRequest, Side, SideRequest, StormRequest, VERSION,
+    ScenarioRequest, SessionRequest, Side, SideRequest, StressRequest, VERSION,
 };
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
@@ -20,7 +20,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::client::{Client, Request};
 use crate::measure::{Measuring, Samples};
 use crate::session::{Chunk, Session};
-use crate::storm::{Drive, Storm};
+use crate::stress::{Drive, Stress};
 use crate::{kernel, scenario};
 
 /// Serves a control request: its status and its information.
@@ -92,26 +92,26 @@ unsafe fn run(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
         // SAFETY: the code is buffered.
         CLOSE_MEASURING => unsafe { output(request, &*client.measuring.empty(Measuring::close)?) },
         // SAFETY: as the caller promises.
-        _ => unsafe { run_storm(client, request) },
+        _ => unsafe { run_stress(client, request) },
     }
 }
 
 /// # Safety
 /// As [`serve`].
-unsafe fn run_storm(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
+unsafe fn run_stress(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
     match request.code {
-        OPEN_STORM => {
+        OPEN_STRESS => {
             // SAFETY: the code is buffered.
-            let input: StormRequest = unsafe { input(request) }?;
+            let input: StressRequest = unsafe { input(request) }?;
             check_version(input.version)?;
             // SAFETY: the code is buffered.
-            unsafe { output(request, &*client.storm.fill(|| Storm::open(&input))?) }
+            unsafe { output(request, &*client.stress.fill(|| Stress::open(&input))?) }
         }
         CONNECT_GROUP => {
             // SAFETY: the code is buffered.
             let input: GroupRequest = unsafe { input(request) }?;
             // SAFETY: the code is buffered.
-            unsafe { output(request, &client.storm.with(|storm| storm.connect(input.group))?) }
+            unsafe { output(request, &client.stress.with(|stress| stress.connect(input.group))?) }
         }
         DRIVE_GROUP => {
             // SAFETY: the code is buffered.
@@ -120,25 +120,25 @@ unsafe fn run_storm(client: &Client, request: &Request) -> Result<usize, NTSTATU
             let level = Level::try_from(input.level).map_err(|_| STATUS_INVALID_PARAMETER)?;
             let drive = Drive { group: input.group, side, level, seed: input.seed };
             // SAFETY: the code is buffered.
-            unsafe { output(request, &client.storm.with(|storm| storm.drive(&drive))?) }
+            unsafe { output(request, &client.stress.with(|stress| stress.drive(&drive))?) }
         }
         // SAFETY: the code is buffered.
-        QUERY_STORM => unsafe { output(request, &client.storm.with(|storm| Ok(storm.counters()))?) },
-        BREAK_STORM | CLOSE_ADAPTER => {
+        QUERY_STRESS => unsafe { output(request, &client.stress.with(|stress| Ok(stress.counters()))?) },
+        STOP_SIDE | CLOSE_ADAPTER => {
             // SAFETY: the code is buffered.
             let input: SideRequest = unsafe { input(request) }?;
             let side = Side::try_from(input.side).map_err(|_| STATUS_INVALID_PARAMETER)?;
-            client.storm.with(|storm| {
+            client.stress.with(|stress| {
                 if request.code == CLOSE_ADAPTER {
-                    return storm.close_adapter(side);
+                    return stress.close_adapter(side);
                 }
-                storm.break_on(side);
+                stress.stop_side(side);
                 Ok(())
             })?;
             Ok(0)
         }
         // SAFETY: the code is buffered.
-        CLOSE_STORM => unsafe { output(request, &*client.storm.empty(Storm::close)?) },
+        CLOSE_STRESS => unsafe { output(request, &*client.stress.empty(Stress::close)?) },
         _ => Err(STATUS_INVALID_DEVICE_REQUEST),
     }
 }

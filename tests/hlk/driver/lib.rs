@@ -10,7 +10,7 @@
 //! | `device` | the device, its handles and its dispatch routines |
 //! | `control` | the control codes |
 //! | `client` | the objects of a handle; a request |
-//! | `measure`, `scenario`, `session`, `storm` | what the harness does to a provider |
+//! | `measure`, `scenario`, `session`, `stress` | what the harness does to a provider |
 //! | `pair` | connected sides |
 //! | `test_context` | open adapters |
 //! | `arrival`, `work`, `wsk` | an address that arrives; work requests; WSK functions, as methods |
@@ -46,7 +46,7 @@ mod scenario;
 mod security;
 mod session;
 mod slot;
-mod storm;
+mod stress;
 mod test_context;
 mod work;
 mod wsk;

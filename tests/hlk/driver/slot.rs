@@ -1,4 +1,4 @@
-//! Places that every handle to the device has: for a session, for a storm, and for what is measured on.
+//! Places that every handle to the device has: for a session, for a stress run, and for what is measured on.
 
 #![expect(unsafe_code, reason = "a slot owns its value by an address")]
 

@@ -103,7 +103,7 @@ mod tests {
             selected(&["close-in-connect*"]),
             [Ndk::CloseInConnect, Ndk::CloseInConnectEvent].map(Scenario::Ndk)
         );
-        assert_eq!(selected(&["tdi-storm"]), [Scenario::Tdi(Tdi::Storm)]);
+        assert_eq!(selected(&["tdi-stress"]), [Scenario::Tdi(Tdi::Stress)]);
         assert_eq!(selected(&["tdi"]), selected(&["tdi-*"]));
         assert!(selected(&["race"]).contains(&Scenario::Tdi(Tdi::CleanupRacesCancels)));
     }

@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_play_survives_being_sent() {
-        let scenario = Scenario::Tdi(tdi_client::scenario::Scenario::Storm);
+        let scenario = Scenario::Tdi(tdi_client::scenario::Scenario::Stress);
         let play = Play { scenario, seed: u64::MAX, strategy: Strategy::Pct, atomics: Atomics::Locked };
         let sent = serde_json::to_string(&Request::new(play, 7)).unwrap();
         assert_eq!(serde_json::from_str::<Request>(&sent).unwrap().play(), Some(play));

@@ -52,30 +52,30 @@ pub const MEASURE: u32 = code(7, Method::OutDirect);
 /// Nothing in, [`Outcome`](crate::Outcome) out: closes what was opened to measure on.
 pub const CLOSE_MEASURING: u32 = code(8, Method::Buffered);
 
-/// [`StormRequest`](crate::StormRequest) in, [`OpenReport`](crate::OpenReport) out: opens both adapters for a
-/// storm.
-pub const OPEN_STORM: u32 = code(9, Method::Buffered);
+/// [`StressRequest`](crate::StressRequest) in, [`OpenReport`](crate::OpenReport) out: opens both adapters for a
+/// stress run.
+pub const OPEN_STRESS: u32 = code(9, Method::Buffered);
 
 /// [`GroupRequest`](crate::GroupRequest) in, [`GroupReport`](crate::GroupReport) out: connects a group. Once for
 /// each group, before it is driven.
 pub const CONNECT_GROUP: u32 = code(10, Method::Buffered);
 
 /// [`GroupRequest`](crate::GroupRequest) in, [`SideReport`](crate::SideReport) out: keeps one side of a group
-/// busy until the storm breaks on that side, then closes the side's objects. Once for each side of each group,
+/// busy until that side is stopped, then closes the side's objects. Once for each side of each group,
 /// all of them at the same time.
 pub const DRIVE_GROUP: u32 = code(11, Method::Buffered);
 
-/// Nothing in, [`StormCounters`](crate::StormCounters) out.
-pub const QUERY_STORM: u32 = code(12, Method::Buffered);
+/// Nothing in, [`StressCounters`](crate::StressCounters) out.
+pub const QUERY_STRESS: u32 = code(12, Method::Buffered);
 
 /// [`SideRequest`](crate::SideRequest) in, nothing out: the threads that drive this side are to close it.
-pub const BREAK_STORM: u32 = code(13, Method::Buffered);
+pub const STOP_SIDE: u32 = code(13, Method::Buffered);
 
 /// [`SideRequest`](crate::SideRequest) in, nothing out: closes what is left on this side, and its adapter.
 pub const CLOSE_ADAPTER: u32 = code(14, Method::Buffered);
 
-/// Nothing in, [`Outcome`](crate::Outcome) out: closes whatever is open, and audits the storm.
-pub const CLOSE_STORM: u32 = code(15, Method::Buffered);
+/// Nothing in, [`Outcome`](crate::Outcome) out: closes whatever is open, and audits the stress run.
+pub const CLOSE_STRESS: u32 = code(15, Method::Buffered);
 
 #[cfg(test)]
 mod tests {

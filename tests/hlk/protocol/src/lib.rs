@@ -1,8 +1,8 @@
 //! The protocol between a runner in user mode and the harness driver `ndkhlk.sys`.
 //!
 //! The driver makes one device, [`DEVICE_NAME`], reachable as [`LINK_NAME`]. Each handle to it may hold
-//! one transfer session ([`control::OPEN_SESSION`] … [`control::CLOSE_SESSION`]), one storm
-//! ([`control::OPEN_STORM`] … [`control::CLOSE_STORM`]), or one measuring
+//! one transfer session ([`control::OPEN_SESSION`] … [`control::CLOSE_SESSION`]), one stress run
+//! ([`control::OPEN_STRESS`] … [`control::CLOSE_STRESS`]), or one measuring
 //! ([`control::OPEN_MEASURING`] … [`control::CLOSE_MEASURING`]), and may run scenarios
 //! ([`control::RUN_SCENARIO`]). All requests block until they are done; a runner that wants a transmit
 //! and a collect at the same time uses two threads.
@@ -18,7 +18,7 @@ mod finding;
 mod measure;
 mod scenario;
 mod session;
-mod storm;
+mod stress;
 mod text;
 
 pub use finding::{Finding, Kind, Outcome, Violation};
@@ -28,8 +28,8 @@ pub use session::{
     AdapterLimits, ChunkRequest, CloseRequest, Endpoint, Operation, SessionCounters, SessionReport,
     SessionRequest, Tally,
 };
-pub use storm::{
-    GroupReport, GroupRequest, OpenReport, Side, SideReport, SideRequest, StormCounters, StormRequest,
+pub use stress::{
+    GroupReport, GroupRequest, OpenReport, Side, SideReport, SideRequest, StressCounters, StressRequest,
 };
 pub use text::Text;
 

@@ -7,7 +7,7 @@
 //! - [`Client`]: a handle to the harness driver, its control codes as methods;
 //! - [`Measuring`]: two connected ends, and what was timed on them;
 //! - [`transfer`]: a stream of bytes from one adapter to the other, hashed at both ends;
-//! - [`storm`]: many connections with traffic, closed in the middle of it;
+//! - [`stress`]: many connections with traffic, closed in the middle of it;
 //! - [`suite`]: scenarios, one after the other, that a [`Selection`] chose, between the ends of a [`Pair`];
 //! - [`report`]: what came of them, as text, TAP, JUnit and JSON;
 //! - [`command`]: the commands of `ndkhlk.exe`, up to the [exit code](Exit).
@@ -44,7 +44,7 @@ pub mod shell;
 #[cfg(not(windows))]
 mod simulator;
 mod status;
-pub mod storm;
+pub mod stress;
 pub mod suite;
 pub mod transfer;
 mod transport;

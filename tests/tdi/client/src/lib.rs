@@ -9,7 +9,7 @@
 //! - [`event`]: a client's event handlers;
 //! - [`transfer`]: a stream of bytes from one end of a connection to the other, hashed at both ends;
 //! - [`flight`]: files that go while everything is in flight;
-//! - [`storm`]: many connections, killed at random points;
+//! - [`stress`]: many connections, killed at random points;
 //! - [`scenario`]: what clients do at once, and what must hold then;
 //! - [`explore`]: a scenario under a schedule that is chosen from a seed.
 
@@ -31,7 +31,7 @@ mod fixture;
 pub mod flight;
 pub mod request;
 pub mod scenario;
-pub mod storm;
+pub mod stress;
 mod together;
 pub mod transfer;
 mod violation;

@@ -9,7 +9,7 @@ use protocol::Endpoint;
 
 use crate::command::pair;
 use crate::report::{Live, Tap, Text, json, junit};
-use crate::storm::{self, Ending, Plan};
+use crate::stress::{self, Ending, Plan};
 use crate::suite::{self, Case};
 use crate::{Client, Error, Exit, Host, Selection};
 
@@ -119,11 +119,11 @@ fn stress(
         }
         let ends = ends(host, asked)?;
         let started = Instant::now();
-        let findings = match storm::round(host, ends, &Plan { seed, ..plan }) {
+        let findings = match stress::round(host, ends, &Plan { seed, ..plan }) {
             Ok(round) => round.findings(),
             Err(error) => vec![error.to_string()],
         };
-        let name = format!("Storm {seed}, {}", plan.ending.name());
+        let name = format!("Stress {seed}, {}", plan.ending.name());
         let case =
             Case { name, level: plan.level, rules: "CL-9 CL-10 WR-1", time: started.elapsed(), findings };
         ended(&case);

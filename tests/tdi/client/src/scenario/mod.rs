@@ -13,7 +13,7 @@ mod handling;
 mod opening;
 mod racing;
 mod returning;
-mod storming;
+mod stress;
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
@@ -49,7 +49,7 @@ macro_rules! scenarios {
             fn body(self) -> Body {
                 match self {
                     $(Self::$name => $body,)+
-                    Self::Thousand => storming::thousand,
+                    Self::Thousand => stress::thousand,
                 }
             }
         }
@@ -95,7 +95,7 @@ scenarios! {
     /// Datagrams are sent, received and given up while their addresses are closed.
     DatagramsRaceCleanup: datagrams::cleanup;
     /// A few connections, killed at random points.
-    Storm: storming::few;
+    Stress: stress::few;
 }
 
 impl Scenario {

@@ -1,4 +1,4 @@
-//! `cargo xtask storm`: connections with traffic that end in the middle of it, again and again.
+//! `cargo xtask stress`: connections with traffic that end in the middle of it, again and again.
 
 mod report;
 
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Endpoint, Level};
-use runner::storm::{self, Ending, Plan};
+use runner::stress::{self, Ending, Plan};
 use runner::{Fixture, Images, Place};
 
 use self::report::Report;
@@ -25,7 +25,7 @@ const GROUPS: u32 = 4;
 /// The fraction of the provider's allocations that fails, in the second and each further turn of the endings.
 const SHORTAGES: [f64; 5] = [0.0, 0.001, 0.0, 0.02, 0.1];
 
-/// The time and load of the storm.
+/// The time and load of the stress run.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Seconds to run; the round that is running then is played to its end.
@@ -42,8 +42,8 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// Builds the drivers and storms.
-pub(crate) fn storm(options: &Options) -> Result<(), CommandError> {
+/// Builds the drivers and stress runs.
+pub(crate) fn stress(options: &Options) -> Result<(), CommandError> {
     let images = build::build()?;
     let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
     let mut report = Report::new(options);
@@ -62,7 +62,7 @@ pub(crate) fn storm(options: &Options) -> Result<(), CommandError> {
     }
     bar.finish_and_clear();
     report.print(began.elapsed())?;
-    if report.is_clean() { Ok(()) } else { Err(CommandError::work("the storm left something behind")) }
+    if report.is_clean() { Ok(()) } else { Err(CommandError::work("the stress runs left something behind")) }
 }
 
 /// Plays every ending from either level on one machine, as long as `goes_on` says so.
@@ -93,7 +93,7 @@ fn turn(
         }
         let plan = Plan { seed: *seed, ..plan };
         *seed = seed.wrapping_add(1);
-        let played = storm::round(&mut fixture, ends, &plan);
+        let played = stress::round(&mut fixture, ends, &plan);
         if !report.played(&plan, played) {
             break;
         }
@@ -104,7 +104,7 @@ fn turn(
 
 fn progress(seconds: u64) -> ProgressBar {
     let bar = ProgressBar::new(seconds);
-    match ProgressStyle::with_template("storm {wide_bar} {pos}/{len} s  {msg}") {
+    match ProgressStyle::with_template("stress {wide_bar} {pos}/{len} s  {msg}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }

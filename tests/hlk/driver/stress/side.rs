@@ -1,4 +1,4 @@
-//! One side of a group, driven by one thread: traffic until the storm breaks, then closes.
+//! One side of a group, driven by one thread: traffic until the side is stopped, then closes.
 
 use protocol::SideReport;
 use sys::ndk::NDK_CQ_NOTIFY_ANY;
@@ -13,7 +13,7 @@ use crate::kernel;
 /// The number of endpoints that are served at a time, at DISPATCH_LEVEL in one DPC.
 const BATCH: usize = 16;
 
-/// The time, in milliseconds, to wait for a notification before looking whether the storm breaks.
+/// The time, in milliseconds, to wait for a notification before looking whether the side is to stop.
 const LOOK: u32 = 2;
 
 /// The state that a thread keeps while it drives.
@@ -33,14 +33,14 @@ impl DriveState<'_> {
     }
 }
 
-/// Keeps one side of a group busy until the storm breaks on it, then closes its objects.
+/// Keeps one side of a group busy until it is stopped, then closes its objects.
 pub(super) fn drive(group: &Group, drive: &Drive, state: &StressState) -> Result<SideReport, NTSTATUS> {
     let group_side = group.group_side(drive.side);
     let number = group.number.wrapping_mul(2).wrapping_add(drive.side as u32);
     // Not zero, from which there would be no way out.
     let random = drive.seed.wrapping_mul(64).wrapping_add(number) | 0x8000_0000;
     let mut drive_state = DriveState { state, report: SideReport::default(), random };
-    while !state.breaks_on(drive.side) {
+    while !state.is_stopping(drive.side) {
         for batch in group_side.endpoints.chunks(BATCH) {
             kernel::at(drive.level, || batch.iter().for_each(|endpoint| endpoint.pump(&mut drive_state)));
         }

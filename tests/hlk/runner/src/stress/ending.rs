@@ -1,4 +1,4 @@
-//! The endings of a storm: the reason for which the consumer closes.
+//! The endings of a stress: the reason for which the consumer closes.
 
 use std::thread;
 

@@ -121,15 +121,15 @@ impl StressEndpoint {
             memory,
             peer,
             receives: [
-                Slot::new("storm: receive", 0),
-                Slot::new("storm: receive", 8),
-                Slot::new("storm: receive", 16),
-                Slot::new("storm: receive", 24),
+                Slot::new("stress: receive", 0),
+                Slot::new("stress: receive", 8),
+                Slot::new("stress: receive", 16),
+                Slot::new("stress: receive", 24),
             ],
             initiators: [
-                Slot::new("storm: initiate", OUTBOX),
-                Slot::new("storm: initiate", OUTBOX + 8),
-                Slot::new("storm: initiate", OUTBOX + 16),
+                Slot::new("stress: initiate", OUTBOX),
+                Slot::new("stress: initiate", OUTBOX + 8),
+                Slot::new("stress: initiate", OUTBOX + 16),
             ],
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
@@ -196,7 +196,7 @@ impl StressEndpoint {
             slot.posted.store(true, Ordering::Relaxed);
             drive_state.report.accepted = drive_state.report.accepted.saturating_add(1);
         } else {
-            self.fail("storm: post", status, drive_state);
+            self.fail("stress: post", status, drive_state);
         }
         status == STATUS_SUCCESS
     }
@@ -206,12 +206,12 @@ impl StressEndpoint {
         for slot in self.turn() {
             match slot.take() {
                 Some(STATUS_SUCCESS) => self.check(slot),
-                Some(failure) => self.fail("storm: receive", failure, drive_state),
+                Some(failure) => self.fail("stress: receive", failure, drive_state),
                 None => break,
             }
         }
         for failure in self.initiators.iter().filter_map(Slot::take).filter(|status| *status != 0) {
-            self.fail("storm: send, write or read", failure, drive_state);
+            self.fail("stress: send, write or read", failure, drive_state);
         }
     }
 
@@ -221,8 +221,8 @@ impl StressEndpoint {
         let mut number = [0; MESSAGE as usize];
         self.memory.buffer.take_at(slot.offset, &mut number);
         let call_log = self.connector.call_log();
-        call_log.require("storm: the message that is next", u64::from_le_bytes(number) == expected);
-        call_log.require("storm: a whole message", slot.work.bytes() == MESSAGE);
+        call_log.require("stress: the message that is next", u64::from_le_bytes(number) == expected);
+        call_log.require("stress: a whole message", slot.work.bytes() == MESSAGE);
     }
 
     fn fail(&self, step: &str, status: NTSTATUS, drive_state: &DriveState<'_>) {
@@ -246,7 +246,7 @@ impl StressEndpoint {
         if unseen != 0 {
             let seen = i32::try_from(unseen).unwrap_or(i32::MAX);
             let call_log = self.connector.call_log();
-            call_log.find(Violation::NeverCompleted, Kind::Qp, "storm: requests of a closed QP", seen, 0);
+            call_log.find(Violation::NeverCompleted, Kind::Qp, "stress: requests of a closed QP", seen, 0);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The storm: many connections with traffic, closed in the middle of it.
+//! The stress run: many connections with traffic, closed in the middle of it.
 //!
-//! A storm has groups, each with a listener and as many connections from the near to the far adapter. Each side
-//! of a group is driven by a thread of the runner's, which posts, polls and arms until the storm breaks on its
+//! A stress run has groups, each with a listener and as many connections from the near to the far adapter. Each side
+//! of a group is driven by a thread of the runner's, which posts, polls and arms until it is told to stop its
 //! side; then it closes what it drove.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -30,10 +30,10 @@ impl TryFrom<u32> for Side {
     }
 }
 
-/// Opens a storm.
+/// Opens a stress run.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct StormRequest {
+pub struct StressRequest {
     /// [`VERSION`](crate::VERSION).
     pub version: u32,
     /// The number of connections of each group.
@@ -48,7 +48,7 @@ pub struct StormRequest {
     pub far: Endpoint,
 }
 
-/// The outcome of opening a storm.
+/// The outcome of opening a stress run.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct OpenReport {
@@ -96,10 +96,10 @@ pub struct SideReport {
     pub unseen: u64,
 }
 
-/// A storm's counters up to now.
+/// A stress run's counters up to now.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct StormCounters {
+pub struct StressCounters {
     /// Results that were polled, on all groups.
     pub results: u64,
 }

@@ -1,16 +1,16 @@
-//! The result of the storm, for people and for machines.
+//! The result of the stress runs, for people and for machines.
 
 use core::time::Duration;
 
 use protocol::Level;
 use runner::Error;
-use runner::storm::{Ending, Plan, Round};
+use runner::stress::{Ending, Plan, Round};
 use serde::Serialize;
 
 use super::Options;
 use crate::failure::CommandError;
 
-/// Everything that a storm has to tell.
+/// The report of `cargo xtask stress`.
 #[derive(Serialize)]
 pub(super) struct Report {
     /// Set if only the JSON is to be printed.

@@ -1,8 +1,8 @@
-//! The storm: many connections with traffic, closed in the middle of it.
+//! The stress run: many connections with traffic, closed in the middle of it.
 //!
 //! A [`Group`] has a listener and many connections; each of its two sides has a CQ, and is driven by a thread
 //! of the runner's ([`side`]), which keeps requests of every kind in flight on every [`StressEndpoint`] of its side.
-//! When the storm breaks on a side, its threads close what they drove with all of that in flight. The other side may
+//! When a side is stopped, its threads close what they drove with all of that in flight. The other side may
 //! go on, and sees its connections break.
 
 #![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
@@ -14,7 +14,7 @@ mod side;
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use protocol::{GroupReport, Level, OpenReport, Outcome, Side, SideReport, StormCounters, StormRequest};
+use protocol::{GroupReport, Level, OpenReport, Outcome, Side, SideReport, StressCounters, StressRequest};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
 use self::group::Group;
@@ -22,9 +22,9 @@ use crate::heap::{List, try_box};
 use crate::slot::Content;
 use crate::test_context::{TestContext, TestState};
 
-/// A storm.
-pub(crate) struct Storm {
-    /// The state that the groups borrow from. Taken back and freed by [`Storm::close`].
+/// A stress run.
+pub(crate) struct Stress {
+    /// The state that the groups borrow from. Taken back and freed by [`Stress::close`].
     test_state: &'static TestState,
     test: TestContext<'static>,
     /// The number of connections of each group.
@@ -33,18 +33,18 @@ pub(crate) struct Storm {
     state: StressState,
 }
 
-/// The state that the threads of a storm share.
+/// The state that the threads of a stress run share.
 struct StressState {
     /// Memory may run out.
     shortage: bool,
-    breaking: [AtomicBool; 2],
+    stopping: [AtomicBool; 2],
     results: AtomicU64,
 }
 
 impl StressState {
     /// Returns whether this side is to be closed.
-    fn breaks_on(&self, side: Side) -> bool {
-        let [near, far] = &self.breaking;
+    fn is_stopping(&self, side: Side) -> bool {
+        let [near, far] = &self.stopping;
         let side = match side {
             Side::Near => near,
             Side::Far => far,
@@ -59,7 +59,7 @@ impl StressState {
 
     /// Returns whether requests must succeed: no side is being closed, and memory does not run out.
     fn must_succeed(&self) -> bool {
-        !self.shortage && !self.breaks_on(Side::Near) && !self.breaks_on(Side::Far)
+        !self.shortage && !self.is_stopping(Side::Near) && !self.is_stopping(Side::Far)
     }
 }
 
@@ -71,15 +71,15 @@ pub(crate) struct Drive {
     pub(crate) seed: u32,
 }
 
-impl Storm {
-    /// Opens both adapters. The report says how it went; there is a storm only after success.
-    pub(crate) fn open(request: &StormRequest) -> Result<(Option<Box<Self>>, Box<OpenReport>), NTSTATUS> {
+impl Stress {
+    /// Opens both adapters. The report says how it went; there is a stress run only after success.
+    pub(crate) fn open(request: &StressRequest) -> Result<(Option<Box<Self>>, Box<OpenReport>), NTSTATUS> {
         let mut report = try_box(OpenReport { status: STATUS_SUCCESS, outcome: Outcome::NONE })?;
         let test_state: *mut TestState = Box::into_raw(TestState::set_up(Level::Passive)?);
         // SAFETY: the box was just leaked, and is only taken back when nothing borrows from it any more.
         let test: &'static TestState = unsafe { &*test_state };
         match Self::prepare(test, request) {
-            Ok(storm) => Ok((Some(storm), report)),
+            Ok(stress) => Ok((Some(stress), report)),
             Err(status) => {
                 report.status = status;
                 // SAFETY: the box was leaked above, and the failed attempt has dropped its handles.
@@ -89,11 +89,11 @@ impl Storm {
         }
     }
 
-    fn prepare(test_state: &'static TestState, request: &StormRequest) -> Result<Box<Self>, NTSTATUS> {
+    fn prepare(test_state: &'static TestState, request: &StressRequest) -> Result<Box<Self>, NTSTATUS> {
         let test = TestContext::open(test_state, request.near, request.far)?;
         let state = StressState {
             shortage: request.shortage != 0,
-            breaking: [AtomicBool::new(false), AtomicBool::new(false)],
+            stopping: [AtomicBool::new(false), AtomicBool::new(false)],
             results: AtomicU64::new(0),
         };
         try_box(Self { test_state, test, connections: request.connections, groups: List::new(), state })
@@ -116,14 +116,14 @@ impl Storm {
     }
 
     /// The counters up to now.
-    pub(crate) fn counters(&self) -> StormCounters {
-        StormCounters { results: self.state.results.load(Ordering::Relaxed) }
+    pub(crate) fn counters(&self) -> StressCounters {
+        StressCounters { results: self.state.results.load(Ordering::Relaxed) }
     }
 
-    /// From now on, those who drive this side close it.
-    pub(crate) fn break_on(&self, side: Side) {
-        if let Some(breaking) = self.state.breaking.get(side as usize) {
-            breaking.store(true, Ordering::Release);
+    /// Tells the threads that drive this side to close it.
+    pub(crate) fn stop_side(&self, side: Side) {
+        if let Some(stopping) = self.state.stopping.get(side as usize) {
+            stopping.store(true, Ordering::Release);
         }
     }
 
@@ -140,12 +140,12 @@ impl Storm {
     pub(crate) fn close(self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
         let test_state: *const TestState = self.test_state;
         drop(self);
-        // SAFETY: the box was leaked by `open`, and the storm that borrowed from it is dropped.
+        // SAFETY: the box was leaked by `open`, and the stress run that borrowed from it is dropped.
         unsafe { Box::from_raw(test_state.cast_mut()) }.take_down()
     }
 }
 
-impl Content for Storm {
+impl Content for Stress {
     fn abandon(self: Box<Self>) {
         // No request is left that asks for the outcome of the closes.
         let _ = self.close();

@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use protocol::{Endpoint, Level, Outcome, Side, SideReport};
 
-use self::client::Storm;
+use self::client::Stress;
 pub use self::ending::Ending;
 use crate::status::SUCCESS;
 use crate::{Client, Error, Host, Shortage, suite};
@@ -29,7 +29,7 @@ pub struct Plan {
     pub groups: u32,
     /// The number of connections in each group.
     pub connections: u32,
-    /// The number of results to wait for, of each connection on average, before the storm breaks.
+    /// The number of results to wait for, of each connection on average, before the sides are stopped.
     pub results: u64,
     /// The ending.
     pub ending: Ending,
@@ -128,45 +128,45 @@ pub fn round(host: &mut impl Host, [near, far]: [Endpoint; 2], plan: &Plan) -> R
 
 fn play(host: &impl Host, [near, far]: [Endpoint; 2], plan: &Plan, short: bool) -> Result<Round, Error> {
     let client = Client::open(host)?;
-    let storm = match Storm::open(client, near, far, plan.connections, short) {
-        Ok(storm) => storm,
+    let stress = match Stress::open(client, near, far, plan.connections, short) {
+        Ok(stress) => stress,
         Err(Error::Status { outcome: Some(outcome), .. }) if short => return Ok(Round::empty(*outcome)),
         Err(error) => return Err(error),
     };
-    let groups = connect(&storm, plan, short)?;
+    let groups = connect(&stress, plan, short)?;
     let mut round = Round::empty(Outcome::NONE);
     round.connected = groups.iter().map(|(_, connected)| connected).sum();
     thread::scope(|scope| {
         let [near_threads, far_threads] = [Side::Near, Side::Far].map(|side| {
-            let storm = &storm;
-            let drive = move |group| scope.spawn(move || storm.drive(group, side, plan.level, plan.seed));
+            let stress = &stress;
+            let drive = move |group| scope.spawn(move || stress.drive(group, side, plan.level, plan.seed));
             groups.iter().map(|(group, _)| drive(*group)).collect::<Vec<_>>()
         });
-        let traffic = await_traffic(&storm, u64::from(round.connected) * plan.results);
+        let traffic = await_traffic(&stress, u64::from(round.connected) * plan.results);
         // However the traffic went, its threads must end.
-        let broke = Instant::now();
+        let stopped = Instant::now();
         let gone = plan.ending.run(host, far, || {
-            storm.break_on(Side::Far)?;
+            stress.stop_side(Side::Far)?;
             if !plan.ending.takes_adapter() {
-                storm.break_on(Side::Near)?;
+                stress.stop_side(Side::Near)?;
             }
             join(far_threads, &mut round)?;
-            storm.close_adapter(Side::Far)
+            stress.close_adapter(Side::Far)
         });
-        storm.break_on(Side::Near)?;
+        stress.stop_side(Side::Near)?;
         join(near_threads, &mut round)?;
-        round.closing = broke.elapsed();
+        round.closing = stopped.elapsed();
         traffic.and(gone)
     })?;
-    round.outcome = storm.close()?;
+    round.outcome = stress.close()?;
     Ok(round)
 }
 
 /// Connects the groups at the same time; says which there are, and how many connections each has.
-fn connect(storm: &Storm, plan: &Plan, short: bool) -> Result<Vec<(u32, u32)>, Error> {
+fn connect(stress: &Stress, plan: &Plan, short: bool) -> Result<Vec<(u32, u32)>, Error> {
     thread::scope(|scope| {
         let groups: Vec<_> =
-            (0..plan.groups).map(|group| (group, scope.spawn(move || storm.connect(group)))).collect();
+            (0..plan.groups).map(|group| (group, scope.spawn(move || stress.connect(group)))).collect();
         let connected = groups.into_iter().map(|(group, thread)| (group, result_of(thread)));
         let made = connected.filter_map(|(group, report)| match report {
             Ok(report) if short || report.status == 0 => Some(Ok((group, report.connected))),
@@ -178,11 +178,11 @@ fn connect(storm: &Storm, plan: &Plan, short: bool) -> Result<Vec<(u32, u32)>, E
     })
 }
 
-fn await_traffic(storm: &Storm, results: u64) -> Result<(), Error> {
+fn await_traffic(stress: &Stress, results: u64) -> Result<(), Error> {
     let began = Instant::now();
-    while storm.counters()?.results < results {
+    while stress.counters()?.results < results {
         if began.elapsed() > PATIENCE {
-            return Err(Error::Late("the traffic before the storm breaks"));
+            return Err(Error::Late("the traffic before the sides are stopped"));
         }
         thread::sleep(Duration::from_millis(1));
     }

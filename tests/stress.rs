@@ -8,7 +8,7 @@ mod common;
 
 use common::IPV4;
 use protocol::Level;
-use runner::storm::{self, Ending, Plan, Round};
+use runner::stress::{self, Ending, Plan, Round};
 
 /// A thousand connections.
 const MANY: Plan = Plan {
@@ -26,7 +26,7 @@ const MANY: Plan = Plan {
 fn play(plans: &[Plan]) -> Vec<Round> {
     let mut fixture = common::boot(IPV4);
     let rounds: Result<Vec<_>, _> =
-        plans.iter().map(|plan| storm::round(&mut fixture, IPV4.ends(), plan)).collect();
+        plans.iter().map(|plan| stress::round(&mut fixture, IPV4.ends(), plan)).collect();
     let found = fixture.shut_down();
     let rounds = rounds.unwrap_or_else(|error| panic!("{error}\n{found}"));
     for (plan, round) in plans.iter().zip(&rounds) {
@@ -72,7 +72,7 @@ fn adapter_halts_under_thousand_connections() {
 }
 
 #[test]
-fn storm_with_failing_allocations_leaks_nothing() {
+fn stress_with_failing_allocations_leaks_nothing() {
     let mut seed = 0;
     let plans: Vec<Plan> = [0.001, 0.01, 0.05, 0.2]
         .into_iter()

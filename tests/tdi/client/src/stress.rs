@@ -16,7 +16,7 @@ use crate::request::{self, Request};
 use crate::together::{Body, together};
 use crate::violation::{Violation, over, succeeds};
 
-/// The size of a storm.
+/// The size of a stress run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Connections that there are when it begins.
@@ -52,7 +52,7 @@ struct Clients {
     far: SocketAddr,
 }
 
-/// Makes the connections, lets the storm pass, and closes what is left. When this returns, every request has
+/// Makes the connections, acts on them at random, and closes what is left. When this returns, every request has
 /// completed and every file is closed.
 ///
 /// # Errors
@@ -62,7 +62,7 @@ struct Clients {
 /// # Panics
 ///
 /// If the host has no more threads.
-pub fn pass(fixture: &Fixture, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<(), Violation> {
+pub fn run(fixture: &Fixture, near: SocketAddr, far: SocketAddr, plan: Plan) -> Result<(), Violation> {
     let clients = Arc::new(connect(fixture, near, far, plan)?);
     let bodies = (0..plan.threads).map(|number| -> Body<()> {
         let (clients, mut random) = (Arc::clone(&clients), fastrand::Rng::with_seed(plan.seed));
@@ -92,7 +92,7 @@ fn connect(fixture: &Fixture, near: SocketAddr, far: SocketAddr, plan: Plan) -> 
             ends.push(End { file, reference, requests });
         }
     }
-    making.into_iter().try_for_each(|request| succeeds("a connect or listen of the storm", request))?;
+    making.into_iter().try_for_each(|request| succeeds("a connect or listen of the stress run", request))?;
     let addresses = [near_address, far_address].map(|file| Mutex::new(Some(file)));
     Ok(Clients { ends, addresses, far })
 }

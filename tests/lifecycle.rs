@@ -119,7 +119,7 @@ fn entry_point_that_fails_prints_its_status_and_its_driver() {
 }
 
 #[test]
-fn the_driver_may_be_unloaded_and_loaded_again() {
+fn driver_may_be_unloaded_and_loaded_again() {
     for _ in 0..3 {
         let fixture = common::boot(IPV4);
         let outcome = session(&fixture);

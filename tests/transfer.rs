@@ -67,13 +67,13 @@ fn bytes(length: u64) -> Vec<u8> {
 }
 
 #[test]
-fn nothing_arrives_as_nothing() {
+fn empty_transfer_moves_no_chunk() {
     let counters = transfers(IPV4, &[0], Level::Passive);
     assert_eq!(moved(&counters).map(|tally| tally.chunks), [0; 4]);
 }
 
 #[test]
-fn a_single_byte_arrives() {
+fn single_byte_arrives() {
     let counters = transfers(IPV4, &[1], Level::Passive);
     assert_eq!(moved(&counters).map(|tally| tally.bytes), [1; 4]);
 }
@@ -98,7 +98,7 @@ fn many_chunks_arrive_over_ipv6() {
 
 /// Shows NDIS-6 at DISPATCH_LEVEL.
 #[test]
-fn a_session_may_be_closed_at_dispatch_level() {
+fn session_may_be_closed_at_dispatch_level() {
     transfers(IPV4, &[100_000], Level::Dispatch);
     transfers(IPV6, &[100_000], Level::Dispatch);
 }
@@ -115,7 +115,7 @@ fn each_chunk_of_smb_direct_is_registered_for_itself_and_invalidated_by_its_answ
 
 /// Re-arming an SRQ is part of every message, and must not fail for want of memory.
 #[test]
-fn an_srq_that_is_armed_again_takes_no_memory() {
+fn srq_that_is_armed_again_takes_no_memory() {
     let fixture = common::boot(IPV4);
     let [near, far] = IPV4.ends();
     let session = Client::open(&fixture)
@@ -140,7 +140,7 @@ fn an_srq_that_is_armed_again_takes_no_memory() {
 
 /// The sides do not agree on a chunk's length: one sees that, and the other waits for what does not come.
 #[test]
-fn a_chunk_that_fails_on_its_way_ends_the_session_and_leaves_nothing_registered() {
+fn chunk_that_fails_on_its_way_ends_the_session_and_leaves_nothing_registered() {
     let fixture = common::boot(IPV4);
     for (way, level) in WAYS.into_iter().flat_map(|way| [(way, Level::Passive), (way, Level::Dispatch)]) {
         let [near, far] = IPV4.ends();

@@ -1,7 +1,8 @@
 //! Counts words that a reader from the field can't search for, against budgets that only fall.
 //!
-//! Two kinds: pronouns for people as the subject of a sentence about code, and documentation comments that begin with a
-//! question word. [CONTRIBUTING.md](../CONTRIBUTING.md) says how to write instead.
+//! Three kinds: pronouns for people as the subject of a sentence about code, documentation comments that begin with a
+//! question word, and names of tests that begin with an article or a pronoun.
+//! [CONTRIBUTING.md](../CONTRIBUTING.md) says how to write instead.
 
 #![cfg(not(windows))]
 #![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
@@ -15,6 +16,12 @@ const PRONOUNS: [&str; 9] =
     ["nobody", "somebody", "whoever", "anybody", "everybody", "no one", "someone", "anyone", "everyone"];
 
 const QUESTIONS: [&str; 5] = ["What", "Who", "How", "Whether", "Which"];
+
+/// The words that no name of a test begins with: a name is the object, the condition, the outcome.
+const ARTICLES_AND_PRONOUNS: [&str; 21] = [
+    "a", "an", "the", "it", "its", "this", "that", "these", "those", "what", "who", "whose", "whom", "which", "no",
+    "nothing", "there", "where", "when", "why", "how",
+];
 
 /// The texts that are looked at, by the ends of their names.
 const TEXTS: [&str; 11] = ["rs", "md", "toml", "patch", "c", "h", "js", "py", "inx", "txt", "json"];
@@ -65,6 +72,25 @@ fn occurrences(text: &str) -> [Vec<(usize, &str)>; 2] {
     found
 }
 
+/// The names of the tests in a source: functions with the attribute, and rows of a macro that makes tests of its
+/// rows, `name: Scenario;`.
+fn test_names(source: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in source.lines().map(str::trim) {
+        if line == "#[test]" {
+            is_test = true;
+        } else if let Some((_, rest)) = line.split_once("fn ") {
+            names.extend(rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|_| is_test));
+            is_test = false;
+        } else if let Some((name, scenario)) = line.strip_suffix(';').and_then(|line| line.split_once(": ")) {
+            let is_row = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            names.extend((is_row && scenario.chars().all(char::is_alphanumeric)).then_some(name));
+        }
+    }
+    names
+}
+
 fn tracked(root: &Path) -> Vec<String> {
     let output = Command::new("git").arg("ls-files").current_dir(root).output().expect("git can be run");
     assert!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
@@ -106,6 +132,29 @@ fn pronouns_and_questions_stay_within_their_budgets() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}the budgets are in {ITSELF}");
+}
+
+#[test]
+fn test_names_begin_with_their_object() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut count, mut wrong) = (0, String::new());
+    for file in tracked(root).iter().filter(|file| file.ends_with(".rs")) {
+        let Ok(source) = fs::read_to_string(root.join(file)) else { continue };
+        for name in test_names(&source) {
+            count += 1;
+            if name.split('_').next().is_some_and(|word| ARTICLES_AND_PRONOUNS.contains(&word)) {
+                writeln!(wrong, "{file}: {name}").expect("a string grows");
+            }
+        }
+    }
+    assert!(count > 1400, "{count} tests were found");
+    assert!(wrong.is_empty(), "names of tests that begin with an article or a pronoun:\n{wrong}");
+}
+
+#[test]
+fn test_name_is_read_from_a_function_and_from_a_row_of_scenarios() {
+    let source = "#[test]\nfn an_end() {\n    let a: u8;\n}\nfn helper() {}\nmacro! {\n    the_row: Flush;\n}";
+    assert_eq!(test_names(source), ["an_end", "the_row"]);
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn run(command: &mut Command) {
 }
 
 #[test]
-fn the_ten_line_driver_of_the_example_loads_speaks_and_unloads() {
+fn ten_line_driver_of_the_example_loads_speaks_and_unloads() {
     let folder = tempfile::tempdir().unwrap();
     let machine = Machine::builder().boot();
     machine.load(build("examples/hello.c", folder.path())).unwrap().unload();
@@ -69,7 +69,7 @@ fn findings_name_the_functions_and_lines_of_the_driver() {
 }
 
 #[test]
-fn what_is_inline_in_c_works_too() {
+fn inline_functions_of_c_headers_work() {
     let folder = tempfile::tempdir().unwrap();
     let machine = Machine::builder().boot();
     assert!(machine.load(build("tests/drivers/inline.c", folder.path())).is_err());

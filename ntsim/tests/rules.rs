@@ -130,7 +130,7 @@ fn every_row_names_a_test_that_deals_with_its_rules() {
 }
 
 #[test]
-fn what_the_page_of_driver_verifier_says_is_checked_is_checked() {
+fn check_named_on_the_driver_verifier_page_exists() {
     let page = page("driver-verifier.md");
     let listed = listed();
     let mut checked = 0;

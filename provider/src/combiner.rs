@@ -108,7 +108,7 @@ mod model {
     use loom::thread;
 
     #[test]
-    fn what_was_posted_before_a_run_is_seen_by_some_run() {
+    fn post_before_a_run_is_seen_by_some_run() {
         explore(None, || {
             let shared = Arc::new((Combiner::new(0), AtomicU32::new(0)));
             let threads: Vec<_> = (0..2)

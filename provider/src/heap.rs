@@ -196,7 +196,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn the_last_owner_drops_the_value() {
+    fn last_owner_drops_the_value() {
         let probe = Arc::new(());
         let shared = Shared::new(probe.clone()).unwrap();
         let other = shared.clone();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_once_keeps_the_first_value() {
+    fn once_keeps_the_first_value() {
         let (first, second) = (Arc::new(1), Arc::new(2));
         let once = Once::new();
         assert!(once.value().is_none());
@@ -219,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_has_no_room_to_spare() {
+    fn vector_has_no_room_to_spare() {
         let squares = vector(5, |i| i * i).unwrap();
         assert_eq!(squares, [0, 1, 4, 9, 16]);
         assert_eq!(squares.capacity(), 5);
     }
 
     #[test]
-    fn an_impossible_vector_is_refused() {
+    fn impossible_vector_is_refused() {
         assert_eq!(vector(usize::MAX / 8, |i| i).err(), Some(NoMemory));
     }
 }

@@ -224,7 +224,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64 as Sum, Ordering as O};
 
     #[test]
-    fn a_ring_is_never_smaller_than_its_depth() {
+    fn ring_is_never_smaller_than_its_depth() {
         for depth in [0, 1, 2, 3, 5, 64, 100] {
             let ring = Ring::new(depth).unwrap();
             for value in 0..depth.max(1) {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_ring_gives_out_what_it_has_and_takes_nothing() {
+    fn sealed_ring_gives_out_what_it_has_and_takes_nothing() {
         let ring = Ring::new(4).unwrap();
         ring.push('a').unwrap();
         ring.seal();
@@ -256,7 +256,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_ring_is_a_bounded_queue(depth in 1_u32..9, steps in prop::collection::vec(any::<Option<u8>>(), 0..200)) {
+        fn ring_is_a_bounded_queue(depth in 1_u32..9, steps in prop::collection::vec(any::<Option<u8>>(), 0..200)) {
             let ring = Ring::new(depth).unwrap();
             let capacity = usize_from(depth.max(2).next_power_of_two());
             let mut model = VecDeque::new();

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rundown_can_be_opened_again_once_its_value_is_out() {
+    fn rundown_can_be_opened_again_once_its_value_is_out() {
         let (rundown, drained) = opened();
         drop(rundown.close());
         // SAFETY: not shared with another thread, and the value was taken out.

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_the_layout_of_the_binding() {
+    fn address_has_the_layout_of_the_binding() {
         let v4 = TransportAddress::new("10.1.2.3:258".parse().unwrap());
         assert_eq!(v4.bytes().len(), size_of::<sys::tdi::TA_IP_ADDRESS>());
         assert_eq!(v4.bytes()[..14], [1, 0, 0, 0, 14, 0, 2, 0, 1, 2, 10, 1, 2, 3]);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_of_zero_or_less_is_no_address() {
+    fn count_of_zero_or_less_is_no_address() {
         let whole = TransportAddress::new("10.0.0.1:7".parse().unwrap());
         for count in [0_i32, -1, i32::MIN] {
             let mut bytes = whole.bytes().to_vec();
@@ -170,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn a_count_beyond_the_bytes_ends_with_them() {
+    fn count_beyond_the_bytes_ends_with_them() {
         let mut bytes = TransportAddress::new("10.0.0.1:7".parse().unwrap()).bytes().to_vec();
         bytes[..4].copy_from_slice(&i32::MAX.to_le_bytes());
         assert_eq!(read(&bytes).len(), 1);
     }
 
     #[test]
-    fn an_address_truncated_at_any_byte_is_none() {
+    fn address_truncated_at_any_byte_is_none() {
         for address in ["10.0.0.1:7", "[fe80::7]:80"] {
             let whole = TransportAddress::new(address.parse().unwrap());
             for length in 0..whole.bytes().len() {
@@ -193,7 +193,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_written_is_read_back(ip: core::net::IpAddr, port: u16) {
+        fn written_address_is_read_back(ip: core::net::IpAddr, port: u16) {
             let address = SocketAddr::new(ip, port);
             prop_assert_eq!(read(TransportAddress::new(address).bytes()), [address]);
         }

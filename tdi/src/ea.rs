@@ -167,7 +167,7 @@ pub(crate) mod tests {
     const CONTEXT: [u8; 8] = 0x1122_3344_5566_7788_u64.to_le_bytes();
 
     #[test]
-    fn no_list_opens_a_control_channel() {
+    fn create_without_a_list_opens_a_control_channel() {
         assert_eq!(Opening::parse(&[]), Ok(Opening::ControlChannel));
     }
 
@@ -189,21 +189,21 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_unknown_name_opens_nothing() {
+    fn unknown_name_opens_nothing() {
         for name in [&b""[..], b"x", b"TransportAddres", b"TransportAddressX", &[b'A'; 255]] {
             assert_eq!(Opening::parse(&entry(name, &CONTEXT)), Err(EaError::NoValue));
         }
     }
 
     #[test]
-    fn a_name_without_its_zero_is_refused() {
+    fn name_without_its_zero_is_refused() {
         let mut endpoint = entry(TdiConnectionContext, &CONTEXT);
         endpoint[8 + TdiConnectionContext.len()] = b'!';
         assert_eq!(Opening::parse(&endpoint), Err(EaError::Malformed));
     }
 
     #[test]
-    fn a_list_truncated_at_any_byte_is_refused() {
+    fn list_truncated_at_any_byte_is_refused() {
         for whole in [entry(TdiConnectionContext, &CONTEXT), entry(TdiTransportAddress, b"some value")] {
             for length in 1..whole.len() {
                 assert!(Opening::parse(&whole[..length]).is_err(), "{length} bytes");
@@ -212,7 +212,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_value_of_another_length_than_stated_is_refused() {
+    fn value_of_another_length_than_stated_is_refused() {
         for stated in [0_u16, 7, 9, 0x100, u16::MAX] {
             let mut endpoint = entry(TdiConnectionContext, &CONTEXT);
             endpoint[6..8].copy_from_slice(&stated.to_le_bytes());
@@ -237,14 +237,14 @@ pub(crate) mod tests {
         }
 
         #[test]
-        fn a_damaged_list_is_read_or_refused(at in 0_usize..34, byte: u8) {
+        fn damaged_list_is_read_or_refused(at in 0_usize..34, byte: u8) {
             let mut damaged = entry(TdiConnectionContext, &CONTEXT);
             damaged[at.min(33)] = byte;
             fuzz(&damaged);
         }
 
         #[test]
-        fn a_context_is_read_at_any_alignment(shift in 0_usize..8, context: usize) {
+        fn context_is_read_at_any_alignment(shift in 0_usize..8, context: usize) {
             let mut bytes = vec![0; shift];
             bytes.extend(entry(TdiConnectionContext, &context.to_le_bytes()));
             prop_assert_eq!(Opening::parse(&bytes[shift..]), Ok(Opening::Endpoint(ConnectionContext(context))));

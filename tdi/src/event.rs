@@ -317,7 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_null_handler_takes_the_registration_back() {
+    fn null_handler_takes_the_registration_back() {
         let mut handlers = Handlers::new();
         let function = NonNull::<c_void>::dangling().as_ptr();
         assert_eq!(handlers.set(TDI_EVENT_RECEIVE, function, null_mut()), Ok(()));

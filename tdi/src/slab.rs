@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_never_zero_and_reads_back() {
+    fn number_is_never_zero_and_reads_back() {
         let mut slab = Slab::new();
         let id = slab.insert('a').unwrap();
         assert_ne!(id.to_raw(), 0);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_number_names_nothing() {
+    fn stale_number_names_nothing() {
         let mut slab = Slab::new();
         let first = slab.insert('a').unwrap();
         assert_eq!(slab.remove(first), Some('a'));

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connect_names_an_address_in_its_own_buffer() {
+    fn connect_names_an_address_in_its_own_buffer() {
         let to = "10.0.0.2:139".parse().unwrap();
         let expected = Command::Connect { to: Some(to), limit: Some(70) };
         let input = connect(to);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_names_an_address_in_its_own_buffer_or_none() {
+    fn datagram_names_an_address_in_its_own_buffer_or_none() {
         let to = "10.0.0.2:139".parse().unwrap();
         // What a connect has, with a head of 40 bytes in place of 56.
         let mut input = connect(to);
@@ -263,7 +263,7 @@ mod tests {
         }
 
         #[test]
-        fn a_damaged_connect_is_read_or_refused(at in 32_usize..126, byte: u8) {
+        fn damaged_connect_is_read_or_refused(at in 32_usize..126, byte: u8) {
             let mut damaged = connect("[fd00::1]:7".parse().unwrap());
             damaged[at] = byte;
             damaged.splice(0..0, IOCTL_TDI_CONNECT.to_le_bytes());

@@ -76,7 +76,7 @@ fn parse(said: &str) -> Vec<(Vec<String>, Level)> {
 }
 
 #[test]
-fn what_a_test_says_is_read() {
+fn annotation_of_a_test_is_read() {
     let mut found = Vec::new();
     read(
         "a.rs",

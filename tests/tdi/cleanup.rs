@@ -14,7 +14,7 @@ use tdi_client::{Pair, Request, flight};
 use super::{FAR, LEVELS, at, await_free, end_clean, fixture, pair};
 
 #[test]
-fn a_cleanup_without_a_disconnect_tells_the_peer_and_frees_the_port() {
+fn cleanup_without_a_disconnect_tells_the_peer_and_frees_the_port() {
     let fixture = fixture();
     let pair = pair(&fixture);
     let (tell, told) = std::sync::mpsc::channel();
@@ -57,7 +57,7 @@ fn every_request_between_cleanup_and_close_fails_and_completes() {
 }
 
 #[test]
-fn a_cleanup_of_an_address_ends_its_listens() {
+fn cleanup_of_an_address_ends_its_listens() {
     let fixture = fixture();
     let address = fixture.address(FAR).expect("the address opens");
     let endpoints: Vec<_> =
@@ -75,7 +75,7 @@ fn a_cleanup_of_an_address_ends_its_listens() {
 }
 
 #[test]
-fn a_cleanup_waits_for_a_request_that_a_worker_has_in_hand() {
+fn cleanup_waits_for_a_request_that_a_worker_has_in_hand() {
     static ENTERED: AtomicBool = AtomicBool::new(false);
     static LEAVE: AtomicBool = AtomicBool::new(false);
     let fixture = fixture();

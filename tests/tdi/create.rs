@@ -54,7 +54,7 @@ fn each_name_opens_its_kind_of_file_and_no_list_a_control_channel() {
 }
 
 #[test]
-fn a_list_of_both_names_or_an_unknown_one_is_refused() {
+fn list_of_both_names_or_an_unknown_one_is_refused() {
     let fixture = fixture();
     let (address, context) =
         (attribute(TdiTransportAddress, &addresses(&[FAR])), attribute(TdiConnectionContext, &[7; 8]));
@@ -70,7 +70,7 @@ fn a_list_of_both_names_or_an_unknown_one_is_refused() {
 }
 
 #[test]
-fn a_list_truncated_at_any_byte_is_refused() {
+fn list_truncated_at_any_byte_is_refused() {
     let fixture = fixture();
     for whole in
         [attribute(TdiTransportAddress, &addresses(&[FAR])), attribute(TdiConnectionContext, &[7; 8])]
@@ -112,7 +112,7 @@ fn false_lengths_and_offsets_are_refused() {
 }
 
 #[test]
-fn the_first_usable_address_of_a_list_is_opened() {
+fn first_usable_address_of_a_list_is_opened() {
     let fixture = fixture();
     let elsewhere = "192.168.7.7:1".parse().expect("an address");
     let open = |list: &[SocketAddr]| fixture.open(&attribute(TdiTransportAddress, &addresses(list)));
@@ -131,7 +131,7 @@ fn the_first_usable_address_of_a_list_is_opened() {
 }
 
 #[test]
-fn an_address_is_shared_only_if_all_who_open_it_share_it() {
+fn address_is_shared_only_if_each_opener_shares_it() {
     let fixture = fixture();
     let first = fixture.address(FAR).expect("the address is free");
     let second = fixture.address(FAR).expect("both share it");
@@ -164,7 +164,7 @@ fn creates_that_share_an_address_may_race() {
 }
 
 #[test]
-fn a_wildcard_takes_connections_at_either_adapter() {
+fn wildcard_takes_connections_at_either_adapter() {
     let fixture = fixture();
     let any = fixture.address("0.0.0.0:139".parse().expect("an address")).expect("the port is free");
     assert_eq!(fixture.exclusive(FAR).expect_err("it is taken").0, STATUS_SHARING_VIOLATION);
@@ -195,7 +195,7 @@ fn addresses_may_be_those_of_ipv6() {
 }
 
 #[test]
-fn an_address_is_free_again_when_its_file_is_closed() {
+fn address_is_free_again_when_its_file_is_closed() {
     let fixture = fixture();
     for _ in 0..3 {
         drop(fixture.exclusive(FAR).expect("the address is free"));

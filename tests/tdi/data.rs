@@ -23,7 +23,7 @@ fn bytes(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_stream_arrives_as_it_was_sent_whatever_its_length_and_however_it_is_taken() {
+fn stream_arrives_as_it_was_sent_whatever_its_length_and_however_it_is_taken() {
     let fixture = fixture();
     let pair = pair(&fixture);
     for length in [0, 1, 16 << 10, (16 << 10) + 1, 1_000_003] {
@@ -58,7 +58,7 @@ fn data_may_be_sent_and_received_at_any_level() {
 }
 
 #[test]
-fn a_client_whose_send_was_refused_is_told_when_sends_are_possible_again() {
+fn client_whose_send_was_refused_is_told_when_sends_are_possible_again() {
     /// More than fits into the other side's room.
     const STUCK: usize = 1 << 20;
     let fixture = fixture();

@@ -32,7 +32,7 @@ fn ends(fixture: &Fixture) -> (File, File) {
 }
 
 #[test]
-fn datagrams_arrive_whole_at_any_level_and_say_from_whom() {
+fn datagrams_arrive_whole_at_any_level_with_their_source() {
     let fixture = fixture();
     let (near, far) = ends(&fixture);
     for level in LEVELS {
@@ -52,7 +52,7 @@ fn datagrams_arrive_whole_at_any_level_and_say_from_whom() {
 }
 
 #[test]
-fn a_datagram_is_cut_to_the_buffer_and_one_that_is_too_long_refused() {
+fn datagram_is_cut_to_the_buffer_and_one_that_is_too_long_refused() {
     let fixture = fixture();
     let (near, far) = ends(&fixture);
     let peeked = receive_datagram_with(&far, None, 2, TDI_RECEIVE_PEEK);
@@ -72,7 +72,7 @@ fn a_datagram_is_cut_to_the_buffer_and_one_that_is_too_long_refused() {
 }
 
 #[test]
-fn a_handler_is_shown_a_datagram_and_takes_the_rest_by_a_request_of_its_own() {
+fn handler_is_shown_a_datagram_and_takes_the_rest_by_a_request_of_its_own() {
     let fixture = fixture();
     let (near, far) = ends(&fixture);
     let prepared = Mutex::new(Some(prepared_receive_datagram(&far, 9)));
@@ -192,7 +192,7 @@ fn cancels_and_datagrams_race_cleanups_and_each_request_completes_once() {
 }
 
 #[test]
-fn the_client_is_told_when_the_adapter_of_its_address_goes() {
+fn client_is_told_when_the_adapter_of_its_address_goes() {
     let fixture = fixture();
     let (near, far) = ends(&fixture);
     let (tell, told) = channel();

@@ -23,7 +23,7 @@ fn unanswered_release_ends_at_its_time_limit() {
 }
 
 #[test]
-fn a_release_without_a_limit_waits_for_the_peers() {
+fn release_without_a_limit_waits_for_the_peers() {
     let fixture = fixture();
     let pair = pair(&fixture);
     let release = disconnect(&pair.near, TDI_DISCONNECT_RELEASE);
@@ -54,7 +54,7 @@ fn several_options_at_once_leave_the_connection_alone() {
 }
 
 #[test]
-fn a_disconnect_may_wait_for_the_peers_and_a_send_may_be_the_last() {
+fn disconnect_may_wait_for_the_peers_and_a_send_may_be_the_last() {
     let fixture = fixture();
     let pair = pair(&fixture);
     for level in LEVELS {

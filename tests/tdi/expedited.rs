@@ -47,7 +47,7 @@ fn expedited_data_overtakes_an_unread_stream() {
 }
 
 #[test]
-fn an_expedited_handler_is_called_while_normal_requests_wait_and_gives_a_receive_of_its_own() {
+fn expedited_handler_is_called_while_normal_requests_wait_and_gives_a_receive_of_its_own() {
     let fixture = fixture();
     let pair = pair(&fixture);
     let waits = receive_with(&pair.far, vec![0; 9], TDI_RECEIVE_NORMAL);

@@ -42,7 +42,7 @@ fn with_each_failing(mut attempt: impl FnMut(&mut dyn FnMut() -> bool)) {
 }
 
 #[test]
-fn a_create_without_memory_fails_and_leaves_nothing() {
+fn create_without_memory_fails_and_leaves_nothing() {
     let fixture = fixture();
     let open: [fn(&Fixture) -> Opened; 4] = [
         |fixture| fixture.open(&[]),
@@ -74,7 +74,7 @@ fn a_create_without_memory_fails_and_leaves_nothing() {
 }
 
 #[test]
-fn an_associate_without_memory_fails_and_leaves_the_endpoint_as_it_was() {
+fn associate_without_memory_fails_and_leaves_the_endpoint_as_it_was() {
     let fixture = fixture();
     with_each_failing(|struck| {
         let address = fixture.address(FAR);
@@ -111,7 +111,7 @@ fn settled(request: Request, hopeless: bool) -> NTSTATUS {
 }
 
 #[test]
-fn a_connection_without_memory_does_not_come_about_and_the_next_one_does() {
+fn connection_without_memory_does_not_come_about_and_the_next_one_does() {
     for flags in [0, TDI_QUERY_ACCEPT] {
         let fixture = fixture();
         let near_address = fixture.address(NEAR).expect("the near address opens");
@@ -153,7 +153,7 @@ fn a_connection_without_memory_does_not_come_about_and_the_next_one_does() {
 }
 
 #[test]
-fn a_request_that_there_is_no_room_for_is_refused_and_the_others_go_on() {
+fn request_that_there_is_no_room_for_is_refused_and_the_others_go_on() {
     let fixture = fixture();
     let mut refused = 0;
     for nth in 0..MANY {
@@ -182,7 +182,7 @@ fn a_request_that_there_is_no_room_for_is_refused_and_the_others_go_on() {
 }
 
 #[test]
-fn a_datagram_that_there_is_no_room_for_is_refused_and_delivering_needs_none() {
+fn datagram_that_there_is_no_room_for_is_refused_and_delivering_needs_none() {
     let fixture = fixture();
     let near = fixture.address(NEAR).expect("the near address opens");
     let mut refused = 0;

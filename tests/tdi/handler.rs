@@ -14,7 +14,7 @@ use super::{FAR, NEAR, end_clean, fixture, pair, succeeds};
 const LONG: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_connect_handler_accepts_by_a_request_of_its_own_or_refuses() {
+fn connect_handler_accepts_by_a_request_of_its_own_or_refuses() {
     let fixture = fixture();
     let near_address = fixture.address(NEAR).expect("the near address opens");
     let far_address = fixture.address(FAR).expect("the far address opens");
@@ -46,7 +46,7 @@ fn a_connect_handler_accepts_by_a_request_of_its_own_or_refuses() {
 }
 
 #[test]
-fn a_receive_handler_takes_the_rest_by_a_request_of_its_own() {
+fn receive_handler_takes_the_rest_by_a_request_of_its_own() {
     let fixture = fixture();
     let pair = pair(&fixture);
     let prepared = Mutex::new(Some(prepared_receive(&pair.far, 8, 0)));
@@ -72,7 +72,7 @@ fn a_receive_handler_takes_the_rest_by_a_request_of_its_own() {
 }
 
 #[test]
-fn a_request_that_a_handler_never_gives_goes_with_its_owner() {
+fn request_that_a_handler_never_gives_goes_with_its_owner() {
     let fixture = fixture();
     let pair = pair(&fixture);
     drop((prepared_accept(&pair.far), prepared_receive(&pair.far, 8, 0)));

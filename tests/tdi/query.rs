@@ -24,7 +24,7 @@ fn bare(file: &File, minor: u8) -> NTSTATUS {
 }
 
 #[test]
-fn a_control_channel_answers_queries_and_leaves_connections_alone() {
+fn control_channel_answers_queries_and_leaves_connections_alone() {
     let fixture = fixture();
     let pair = pair(&fixture);
     let control = fixture.open(&[]).expect("a control channel opens");

@@ -61,24 +61,24 @@ scenarios! {
     both_ends_may_be_closed_at_once: CleanupOfBothEnds;
     two_handles_may_be_closed_at_once: CleanupRacesHandles;
     cleanup_completes_what_waits_in_its_order: CleanupInOrder;
-    a_second_handle_puts_the_cleanup_off_and_a_reference_only_the_close: CleanupOfTheLast;
-    an_address_may_go_before_its_connections_after_them_and_meanwhile: CleanupOfAddresses;
+    second_handle_puts_the_cleanup_off_and_a_reference_only_the_close: CleanupOfTheLast;
+    address_may_go_before_its_connections_after_them_and_meanwhile: CleanupOfAddresses;
     files_go_while_a_process_exits: ExitingProcess;
     files_may_be_closed_while_the_link_goes: CloseWhileLinkGoes;
     requests_end_when_the_last_adapter_goes: AdapterGoes;
     addresses_return_to_new_clients: AdapterReturns;
-    an_address_is_shared_with_whom_its_list_admits: OpensRace;
-    a_connect_races_cancels_cleanups_and_accepts: ConnectRaces;
+    address_is_shared_with_subjects_that_its_list_admits: OpensRace;
+    connect_races_cancels_cleanups_and_accepts: ConnectRaces;
     disconnects_of_both_ends_race: DisconnectRaces;
-    an_abort_overtakes_a_release_that_waits: DisconnectOvertakes;
-    no_handler_runs_when_the_cleanup_of_its_address_has_returned: HandlerRacesCleanup;
-    a_disconnect_handler_may_disconnect_at_dispatch_level: HandlerDisconnects;
+    abort_overtakes_a_release_that_waits: DisconnectOvertakes;
+    handler_does_not_run_after_the_cleanup_of_its_address: HandlerRacesCleanup;
+    disconnect_handler_may_disconnect_at_dispatch_level: HandlerDisconnects;
     datagrams_race_cleanups: DatagramsRaceCleanup;
-    a_few_connections_are_killed_at_random: Stress;
+    few_connections_are_killed_at_random: Stress;
 }
 
 #[test]
-fn a_thousand_connections_killed_at_random_leave_nothing() {
+fn thousand_connections_killed_at_random_leave_nothing() {
     let fixture = fixture();
     let played = Scenario::Thousand.play(&ScenarioContext { fixture: &fixture, level: LEVELS[0], seed: 1 });
     end_clean(fixture);

@@ -26,7 +26,7 @@ fn unanswered_connect_ends_at_its_time_limit() {
 }
 
 #[test]
-fn an_offer_that_is_not_accepted_in_time_is_rejected() {
+fn offer_that_is_not_accepted_in_time_is_rejected() {
     let fixture = fixture();
     let near_address = fixture.address(NEAR).expect("the near address opens");
     let far_address = fixture.address(FAR).expect("the far address opens");

@@ -57,7 +57,7 @@ fn associate(endpoint: &File, handle: usize) -> NTSTATUS {
 }
 
 #[test]
-fn a_program_connects_sends_receives_and_disconnects() {
+fn program_connects_sends_receives_and_disconnects() {
     let fixture = fixture();
     let near_address = fixture.address(NEAR).expect("the near address opens");
     let far_address = fixture.address(FAR).expect("the far address opens");
@@ -84,7 +84,7 @@ fn a_program_connects_sends_receives_and_disconnects() {
 }
 
 #[test]
-fn a_program_sends_and_receives_datagrams() {
+fn program_sends_and_receives_datagrams() {
     let fixture = fixture();
     let near = fixture.address(NEAR).expect("the near address opens");
     let far = fixture.address(FAR).expect("the far address opens");
@@ -134,7 +134,7 @@ fn refused_program_request_has_its_documented_status() {
 }
 
 #[test]
-fn a_programs_requests_end_when_it_cancels_them_and_with_its_handle() {
+fn programs_requests_end_when_it_cancels_them_and_with_its_handle() {
     let fixture = fixture();
     let pair = super::pair(&fixture);
     let start =

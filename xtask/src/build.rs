@@ -215,13 +215,13 @@ mod tests {
     use super::explain;
 
     #[test]
-    fn a_symbol_that_no_library_has_is_named() {
+    fn symbol_that_no_library_has_is_named() {
         let explanation = explain("lld-link-22: error: undefined symbol: KeFoo\n>>> referenced by");
         assert!(explanation.contains("KeFoo"), "{explanation}");
     }
 
     #[test]
-    fn a_frame_over_a_page_is_told_as_such() {
+    fn frame_over_a_page_is_told_as_such() {
         assert!(explain("undefined symbol: __chkstk\n").contains("frame"));
     }
 }

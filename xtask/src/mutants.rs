@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mutant_is_named_by_the_beginning_of_its_name() {
+    fn mutant_is_named_by_the_beginning_of_its_name() {
         let all = mutants().len();
         assert_eq!(chosen(mutants(), &[]).unwrap().len(), all);
         let one = chosen(mutants(), &["01".to_owned()]).unwrap();

@@ -186,24 +186,24 @@ mod tests {
     const RECENT: Package = Package::new("recent", Use::Drivers, "").at_least("1.96");
 
     #[test]
-    fn an_installed_package_is_not_missing() {
+    fn installed_package_is_not_missing() {
         assert!(ANY.is_met_by("installed 1.0-1"));
     }
 
     #[test]
-    fn a_package_that_was_removed_is_missing() {
+    fn package_that_was_removed_is_missing() {
         assert!(!ANY.is_met_by("config-files 1.0-1"));
         assert!(!ANY.is_met_by(""));
     }
 
     #[test]
-    fn a_package_that_is_too_old_is_missing() {
+    fn package_that_is_too_old_is_missing() {
         assert!(!RECENT.is_met_by("installed 1.85.0+dfsg3-1~deb12u3"));
         assert!(RECENT.is_met_by("installed 1.96.0+dfsg1-1~deb12u2"));
     }
 
     #[test]
-    fn no_package_is_listed_twice() {
+    fn each_package_is_listed_once() {
         let names: std::collections::BTreeSet<&str> = PACKAGES.iter().map(|package| package.name).collect();
         assert_eq!(names.len(), PACKAGES.len());
     }

@@ -117,18 +117,18 @@ mod tests {
     }
 
     #[test]
-    fn a_command_returns_what_it_prints() {
+    fn command_returns_what_it_prints() {
         assert_eq!(Step::start("test").attempt(&mut shell("echo out; echo err >&2")).unwrap(), "out\n");
     }
 
     #[test]
-    fn a_command_that_fails_yields_all_that_it_wrote() {
+    fn command_that_fails_yields_all_that_it_wrote() {
         let output = Step::start("test").attempt(&mut shell("echo out; echo err >&2; exit 3")).unwrap_err();
         assert!(output.starts_with("out\nerr\n"), "{output}");
     }
 
     #[test]
-    fn a_program_that_does_not_exist_is_named() {
+    fn program_that_does_not_exist_is_named() {
         let error = Step::start("test").attempt(&mut Command::new("/no/such/program")).unwrap_err();
         assert!(error.contains("/no/such/program"), "{error}");
     }

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_notification_needs_a_second_arm() {
+    fn second_notification_needs_a_second_arm() {
         let arm = ArmModel::default();
         arm.armed(Notify::Any);
         assert!(arm.notified(STATUS_SUCCESS).is_empty());
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_inside_another_is_concurrent() {
+    fn notification_inside_another_is_concurrent() {
         let arm = ArmModel::default();
         arm.armed(Notify::Any);
         arm.notified(STATUS_SUCCESS);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_needs_no_arm_and_is_the_last_notification() {
+    fn failure_needs_no_arm_and_is_the_last_notification() {
         let arm = ArmModel::default();
         assert!(arm.notified(STATUS_BUFFER_OVERFLOW).is_empty());
         arm.returned();
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_after_which_the_queue_is_empty_had_no_cause() {
+    fn notification_after_which_the_queue_is_empty_had_no_cause() {
         let arm = ArmModel::default();
         arm.armed(Notify::Solicited);
         arm.notified(STATUS_SUCCESS);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_taken_before_the_notification_began_is_its_cause() {
+    fn result_taken_before_the_notification_began_is_its_cause() {
         let arm = ArmModel::default();
         arm.armed(Notify::Any);
         arm.took([STATUS_SUCCESS].into_iter(), || 0);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_is_no_cause_where_only_errors_were_asked_for() {
+    fn success_is_no_cause_where_only_errors_were_asked_for() {
         let arm = ArmModel::default();
         arm.armed(Notify::Errors);
         arm.notified(STATUS_SUCCESS);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_came_after_the_arm_is_owed_a_notification_in_time() {
+    fn result_that_came_after_the_arm_is_owed_a_notification_in_time() {
         let arm = ArmModel::default();
         arm.found_empty();
         arm.armed(Notify::Any);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moderated_notification_may_come_later_by_the_interval() {
+    fn moderated_notification_may_come_later_by_the_interval() {
         for (microseconds, longest) in [(2, 35), (ULONG::MAX, u64::MAX)] {
             let arm = ArmModel::default();
             arm.moderated(microseconds);
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leftover_owes_no_notification() {
+    fn leftover_owes_no_notification() {
         let arm = ArmModel::default();
         arm.armed(Notify::Any);
         arm.notified(STATUS_SUCCESS);

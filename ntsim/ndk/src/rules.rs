@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_lists_every_rule_with_what_it_says() {
+    fn page_lists_every_rule_with_what_it_says() {
         let page = include_str!("../../../docs/ndk-rules.md");
         let unlisted: Vec<_> = super::ALL
             .iter()

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_at_a_time_but_the_same_caller_again() {
+    fn second_caller_is_refused_and_the_same_caller_admitted() {
         let serialization = Serialization::default();
         let first = serialization.enter(Caller::Thread);
         assert!(first.is_some() && serialization.enter(Caller::Thread).is_some());

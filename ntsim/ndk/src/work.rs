@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_before_the_post_has_returned_breaks_nothing() {
+    fn result_before_the_post_has_returned_breaks_nothing() {
         let queue = Queue::default();
         let number = queue.post(send(7));
         assert!(queue.completed(number, STATUS_SUCCESS, None).broken.is_empty());
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_result_is_found() {
+    fn second_result_is_found() {
         let queue = Queue::default();
         let numbers = [accepted(&queue, send(7)), accepted(&queue, send(8))];
         queue.completed(numbers[0], STATUS_SUCCESS, None);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_of_a_refused_request_is_found_whichever_comes_first() {
+    fn result_of_a_refused_request_is_found_whichever_comes_first() {
         let queue = Queue::default();
         let number = queue.post(send(7));
         assert_eq!(queue.answered(number, false), None);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_overtakes_another_is_found() {
+    fn result_that_overtakes_another_is_found() {
         let queue = Queue::default();
         let numbers = [accepted(&queue, send(7)), accepted(&queue, send(8))];
         assert_eq!(queue.completed(numbers[1], STATUS_SUCCESS, None).broken, [rules::RESULT_ORDER]);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unordered_queue_has_no_order() {
+    fn unordered_queue_has_no_order() {
         let queue = Queue::unordered();
         let numbers = [accepted(&queue, send(7)), accepted(&queue, send(8))];
         assert!(queue.completed(numbers[1], STATUS_SUCCESS, None).broken.is_empty());
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_of_another_type_is_found() {
+    fn result_of_another_type_is_found() {
         let queue = Queue::default();
         let number = accepted(&queue, send(7));
         let broken =

@@ -95,7 +95,7 @@ pub(super) fn in_child_then(test: &str, body: impl FnOnce(&Path), look: impl FnO
 }
 
 #[test]
-fn a_touch_of_freed_pool_names_who_allocated_and_who_freed() {
+fn access_to_freed_pool_names_its_allocation_and_its_free() {
     let imports = [("ntoskrnl.exe", "ExAllocatePool2"), ("ntoskrnl.exe", "ExFreePool")];
     let entry = |f: &mut Function| {
         // The block's address survives the call in rbx.
@@ -108,7 +108,7 @@ fn a_touch_of_freed_pool_names_who_allocated_and_who_freed() {
         f.raw(RAX_TO_RCX).raw(&[0x48, 0x89, 0xC3]).call_function(1).raw(&[0x48, 0x89, 0xD8]).raw(WRITE_RAX);
     };
     let report = crash(
-        "a_touch_of_freed_pool_names_who_allocated_and_who_freed",
+        "access_to_freed_pool_names_its_allocation_and_its_free",
         Irql::PASSIVE,
         &imports,
         &[&entry, &|f| _ = f.call(1)],
@@ -119,13 +119,13 @@ fn a_touch_of_freed_pool_names_who_allocated_and_who_freed() {
 }
 
 #[test]
-fn a_touch_beyond_a_block_names_it() {
+fn touch_beyond_a_block_names_it() {
     let imports = [("ntoskrnl.exe", "ExAllocatePool2")];
     let entry = |f: &mut Function| {
         f.ecx(0x40).edx(64).r8d(u32::from_le_bytes(*b"Over")).call(0);
         f.raw(&[0xC6, 0x40, 0x40, 0x01]);
     };
-    let report = crash("a_touch_beyond_a_block_names_it", Irql::PASSIVE, &imports, &[&entry]);
+    let report = crash("touch_beyond_a_block_names_it", Irql::PASSIVE, &imports, &[&entry]);
     assert!(report.contains("STOP: 0xD6 DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION"), "{report}");
     assert!(report.contains("out of bounds, offset 0x40 of a block tagged 'Over' of 64 bytes"), "{report}");
 }
@@ -198,20 +198,20 @@ fn pageable_memory_comes_back_below_dispatch_level() {
 }
 
 #[test]
-fn a_null_pointer_stops_as_on_windows() {
+fn null_pointer_stops_as_on_windows() {
     let functions: [&dyn Fn(&mut Function); 2] =
         [&|f| _ = f.call_function(1), &|f| _ = f.raw(&[0x31, 0xC0]).raw(WRITE_RAX)];
-    let report = crash("a_null_pointer_stops_as_on_windows", Irql::PASSIVE, &[], &functions);
+    let report = crash("null_pointer_stops_as_on_windows", Irql::PASSIVE, &[], &functions);
     assert!(report.contains("STOP: 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED (0xc0000005"), "{report}");
     let frames: Vec<_> = report.lines().filter_map(|line| line.trim().strip_prefix("crash+")).collect();
     assert_eq!(frames.iter().map(|frame| &frame[..4]).collect::<Vec<_>>(), ["0x11", "0x10"], "{report}");
 }
 
 #[test]
-fn a_wild_pointer_at_dispatch_level_stops_with_its_level() {
+fn wild_pointer_at_dispatch_level_stops_with_its_level() {
     let wild = |f: &mut Function| _ = f.raw(&[0xB8, 0, 0, 0x0D, 0]).raw(WRITE_RAX);
     let report =
-        crash("a_wild_pointer_at_dispatch_level_stops_with_its_level", Irql::DISPATCH, &[], &[&wild]);
+        crash("wild_pointer_at_dispatch_level_stops_with_its_level", Irql::DISPATCH, &[], &[&wild]);
     assert!(report.contains("STOP: 0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL (0xd0000, 0x2, 0x1,"), "{report}");
     assert!(report.contains("at DISPATCH_LEVEL"), "{report}");
 }
@@ -231,24 +231,24 @@ fn running_data_stops() {
 }
 
 #[test]
-fn a_fast_fail_stops_with_its_code() {
+fn fast_fail_stops_with_its_code() {
     let fail = |f: &mut Function| _ = f.ecx(5).raw(&[0xCD, 0x29]);
-    let report = crash("a_fast_fail_stops_with_its_code", Irql::PASSIVE, &[], &[&fail]);
+    let report = crash("fast_fail_stops_with_its_code", Irql::PASSIVE, &[], &[&fail]);
     assert!(report.contains("STOP: 0x139 KERNEL_SECURITY_CHECK_FAILURE (0x5,"), "{report}");
 }
 
 #[test]
-fn an_illegal_instruction_stops() {
+fn illegal_instruction_stops() {
     let abort = |f: &mut Function| _ = f.raw(&[0x0F, 0x0B]);
-    let report = crash("an_illegal_instruction_stops", Irql::PASSIVE, &[], &[&abort]);
+    let report = crash("illegal_instruction_stops", Irql::PASSIVE, &[], &[&abort]);
     assert!(report.contains("STOP: 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED (0xc000001d"), "{report}");
 }
 
 #[test]
-fn the_driver_may_stop_the_machine_itself() {
+fn driver_may_stop_the_machine_itself() {
     let imports = [("ntoskrnl.exe", "KeBugCheckEx")];
     let stop = |f: &mut Function| _ = f.ecx(0xE2).edx(7).call(0);
-    let report = crash("the_driver_may_stop_the_machine_itself", Irql::PASSIVE, &imports, &[&stop]);
+    let report = crash("driver_may_stop_the_machine_itself", Irql::PASSIVE, &imports, &[&stop]);
     assert!(report.contains("STOP: 0xE2") && report.contains("(0x7,"), "{report}");
     assert!(report.contains("nt!KeBugCheckEx") && report.contains("crash+0x10"), "{report}");
 }
@@ -263,7 +263,7 @@ fn bad_memory_given_to_the_kernel_is_the_drivers_crash() {
 }
 
 #[test]
-fn a_call_into_an_unloaded_driver_names_it() {
+fn call_into_an_unloaded_driver_names_it() {
     let imports = [("ntoskrnl.exe", "PsCreateSystemThread"), ("ntoskrnl.exe", "KeDelayExecutionThread")];
     // The entry point starts function 2 as a thread, which sleeps for 3 s while the driver is unloaded.
     let entry = |f: &mut Function| {
@@ -279,7 +279,7 @@ fn a_call_into_an_unloaded_driver_names_it() {
         f.raw(&[0x49, 0x89, 0xC0]).ecx(0).edx(0).call(1);
     };
     let report =
-        crash("a_call_into_an_unloaded_driver_names_it", Irql::PASSIVE, &imports, &[&entry, &|_| {}, &sleep]);
+        crash("call_into_an_unloaded_driver_names_it", Irql::PASSIVE, &imports, &[&entry, &|_| {}, &sleep]);
     assert!(report.contains("STOP: 0xCE"), "{report}");
     assert!(
         report.contains("execution of") && report.contains("crash.sys, which has been unloaded"),
@@ -289,7 +289,7 @@ fn a_call_into_an_unloaded_driver_names_it() {
 }
 
 #[test]
-fn a_machine_that_hangs_says_who_waits_where() {
+fn hang_report_names_each_waiting_thread() {
     let imports = [("ntoskrnl.exe", "KeInitializeEvent"), ("ntoskrnl.exe", "KeWaitForSingleObject")];
     let entry = |f: &mut Function| {
         f.address(DATA + 0x100).raw(RAX_TO_RCX).edx(0).r8d(0).call(0);
@@ -297,7 +297,7 @@ fn a_machine_that_hangs_says_who_waits_where() {
         f.address(DATA + 0x100).raw(RAX_TO_RCX).edx(0).r8d(0).raw(&[0x45, 0x31, 0xC9]);
         f.raw(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0]).call(1);
     };
-    let report = crash("a_machine_that_hangs_says_who_waits_where", Irql::PASSIVE, &imports, &[&entry]);
+    let report = crash("hang_report_names_each_waiting_thread", Irql::PASSIVE, &imports, &[&entry]);
     assert!(report.contains("STOP: 0xE2 MANUALLY_INITIATED_CRASH"), "{report}");
     assert!(report.contains("nothing has moved for 2 s") && report.contains("(boot)"), "{report}");
     assert!(report.contains("nt!KeWaitForSingleObject\n    crash+0x10"), "{report}");
@@ -324,8 +324,8 @@ fn wait_for_ever_beside_periodic_timer_is_hang_under_a_schedule() {
 }
 
 #[test]
-fn a_call_from_a_thread_that_is_not_attached_says_so() {
-    let report = in_child("a_call_from_a_thread_that_is_not_attached_says_so", |_| {
+fn call_from_a_thread_that_is_not_attached_says_so() {
+    let report = in_child("call_from_a_thread_that_is_not_attached_says_so", |_| {
         let _machine = Machine::builder().boot();
         let _ = std::thread::spawn(|| unsafe { KeGetCurrentIrql() }).join();
     });
@@ -360,8 +360,8 @@ fn threads_that_wait_for_each_other_are_found_at_once_under_a_schedule() {
 }
 
 #[test]
-fn a_crash_at_an_atomic_that_is_a_point_is_told_at_its_own_address() {
-    let report = in_child("a_crash_at_an_atomic_that_is_a_point_is_told_at_its_own_address", |folder| {
+fn crash_at_an_atomic_that_is_a_point_is_told_at_its_own_address() {
+    let report = in_child("crash_at_an_atomic_that_is_a_point_is_told_at_its_own_address", |folder| {
         // xor eax, eax; lock inc dword [rax]
         let path = write(folder, "crash.sys", &[], &[&|f| _ = f.raw(&[0x31, 0xC0, 0xF0, 0xFF, 0x00])]);
         let schedule = Schedule::seeded(0, Strategy::Random).atomics(Atomics::All);

@@ -70,7 +70,7 @@ fn sleep() {
 }
 
 #[test]
-fn a_seed_leads_to_the_same_run_again() {
+fn seed_leads_to_the_same_run_again() {
     for strategy in Strategy::ALL {
         for seed in 0..10 {
             let [first, second] = [(); 2].map(|()| busy(seed, strategy));

@@ -36,7 +36,7 @@ fn permissions(address: Va) -> String {
 }
 
 #[test]
-fn an_image_is_relocated_bound_protected_and_entered() {
+fn image_is_relocated_bound_protected_and_entered() {
     let folder = tempfile::tempdir().unwrap();
     let imports = [("ntoskrnl.exe", "DbgPrint")];
     let entry = |f: &mut program::Function| {
@@ -84,7 +84,7 @@ fn every_import_that_is_missing_is_named() {
 }
 
 #[test]
-fn what_is_no_image_is_refused() {
+fn file_that_is_no_image_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let machine = Machine::builder().boot();
     let path = write(folder.path(), "short.sys", &[], &[&|f| _ = f.raw(SUCCEED)]);
@@ -146,7 +146,7 @@ fn sections_that_share_a_page_are_refused() {
 }
 
 #[test]
-fn a_driver_whose_entry_point_fails_is_not_loaded() {
+fn driver_whose_entry_point_fails_is_not_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "fails.sys", &[], &[&|f| _ = f.raw(&[0xB8, 0x01, 0x00, 0x00, 0xC0])]);
     let machine = Machine::builder().boot();
@@ -155,7 +155,7 @@ fn a_driver_whose_entry_point_fails_is_not_loaded() {
 }
 
 #[test]
-fn a_finding_has_the_stack_of_the_driver() {
+fn finding_has_the_stack_of_the_driver() {
     let imports = [("ntoskrnl.exe", "KeLowerIrql")];
     let folder = tempfile::tempdir().unwrap();
     let path = write(
@@ -182,7 +182,7 @@ fn a_finding_has_the_stack_of_the_driver() {
 }
 
 #[test]
-fn a_driver_that_uses_what_it_did_not_initialise_shows_when_fresh_memory_changes() {
+fn driver_that_uses_what_it_did_not_initialise_shows_when_fresh_memory_changes() {
     let folder = tempfile::tempdir().unwrap();
     let imports = [("ntoskrnl.exe", "ExAllocatePool2"), ("ntoskrnl.exe", "ExFreePool")];
     // Nonpaged and uninitialised; the entry point returns what the block holds, `mov ebx, [rax]`.
@@ -201,7 +201,7 @@ fn a_driver_that_uses_what_it_did_not_initialise_shows_when_fresh_memory_changes
 }
 
 #[test]
-fn a_driver_outlives_its_machine_harmlessly() {
+fn driver_outlives_its_machine_harmlessly() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "late.sys", &[], &[&|f| _ = f.set_unload(1).raw(SUCCEED), &|_| {}]);
     let machine = Machine::builder().boot();
@@ -212,7 +212,7 @@ fn a_driver_outlives_its_machine_harmlessly() {
 }
 
 #[test]
-fn a_failure_that_is_injected_is_of_the_chosen_image_and_says_where() {
+fn failure_that_is_injected_is_of_the_chosen_image_and_says_where() {
     let imports = [("ntoskrnl.exe", "ExAllocatePool2")];
     let entry = |f: &mut program::Function| {
         f.set_unload(1).ecx(0x40).edx(100).r8d(u32::from_le_bytes(*b"Fail")).call(0).raw(SUCCEED);
@@ -229,7 +229,7 @@ fn a_failure_that_is_injected_is_of_the_chosen_image_and_says_where() {
 }
 
 #[test]
-fn a_damaged_image_is_refused_or_mapped_but_never_breaks_the_loader() {
+fn damaged_image_is_refused_or_mapped_but_never_breaks_the_loader() {
     let folder = tempfile::tempdir().unwrap();
     let imports = [("ntoskrnl.exe", "DbgPrint"), ("hal.dll", "KeQueryPerformanceCounter")];
     let path = write(folder.path(), "damaged.sys", &imports, &[&|f| _ = f.raw(SUCCEED)]);

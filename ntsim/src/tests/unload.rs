@@ -39,12 +39,12 @@ fn found(
 }
 
 #[test]
-fn a_driver_that_can_not_be_unloaded_is_found() {
+fn driver_that_can_not_be_unloaded_is_found() {
     assert_eq!(found(&[], &[&|f| _ = f.raw(SUCCEED)], |_| ()), [("DriverUnload", 0)]);
 }
 
 #[test]
-fn a_timer_that_is_set_in_an_image_that_goes_is_found() {
+fn timer_that_is_set_in_an_image_that_goes_is_found() {
     let imports = [("ntoskrnl.exe", "KeInitializeTimer"), ("ntoskrnl.exe", "KeSetTimer")];
     let entry = |f: &mut Function| {
         f.set_unload(1).address(TIMER).raw(RAX_TO_RCX).call(0);
@@ -54,7 +54,7 @@ fn a_timer_that_is_set_in_an_image_that_goes_is_found() {
 }
 
 #[test]
-fn a_thread_that_outlives_its_driver_and_its_machine_is_found() {
+fn thread_that_outlives_its_driver_and_its_machine_is_found() {
     // Waits for its argument, without a time limit (the fifth argument, on the stack).
     let wait = |f: &mut Function| {
         f.raw(&[0x48, 0xC7, 0x44, 0x24, 0x20, 0, 0, 0, 0]).edx(0).r8d(0).call(0);
@@ -80,7 +80,7 @@ fn a_thread_that_outlives_its_driver_and_its_machine_is_found() {
 }
 
 #[test]
-fn what_a_driver_leaves_in_pool_is_found_when_it_is_unloaded() {
+fn pool_left_by_an_unloaded_driver_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let imports = [("ntoskrnl.exe", "ExAllocatePool2")];
     let entry = |f: &mut Function| {

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unarmed_queue_is_never_satisfied() {
+    fn unarmed_queue_is_never_satisfied() {
         assert_eq!(ArmWord::new().satisfy(Class::Error, 9, || true), Answer::Nothing);
     }
 
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_position_of_the_largest_ring_fits_beside_the_arm() {
+    fn position_of_the_largest_ring_fits_beside_the_arm() {
         let (word, taken) = (ArmWord::new(), (18 << 56) | 0x00FF_FFFF_FFFF_FFFF);
         word.arm(Arm::Any, taken);
         assert_eq!(word.satisfy(Class::Error, taken - 1, || true), Answer::Nothing);
@@ -239,7 +239,7 @@ mod model {
     use loom::thread;
 
     #[test]
-    fn a_result_and_an_arm_that_race_give_exactly_one_notification() {
+    fn result_and_an_arm_that_race_give_exactly_one_notification() {
         explore(None, || {
             let shared = Arc::new((ArmWord::new(), crate::ring::Ring::new(2).unwrap(), AtomicUsize::new(0)));
             let pusher = {

@@ -113,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_never_exceeded_by_a_timer_that_is_late() {
+    fn interval_is_never_exceeded_by_a_timer_that_is_late() {
         assert_eq!(moderation(1000, 4).unwrap().limit(), Some(Duration::from_micros(900)));
         assert_eq!(moderation(100, 4), Ok(Moderation::OFF));
         assert_eq!(moderation(UNLIMITED, 4).unwrap().limit(), None);
     }
 
     #[test]
-    fn a_count_over_the_depth_is_reached_by_a_full_queue() {
+    fn count_over_the_depth_is_reached_by_a_full_queue() {
         let four = moderation(1000, 4).unwrap();
         assert_eq!([3, 4, 5].map(|results| four.is_reached(results, 8)), [false, true, true]);
         let unlimited = moderation(1000, UNLIMITED).unwrap();

@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_maximum_is_accepted_and_one_more_is_not() {
+    fn maximum_is_accepted_and_one_more_is_not() {
         let most = [7; MAX_PRIVATE_DATA];
         assert_eq!(PrivateData::copy_of(&most).unwrap().bytes(), most);
         assert!(PrivateData::copy_of(&[7; MAX_PRIVATE_DATA + 1]).is_none());

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_has_the_alignment_and_the_room_that_were_asked_for() {
+    fn block_has_the_alignment_and_the_room_that_were_asked_for() {
         for align in [1, 8, 16, 32, 64, 4096] {
             let layout = Layout::from_size_align(100, align).unwrap();
             // SAFETY: not empty.
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_too_large_to_be_moved_in_is_refused() {
+    fn block_too_large_to_be_moved_in_is_refused() {
         let layout = Layout::from_size_align(isize::MAX.cast_unsigned() - 63, 64).unwrap();
         // SAFETY: not empty.
         assert_eq!(unsafe { allocate(layout) }, Err(NoMemory));

@@ -82,7 +82,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn the_elements_lie_in_their_order_and_are_dropped_once() {
+    fn elements_lie_in_their_order_and_are_dropped_once() {
         let probe = Arc::new(());
         let slice = Slice::new(5, |index| (index, probe.clone())).unwrap();
         assert_eq!(slice.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_may_be_empty_and_can_not_be_larger_than_memory() {
+    fn slice_may_be_empty_and_can_not_be_larger_than_memory() {
         assert!(Slice::new(0, |index| index).unwrap().is_empty());
         assert!(Slice::new(usize::MAX / 8, |index| index).is_err());
     }

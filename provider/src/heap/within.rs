@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_collection_is_filled_and_not_outgrown() {
+    fn collection_is_filled_and_not_outgrown() {
         let (vector, queue) = (Vec::with_capacity(3), VecDeque::with_capacity(3));
         let (most, longest) = (vector.capacity(), queue.capacity());
         fills(vector, most, Vec::len);

@@ -10,7 +10,7 @@ mod sequence {
     const KINDS: [Kind; 3] = [Kind::Successor, Kind::Request, Kind::Callback];
 
     #[test]
-    fn an_object_without_holds_closes_inline() {
+    fn object_without_holds_closes_inline() {
         let word = Lifetime::new();
         word.close().unwrap();
         assert_eq!(word.finish_close(), CloseStatus::Closed);
@@ -49,7 +49,7 @@ mod sequence {
     }
 
     #[test]
-    fn a_second_close_changes_nothing() {
+    fn second_close_changes_nothing() {
         let word = Lifetime::new();
         word.try_acquire(Kind::Successor).unwrap();
         word.close().unwrap();
@@ -68,7 +68,7 @@ mod sequence {
     }
 
     #[test]
-    fn a_full_count_refuses_and_leaves_its_neighbours_alone() {
+    fn full_count_refuses_and_leaves_its_neighbours_alone() {
         for kind in [Kind::Request, Kind::Callback] {
             let word = Lifetime::new();
             for _ in 0..kind.limit() {
@@ -196,7 +196,7 @@ mod model {
     }
 
     #[test]
-    fn a_keeper_outlives_the_close() {
+    fn keeper_outlives_the_close() {
         race(
             Some(3),
             &[Kind::Request, Kind::Request],
@@ -214,7 +214,7 @@ mod model {
     }
 
     #[test]
-    fn an_antecedent_goes_after_its_last_successor_has_gone() {
+    fn antecedent_goes_after_its_last_successor_has_gone() {
         explore(None, || {
             let parent = Arc::new(Fate::default());
             let children = [(); 2].map(|()| Arc::new(Fate::default()));

@@ -94,11 +94,11 @@ fn again_against_the_dpc_of(first: First) {
 }
 
 #[test]
-fn a_connect_again_keeps_its_address_whatever_is_left_of_one_refused_inline() {
+fn connect_again_keeps_its_address_whatever_is_left_of_one_refused_inline() {
     again_against_the_dpc_of(First::Refused);
 }
 
 #[test]
-fn a_connect_again_keeps_its_address_whatever_is_left_of_one_that_was_aborted() {
+fn connect_again_keeps_its_address_whatever_is_left_of_one_that_was_aborted() {
     again_against_the_dpc_of(First::Aborted);
 }

@@ -74,7 +74,7 @@ fn flushes_against_receives_that_are_posted() {
 }
 
 #[test]
-fn the_end_of_a_queue_pair_against_a_receive_that_is_posted() {
+fn end_of_a_queue_pair_against_a_receive_that_is_posted() {
     explore(None, || {
         let fixture = Fixture::new();
         let qp = fixture.qp();
@@ -136,7 +136,7 @@ impl Connection {
 }
 
 #[test]
-fn a_send_that_is_posted_against_the_receive_for_it() {
+fn send_that_is_posted_against_the_receive_for_it() {
     explore(None, || {
         let connection = Connection::new();
         let [near, far] = connection.qps;
@@ -166,7 +166,7 @@ fn rnr_timeout_against_receive_posted() {
 }
 
 #[test]
-fn a_flush_against_a_send_that_is_posted_and_the_receive_for_it() {
+fn flush_against_a_send_that_is_posted_and_the_receive_for_it() {
     explore(Some(3), || {
         let connection = Connection::new();
         let [near, far] = connection.qps;
@@ -184,7 +184,7 @@ fn a_flush_against_a_send_that_is_posted_and_the_receive_for_it() {
 }
 
 #[test]
-fn the_close_of_a_connector_against_a_send_that_is_posted_and_the_receive_for_it() {
+fn close_of_a_connector_against_a_send_that_is_posted_and_the_receive_for_it() {
     explore(Some(2), || {
         let connection = Connection::new();
         let ([near, far], [connector, _]) = (connection.qps, connection.connectors);

@@ -83,7 +83,7 @@ fn connects_against_the_close(connects: usize, bound: usize) {
 }
 
 #[test]
-fn a_connection_that_arrives_while_its_listener_closes_is_refused() {
+fn connection_that_arrives_while_its_listener_closes_is_refused() {
     connects_against_the_close(1, 2);
 }
 

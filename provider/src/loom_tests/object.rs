@@ -221,7 +221,7 @@ fn close_inside_a_callback() {
 }
 
 #[test]
-fn an_antecedent_against_its_last_successors() {
+fn antecedent_against_its_last_successors() {
     explore(Some(3), || {
         let (antecedent, story) = create(None);
         let (held, first) = create(Some(hold(antecedent, Kind::Successor).unwrap()));

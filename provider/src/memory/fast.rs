@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_is_congruent_to_the_offset() {
+    fn base_is_congruent_to_the_offset() {
         assert!(layout(0, 1, 0).is_valid(1));
         assert!(layout(8, 4088, 0x7008).is_valid(1));
         for wrong in [layout(8, 1, 0), layout(8, 4089, 0x7008), layout(0, 0, 0), layout(4096, 1, 4096)] {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_not_aligned_or_missing_is_refused() {
+    fn page_that_is_not_aligned_or_missing_is_refused() {
         let fill = |pages: &[usize]| {
             let mut list = Memory::<Manual>::with_room(4).unwrap();
             let filled = layout(0, 8192, 0).fill(&mut list, &Mappings::new().unwrap(), pages.iter().copied());

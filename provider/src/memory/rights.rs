@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_admits_peers_only() {
+    fn window_admits_peers_only() {
         assert_eq!(Rights::of_window(0x38), Rights::REMOTE_READ | Rights::REMOTE_WRITE);
         assert_eq!(Rights::of_window(0x10), Rights::empty());
         assert_eq!(Rights::REMOTE_READ.behind_window(), Rights::LOCAL_READ);

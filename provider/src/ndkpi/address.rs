@@ -102,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(address: SocketAddr) {
+        fn written_address_is_read_back(address: SocketAddr) {
             let mut buffer = [0_u8; 64];
             let mut length = 64;
             let address = match address {

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_that_is_longer_than_the_row_is_cut() {
+    fn list_that_is_longer_than_the_row_is_cut() {
         let (rows, mut list) = (SglTable::new(2, 2).unwrap(), Sgl::new());
         let sge = |token| Sge { address: usize::MAX, length: u32::MAX, token };
         assert_eq!(rows.write(3, (1..5).map(sge)), 2);

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_takes_its_depth_and_not_one_more() {
+    fn queue_takes_its_depth_and_not_one_more() {
         let queue = WorkQueue::new(3, 1).unwrap();
         for work in 0..3 {
             assert_eq!(post(&queue, work, &[]), Ok(()));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_counts_until_it_is_completed() {
+    fn request_counts_until_it_is_completed() {
         let (queue, mut list) = (WorkQueue::new(1, 1).unwrap(), Sgl::new());
         post(&queue, 'a', &[]).unwrap();
         assert_eq!(queue.take(&mut list), Some('a'));

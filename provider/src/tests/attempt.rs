@@ -210,7 +210,7 @@ fn complete_connect_of_own_rejected_or_ended_connect_is_invalid() {
 }
 
 #[test]
-fn a_connect_refused_inline_leaves_nothing_and_keeps_the_earlier_refusal() {
+fn connect_refused_inline_leaves_nothing_and_keeps_the_earlier_refusal() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
@@ -231,7 +231,7 @@ fn a_connect_refused_inline_leaves_nothing_and_keeps_the_earlier_refusal() {
 }
 
 #[test]
-fn a_connect_refused_inline_and_tried_again_keeps_its_address() {
+fn connect_refused_inline_and_tried_again_keeps_its_address() {
     let mut pair = Pair::new();
     pair.listen();
     call!(pair.listener, NdkControlConnectEvents, 1);

@@ -49,7 +49,7 @@ fn antecedents_closed_first_are_completed_in_the_order_of_the_tree() {
 }
 
 #[test]
-fn an_antecedent_completes_only_after_its_successors_completion_has_returned() {
+fn antecedent_completes_only_after_its_successors_completion_has_returned() {
     let pair = Pair::connected();
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     assert_eq!(close!(pair.log, pair.near.pd, NdkClosePd, "pd"), STATUS_PENDING);
@@ -71,7 +71,7 @@ fn an_antecedent_completes_only_after_its_successors_completion_has_returned() {
 }
 
 #[test]
-fn a_connector_can_be_closed_inside_its_own_completion() {
+fn connector_can_be_closed_inside_its_own_completion() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
@@ -109,7 +109,7 @@ fn incoming_connector_closed_inside_the_connect_event_refuses_the_connect() {
 }
 
 #[test]
-fn a_closing_listener_refuses_new_connections_and_frees_its_endpoint_with_its_last_connector() {
+fn closing_listener_refuses_new_connections_and_frees_its_endpoint_with_its_last_connector() {
     let mut pair = Pair::connected();
     assert_eq!(close!(pair.log, pair.listener, NdkCloseListener, "listener"), STATUS_PENDING);
     let second = pair.far.create_listener(&pair.log);
@@ -131,7 +131,7 @@ fn a_closing_listener_refuses_new_connections_and_frees_its_endpoint_with_its_la
 }
 
 #[test]
-fn a_listener_closed_before_the_connect_event_refuses_what_waits() {
+fn listener_closed_before_the_connect_event_refuses_what_waits() {
     let mut pair = Pair::new();
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
@@ -159,7 +159,7 @@ fn closing_a_queue_pair_cancels_what_was_posted() {
 }
 
 #[test]
-fn no_notification_begins_once_the_queue_is_being_closed() {
+fn notification_does_not_begin_once_the_queue_is_closing() {
     let pair = Pair::connected();
     call!(pair.near.cq, NdkArmCq, NDK_CQ_NOTIFY_ANY);
     assert_eq!(close!(pair.log, pair.near.cq, NdkCloseCq, "cq"), STATUS_PENDING);
@@ -180,7 +180,7 @@ fn second_close_of_a_pending_object_returns_pending() {
 }
 
 #[test]
-fn nothing_is_created_under_a_closing_antecedent() {
+fn create_under_a_closing_antecedent_fails() {
     let pair = Pair::new();
     assert_eq!(close!(pair.log, pair.near.pd, NdkClosePd, "pd"), STATUS_PENDING);
     let mut mr = null_mut();
@@ -200,7 +200,7 @@ fn close_pending_without_a_completion_function_completes() {
 }
 
 #[test]
-fn a_second_close_of_a_pending_one_changes_nothing_and_is_not_completed() {
+fn second_close_of_a_pending_one_changes_nothing_and_is_not_completed() {
     let pair = Pair::new();
     let (log, side) = (pair.log.clone(), &pair.near);
     assert_eq!(close!(log, side.pd, NdkClosePd, "first"), STATUS_PENDING);
@@ -234,7 +234,7 @@ fn open_negotiates_the_version_and_fails_on_a_disabled_rnic() {
 }
 
 #[test]
-fn an_adapters_close_waits_for_the_completions_of_its_descendants() {
+fn adapters_close_waits_for_the_completions_of_its_descendants() {
     let pair = Pair::connected();
     let log = pair.log.clone();
     for side in [&pair.near, &pair.far] {

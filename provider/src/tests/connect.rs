@@ -18,7 +18,7 @@ fn data_of(connector: *mut NDK_CONNECTOR, room: usize) -> (NTSTATUS, u32, u32, V
 }
 
 #[test]
-fn a_connection_carries_private_data_and_limits_both_ways() {
+fn connection_carries_private_data_and_limits_both_ways() {
     let mut pair = Pair::new();
     pair.establish();
     // Near asked for 8 in and 16 out, far for 32 in and 4 out (CM-6).
@@ -99,7 +99,7 @@ fn connect_without_a_listener_is_refused_and_to_a_foreign_address_unreachable() 
 }
 
 #[test]
-fn a_refused_connect_can_be_tried_again() {
+fn refused_connect_can_be_tried_again() {
     let mut pair = Pair::new();
     assert_eq!(pair.connect(b""), STATUS_CONNECTION_REFUSED);
     assert_eq!(pair.listen(), STATUS_SUCCESS);
@@ -116,7 +116,7 @@ fn a_refused_connect_can_be_tried_again() {
 }
 
 #[test]
-fn a_connect_is_not_tried_again_before_the_consumer_was_told_of_its_refusal() {
+fn connect_is_not_tried_again_before_the_consumer_was_told_of_its_refusal() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
@@ -128,7 +128,7 @@ fn a_connect_is_not_tried_again_before_the_consumer_was_told_of_its_refusal() {
 }
 
 #[test]
-fn a_connector_closes_after_a_refusal_and_a_second_try() {
+fn connector_closes_after_a_refusal_and_a_second_try() {
     let mut pair = Pair::new();
     pair.listen();
     call!(pair.listener, NdkControlConnectEvents, 1);
@@ -168,7 +168,7 @@ fn unanswered_connect_is_cancelled_by_its_connectors_close() {
 }
 
 #[test]
-fn an_accept_is_aborted_when_the_client_rejects_in_place_of_completing() {
+fn accept_is_aborted_when_the_client_rejects_in_place_of_completing() {
     let mut pair = Pair::new();
     pair.listen();
     pair.connect(b"");
@@ -184,7 +184,7 @@ fn an_accept_is_aborted_when_the_client_rejects_in_place_of_completing() {
 }
 
 #[test]
-fn a_disconnect_completes_without_the_peers_consumer_and_flushes_only_this_side() {
+fn disconnect_completes_without_the_peers_consumer_and_flushes_only_this_side() {
     let pair = Pair::connected();
     for side in [&pair.near, &pair.far] {
         assert_eq!(call!(side.qp, NdkReceive, request(7), std::ptr::null(), 0), STATUS_SUCCESS);
@@ -217,7 +217,7 @@ fn closing_a_connected_connector_breaks_the_connection_on_both_sides() {
 }
 
 #[test]
-fn a_queue_pair_and_a_connector_connect_once() {
+fn queue_pair_and_a_connector_connect_once() {
     let pair = Pair::connected();
     assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_ACTIVE);
     let second = pair.near.create_connector();
@@ -243,7 +243,7 @@ fn connect_to_a_paused_listener_is_refused() {
 }
 
 #[test]
-fn an_address_is_the_adapters_own_and_taken_once() {
+fn address_is_the_adapters_own_and_taken_once() {
     let pair = Pair::new();
     let listen = |listener: *mut NDK_LISTENER, address: &str| {
         let (address, length) = sockaddr(address.parse().unwrap());

@@ -80,7 +80,7 @@ fn every_kind_of_antecedent_names_its_successors() {
 }
 
 #[test]
-fn a_region_names_the_window_that_is_bound_to_it() {
+fn region_names_the_window_that_is_bound_to_it() {
     let pair = Pair::connected();
     let far = &pair.far;
     let mut buffer = Buffer::new(vec![0; 1000]);
@@ -99,7 +99,7 @@ fn a_region_names_the_window_that_is_bound_to_it() {
 }
 
 #[test]
-fn a_pending_close_is_among_the_reasons_of_its_antecedent_until_its_completion_has_returned() {
+fn pending_close_is_among_the_reasons_of_its_antecedent_until_its_completion_has_returned() {
     let pair = Pair::connected();
     let (adapter, pd, qp) = (pair.near.adapter, pair.near.pd, pair.near.qp);
     assert_eq!(close!(pair.log, pd, NdkClosePd, "pd"), STATUS_PENDING);
@@ -139,7 +139,7 @@ fn reasons_beyond_the_room_are_counted_and_nothing_is_written_there() {
 }
 
 #[test]
-fn an_adapter_whose_close_blocks_traces_what_it_waits_for() {
+fn adapter_whose_close_blocks_traces_what_it_waits_for() {
     let pair = Pair::connected();
     let near = &pair.near;
     let (adapter, cq, pd, connector) = (near.adapter, near.cq, near.pd, near.connector);
@@ -184,7 +184,7 @@ fn trace_of_pd(regions: usize) -> Vec<String> {
 }
 
 #[test]
-fn a_trace_lists_sixteen_reasons_and_counts_the_rest() {
+fn trace_lists_sixteen_reasons_and_counts_the_rest() {
     let all = trace_of_pd(15);
     assert_eq!(all.len(), 16);
     assert!(!all.iter().any(|line| line.ends_with("more")), "{all:?}");

@@ -134,7 +134,7 @@ impl<'s> Remote<'s> {
 }
 
 #[test]
-fn a_chain_must_be_long_enough_and_virtually_contiguous() {
+fn chain_must_be_long_enough_and_virtually_contiguous() {
     let pair = Pair::new();
     let mr = pair.near.create_mr();
     let register = |first: &mut Buffer, length| {
@@ -161,7 +161,7 @@ fn a_chain_must_be_long_enough_and_virtually_contiguous() {
 }
 
 #[test]
-fn a_chain_that_is_cut_inside_a_page_is_one_region_when_its_lists_are_gone() {
+fn chain_that_is_cut_inside_a_page_is_one_region_when_its_lists_are_gone() {
     let pair = Pair::connected();
     let mut source = Buffer::new((0..=255).cycle().take(1000).collect());
     let (_, source_token) = source.register(&pair.near, 0);
@@ -182,7 +182,7 @@ fn a_chain_that_is_cut_inside_a_page_is_one_region_when_its_lists_are_gone() {
 }
 
 #[test]
-fn a_regions_mapping_is_undone_with_its_registration_and_not_before_the_last_transfer() {
+fn regions_mapping_is_undone_with_its_registration_and_not_before_the_last_transfer() {
     let pair = Pair::new();
     let mut buffer = Buffer::new(vec![0; 64]);
     let (mr, token) = buffer.register(&pair.near, 2);
@@ -275,7 +275,7 @@ fn many_regions_have_different_tokens_and_give_them_back() {
 }
 
 #[test]
-fn a_closed_region_s_slot_is_the_last_to_be_used_again() {
+fn closed_region_s_slot_is_the_last_to_be_used_again() {
     let pair = Pair::new();
     let mut buffer = Buffer::new(vec![0; 8]);
     let mut next = || {

@@ -99,7 +99,7 @@ fn connectors_connect_and_accept_with_qps_of_another_opening() {
 }
 
 #[test]
-fn the_opening_of_the_connector_closes_before_that_of_its_qp() {
+fn opening_of_the_connector_closes_before_that_of_its_qp() {
     let (pair, near, far) = connected();
     let log = pair.log.clone();
     // Everything of the first openings goes, and their adapters' closes return.
@@ -109,7 +109,7 @@ fn the_opening_of_the_connector_closes_before_that_of_its_qp() {
 }
 
 #[test]
-fn the_close_of_the_qps_opening_waits_for_the_connector_of_the_other() {
+fn close_of_the_qps_opening_waits_for_the_connector_of_the_other() {
     let (pair, near, far) = connected();
     let log = pair.log.clone();
     assert_eq!(close!(log, far.qp, NdkCloseQp, "qp"), STATUS_PENDING);
@@ -147,7 +147,7 @@ fn qp_and_cq_of_another_rnic_are_refused() {
 }
 
 #[test]
-fn a_qp_completes_into_the_cq_of_another_opening() {
+fn qp_completes_into_the_cq_of_another_opening() {
     let pair = Pair::new();
     let further = Opening::of(&pair.near, &pair.log);
     let (status, qp) = create_qp(pair.near.pd, further.cq);

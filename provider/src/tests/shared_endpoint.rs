@@ -42,7 +42,7 @@ fn connect(
 }
 
 #[test]
-fn a_shared_endpoint_takes_its_port_until_its_last_connector_is_closed() {
+fn shared_endpoint_takes_its_port_until_its_last_connector_is_closed() {
     let mut pair = Pair::new();
     pair.listen();
     let (status, shared) = endpoint(&pair, "10.0.0.1:5000");

@@ -70,7 +70,7 @@ fn tear_down(mut pair: Pair, srq: *mut NDK_SRQ) {
 }
 
 #[test]
-fn a_shared_queue_serves_its_queue_pair_and_a_waiting_send() {
+fn shared_queue_serves_its_queue_pair_and_a_waiting_send() {
     let (pair, srq) = pair_with_srq(2, 0);
     assert_eq!(call!(pair.far.qp, NdkReceive, null_mut(), null(), 0), STATUS_INVALID_DEVICE_REQUEST);
     assert_eq!(receive(srq, 1), STATUS_SUCCESS);
@@ -84,7 +84,7 @@ fn a_shared_queue_serves_its_queue_pair_and_a_waiting_send() {
 }
 
 #[test]
-fn a_shared_queue_takes_its_depth_and_grows_when_modified() {
+fn shared_queue_takes_its_depth_and_grows_when_modified() {
     let (pair, srq) = pair_with_srq(2, 0);
     assert_eq!([receive(srq, 1), receive(srq, 2)], [STATUS_SUCCESS; 2]);
     assert_eq!(receive(srq, 3), STATUS_INSUFFICIENT_RESOURCES);
@@ -120,7 +120,7 @@ fn falling_below_the_threshold_is_notified_once_until_it_is_set_again() {
 }
 
 #[test]
-fn a_queue_pair_that_waits_for_a_receive_can_be_closed() {
+fn queue_pair_that_waits_for_a_receive_can_be_closed() {
     let (mut pair, srq) = pair_with_srq(4, 0);
     send(&pair, 1);
     assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_PENDING);

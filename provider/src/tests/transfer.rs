@@ -62,7 +62,7 @@ impl Rig {
 }
 
 #[test]
-fn a_send_fills_the_receive_across_entries() {
+fn send_fills_the_receive_across_entries() {
     let rig = Rig::new(0, 1);
     let whole = rig.far.sge(rig.far_token);
     let split = |from: usize, length: u32| NDK_SGE {
@@ -83,7 +83,7 @@ fn a_send_fills_the_receive_across_entries() {
 }
 
 #[test]
-fn a_send_waits_for_its_receive_and_order_is_kept() {
+fn send_waits_for_its_receive_and_order_is_kept() {
     let rig = Rig::new(0, 1);
     let message = rig.near.sge(rig.near_token);
     assert_eq!(send(&rig.pair.near, 1, &[message], 0), STATUS_SUCCESS);
@@ -114,7 +114,7 @@ fn write_and_read_move_the_bytes() {
 }
 
 #[test]
-fn a_stale_token_breaks_the_connection_and_cancels_the_targets_receive() {
+fn stale_token_breaks_the_connection_and_cancels_the_targets_receive() {
     let rig = Rig::new(1, 7);
     assert_eq!(receive(&rig.pair.far, 5, &[]), STATUS_SUCCESS);
     assert_eq!(call!(rig.far_mr, NdkDeregisterMr, None, null_mut()), STATUS_SUCCESS);
@@ -129,7 +129,7 @@ fn a_stale_token_breaks_the_connection_and_cancels_the_targets_receive() {
 }
 
 #[test]
-fn the_privileged_token_is_never_valid_remotely() {
+fn privileged_token_is_never_valid_remotely() {
     let rig = Rig::new(1, 7);
     let mut privileged = 0;
     call!(rig.pair.far.pd, NdkGetPrivilegedMemoryRegionToken, &mut privileged);
@@ -139,7 +139,7 @@ fn the_privileged_token_is_never_valid_remotely() {
 }
 
 #[test]
-fn a_message_longer_than_its_receive_succeeds_at_the_sender_and_overruns_the_receiver() {
+fn message_longer_than_its_receive_succeeds_at_the_sender_and_overruns_the_receiver() {
     let rig = Rig::new(0, 1);
     let mut short = rig.far.sge(rig.far_token);
     short.Length = 10;
@@ -152,7 +152,7 @@ fn a_message_longer_than_its_receive_succeeds_at_the_sender_and_overruns_the_rec
 }
 
 #[test]
-fn a_queue_takes_its_depth_and_refuses_the_next_without_a_result() {
+fn queue_takes_its_depth_and_refuses_the_next_without_a_result() {
     let pair = Pair::connected();
     for number in 0..usize_from(DEPTH) {
         assert_eq!(send(&pair.near, number, &[], 0), STATUS_SUCCESS);
@@ -182,7 +182,7 @@ fn posts_on_an_unconnected_queue_pair_are_refused_and_its_receives_flushed() {
 }
 
 #[test]
-fn a_silent_success_has_no_result_and_a_silent_failure_has_one() {
+fn silent_success_has_no_result_and_a_silent_failure_has_one() {
     let rig = Rig::new(1, 5);
     assert_eq!(rig.write(1, NDK_OP_FLAG_SILENT_SUCCESS), STATUS_SUCCESS);
     assert_eq!(rig.pair.near.results(), []);
@@ -209,7 +209,7 @@ fn deferred_requests_are_started_by_the_next_one_also_if_that_is_refused() {
 }
 
 #[test]
-fn an_arm_is_notified_once_and_a_late_one_at_once() {
+fn arm_is_notified_once_and_a_late_one_at_once() {
     let pair = Pair::connected();
     let cq = pair.far.cq;
     let one = |number| {

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_control_code_is_the_published_number() {
+    fn control_code_is_the_published_number() {
         // IOCTL_TDI_ACCEPT, as tdi.h prints it.
         assert_eq!(CTL_CODE(FILE_DEVICE_TRANSPORT, 0, METHOD_BUFFERED, FILE_ANY_ACCESS), 0x0021_0000);
         assert_eq!(METHOD_FROM_CTL_CODE(CTL_CODE(FILE_DEVICE_UNKNOWN, 0x801, METHOD_OUT_DIRECT, 3)), 2);

@@ -96,7 +96,7 @@ mod tests {
     use crate::request::Source;
 
     #[test]
-    fn a_source_admits_what_it_names() {
+    fn source_admits_what_it_names() {
         let from = "10.0.0.1:7".parse().unwrap();
         let only = |address: &str| Source::Address(address.parse().unwrap());
         assert!(Source::Any.admits(from) && !Source::Unknown.admits(from));

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_reads_back() {
+    fn address_reads_back() {
         for address in ["10.1.2.3:445", "[fe80::1]:80"] {
             let address: SocketAddr = address.parse().unwrap();
             let raw = Raw::new(address);

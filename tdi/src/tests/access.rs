@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_create_that_fails_leaves_no_list() {
+    fn create_that_fails_leaves_no_list() {
         let client = Client::new();
         let poor = TestOpener { memory: false, ..HOST };
         assert_eq!(client.open_address_as(FAR, Some(&poor)), Err(STATUS_INSUFFICIENT_RESOURCES));

@@ -121,7 +121,7 @@ fn access_list_of_dead_address_no_longer_counts() {
 }
 
 #[test]
-fn sharers_of_address_lose_it_together_whoever_opened_first() {
+fn sharers_of_address_lose_it_together_in_any_order_of_opens() {
     for first_closed in [false, true] {
         let client = Client::new();
         let all = [(); 3].map(|()| client.open_address(FAR, true).unwrap());

@@ -104,7 +104,7 @@ fn cleanup_waits_for_a_request_whose_cancel_routine_is_on_its_way() {
 }
 
 #[test]
-fn the_peer_learns_of_a_cleanup_without_a_disconnect() {
+fn peer_learns_of_a_cleanup_without_a_disconnect() {
     let pair = Pair::connected();
     let receive = pair.client.receive(pair.far, 5);
     pair.client.close(pair.near);
@@ -176,7 +176,7 @@ fn close_returns_while_the_link_is_still_on_its_way_out() {
 }
 
 #[test]
-fn a_cleanup_of_an_address_ends_its_listens_and_leaves_its_connections() {
+fn cleanup_of_an_address_ends_its_listens_and_leaves_its_connections() {
     let pair = Pair::connected();
     let listening = pair.client.associated(pair.far_address);
     let listen = pair.client.listen(listening);
@@ -200,7 +200,7 @@ fn a_cleanup_of_an_address_ends_its_listens_and_leaves_its_connections() {
 }
 
 #[test]
-fn a_control_channel_goes_alone() {
+fn control_channel_goes_alone() {
     let pair = Pair::connected();
     let control =
         pair.client.transport.create(&Opening::ControlChannel, None, test_kernel::passive()).unwrap();
@@ -242,7 +242,7 @@ fn removed_adapter_refuses_an_unanswered_connect_request() {
 }
 
 #[test]
-fn a_failed_create_leaves_nothing() {
+fn failed_create_leaves_nothing() {
     let client = Client::new();
     for _ in 0..3 {
         assert!(client.address("10.0.0.7:1").is_err());

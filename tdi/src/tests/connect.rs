@@ -13,7 +13,7 @@ use crate::ea::Opening;
 use crate::{Command, HandlerIrp, Id};
 
 #[test]
-fn a_connect_meets_a_listen_and_each_learns_of_the_other() {
+fn connect_meets_a_listen_and_each_learns_of_the_other() {
     let pair = Pair::new();
     let (listen, connect) = (pair.client.listen(pair.far), pair.client.connect(pair.near, FAR));
     assert_eq!((listen.outcome(), connect.outcome()), (None, None));
@@ -26,7 +26,7 @@ fn a_connect_meets_a_listen_and_each_learns_of_the_other() {
 }
 
 #[test]
-fn the_time_limit_of_a_connect_that_fails_at_once_ends_nothing_that_comes_later() {
+fn time_limit_of_a_connect_that_fails_at_once_ends_nothing_that_comes_later() {
     let pair = Pair::new();
     let to = Some("10.0.0.9:139".parse().unwrap());
     let nowhere = pair.client.submit(pair.far, Command::Connect { to, limit: Some(50) }, Vec::new());
@@ -189,7 +189,7 @@ fn connect_request_is_refused_by_a_disconnect() {
 }
 
 #[test]
-fn a_connect_that_takes_too_long_times_out() {
+fn connect_that_takes_too_long_times_out() {
     let pair = Pair::new();
     pair.client.submit(pair.far, Command::Listen { query: true }, Vec::new());
     let to = Some(FAR.parse().unwrap());
@@ -203,7 +203,7 @@ fn a_connect_that_takes_too_long_times_out() {
 }
 
 #[test]
-fn a_pending_connect_or_listen_is_ended_by_abort_and_by_cancel() {
+fn pending_connect_or_listen_is_ended_by_abort_and_by_cancel() {
     let pair = Pair::new();
     let listen = pair.client.listen(pair.far);
     let abort = pair.client.disconnect(pair.far, 0);
@@ -228,7 +228,7 @@ fn a_pending_connect_or_listen_is_ended_by_abort_and_by_cancel() {
 }
 
 #[test]
-fn a_request_that_was_cancelled_before_it_waits_completes_as_cancelled() {
+fn request_that_was_cancelled_before_it_waits_completes_as_cancelled() {
     let pair = Pair::connected();
     let (record, pending) = pair.client.log.request(99, vec![0; 4], 4);
     pending.cancel(&pair.client.transport);
@@ -238,7 +238,7 @@ fn a_request_that_was_cancelled_before_it_waits_completes_as_cancelled() {
 }
 
 #[test]
-fn an_endpoint_is_associated_with_one_address_at_a_time() {
+fn endpoint_is_associated_with_one_address_at_a_time() {
     let pair = Pair::new();
     let transport = &pair.client.transport;
     assert_eq!(transport.associate(pair.near, pair.far_address), Err(STATUS_INVALID_CONNECTION));
@@ -256,7 +256,7 @@ fn an_endpoint_is_associated_with_one_address_at_a_time() {
 }
 
 #[test]
-fn a_connection_is_made_once_at_a_time() {
+fn connection_is_made_once_at_a_time() {
     let pair = Pair::connected();
     for again in [pair.client.connect(pair.near, FAR), pair.client.listen(pair.near)] {
         assert_eq!(again.outcome(), failed(STATUS_INVALID_CONNECTION));
@@ -265,7 +265,7 @@ fn a_connection_is_made_once_at_a_time() {
 }
 
 #[test]
-fn an_exclusive_address_is_open_once_and_a_shared_one_as_often_as_wanted() {
+fn exclusive_address_is_open_once_and_a_shared_one_as_often_as_wanted() {
     let client = Client::new();
     let alone = client.address(FAR).unwrap();
     for shared in [false, true] {
@@ -288,7 +288,7 @@ fn an_exclusive_address_is_open_once_and_a_shared_one_as_often_as_wanted() {
 }
 
 #[test]
-fn an_address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_taken() {
+fn address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_taken() {
     let client = Client::new();
     assert_eq!(client.address("10.0.0.3:7"), Err(STATUS_INVALID_ADDRESS));
     assert_eq!(client.address("[::]:7"), Err(STATUS_INVALID_ADDRESS));
@@ -307,7 +307,7 @@ fn an_address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_ta
 }
 
 #[test]
-fn a_wildcard_takes_connections_at_every_address_of_its_family() {
+fn wildcard_takes_connections_at_every_address_of_its_family() {
     let client = Client::new();
     let any = client.address("0.0.0.0:139").unwrap();
     for taken in ["10.0.0.1:139", FAR, "0.0.0.0:139"] {
@@ -329,7 +329,7 @@ fn a_wildcard_takes_connections_at_every_address_of_its_family() {
 }
 
 #[test]
-fn a_connection_may_come_from_a_wildcard() {
+fn connection_may_come_from_a_wildcard() {
     let client = Client::new();
     let (any, far) = (client.address("0.0.0.0:0").unwrap(), client.address(FAR).unwrap());
     let (active, passive) = (client.associated(any), client.associated(far));
@@ -386,7 +386,7 @@ fn asked(pair: &Pair, file: Option<Id>, command: Command) -> Box<Acceptor> {
 }
 
 #[test]
-fn a_client_accepts_from_its_connect_handler() {
+fn client_accepts_from_its_connect_handler() {
     let pair = Pair::new();
     let acceptor = asked(&pair, Some(pair.far), Command::Accept);
     let connect = pair.client.connect(pair.near, FAR);
@@ -402,7 +402,7 @@ fn a_client_accepts_from_its_connect_handler() {
 }
 
 #[test]
-fn a_pending_listen_goes_before_the_connect_handler() {
+fn pending_listen_goes_before_the_connect_handler() {
     let pair = Pair::new();
     let acceptor = asked(&pair, None, Command::Accept);
     let refused = pair.client.connect(pair.near, FAR);
@@ -414,7 +414,7 @@ fn a_pending_listen_goes_before_the_connect_handler() {
 }
 
 #[test]
-fn a_handler_can_accept_only_for_an_idle_endpoint_of_its_address() {
+fn handler_can_accept_only_for_an_idle_endpoint_of_its_address() {
     let pair = Pair::new();
     for (file, command) in [
         (pair.near, Command::Accept),

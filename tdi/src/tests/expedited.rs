@@ -76,7 +76,7 @@ fn expedited_sends_keep_their_order_and_wait_for_their_reader_alone() {
 }
 
 #[test]
-fn a_long_expedited_send_arrives_whole() {
+fn long_expedited_send_arrives_whole() {
     let pair = Pair::connected();
     let data: Vec<u8> = (0..=252).cycle().take(PIECE * 3 + 5).collect();
     let send = expedite(&pair, &data);
@@ -126,7 +126,7 @@ fn of_both_kinds_a_receive_of_either_gets_the_expedited_first_and_never_mixes_th
 }
 
 #[test]
-fn a_handler_is_shown_expedited_data_while_a_receive_for_normal_data_waits() {
+fn handler_is_shown_expedited_data_while_a_receive_for_normal_data_waits() {
     let pair = Pair::connected();
     let mut seen = watched(&pair);
     let waits = receive(&pair, 4, TDI_RECEIVE_NORMAL);
@@ -162,7 +162,7 @@ fn data_declined_by_a_handler_does_not_hold_up_the_other_kind() {
 }
 
 #[test]
-fn a_handler_takes_the_rest_of_expedited_data_by_a_receive_of_its_own() {
+fn handler_takes_the_rest_of_expedited_data_by_a_receive_of_its_own() {
     let pair = Pair::connected();
     let mut seen = watched(&pair);
     seen.again = Some((pair.client.log.clone(), pair.far, TDI_RECEIVE_EXPEDITED));
@@ -175,7 +175,7 @@ fn a_handler_takes_the_rest_of_expedited_data_by_a_receive_of_its_own() {
 }
 
 #[test]
-fn a_release_comes_after_expedited_data_and_ends_each_receive_that_gets_nothing_more() {
+fn release_comes_after_expedited_data_and_ends_each_receive_that_gets_nothing_more() {
     let pair = Pair::connected();
     let command = Command::Send { length: 4, flags: TDI_SEND_EXPEDITED | TDI_SEND_AND_DISCONNECT };
     expedite(&pair, b"first");
@@ -197,7 +197,7 @@ fn a_release_comes_after_expedited_data_and_ends_each_receive_that_gets_nothing_
 }
 
 #[test]
-fn an_expedited_send_may_not_wait_only_for_those_of_its_kind() {
+fn expedited_send_may_not_wait_only_for_those_of_its_kind() {
     let pair = Pair::connected();
     let hasty = Command::Send { length: 1, flags: TDI_SEND_EXPEDITED | TDI_SEND_NON_BLOCKING };
     pair.client.send(pair.near, &vec![0; STUCK]);
@@ -232,7 +232,7 @@ fn expedited_requests_that_wait_are_cancelled_and_end_with_the_file_ahead_of_nor
 }
 
 #[test]
-fn a_cancel_in_the_middle_of_an_expedited_send_ends_the_connection() {
+fn cancel_in_the_middle_of_an_expedited_send_ends_the_connection() {
     let pair = Pair::connected();
     let begun = expedite(&pair, &vec![0; PIECE + 1]);
     pump();

@@ -18,7 +18,7 @@ fn pattern(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_stream_has_no_bounds_of_messages() {
+fn stream_has_no_bounds_of_messages() {
     let pair = Pair::connected();
     let sent = pattern(100);
     let sends: Vec<_> = sent.chunks(30).map(|part| pair.client.send(pair.near, part)).collect();
@@ -40,7 +40,7 @@ fn a_stream_has_no_bounds_of_messages() {
 }
 
 #[test]
-fn a_send_longer_than_all_buffers_waits_for_receives_and_completes_once() {
+fn send_longer_than_all_buffers_waits_for_receives_and_completes_once() {
     let pair = Pair::connected();
     let sent = pattern(PIECE * WINDOW * 3 + 17);
     let send = pair.client.send(pair.near, &sent);
@@ -58,7 +58,7 @@ fn a_send_longer_than_all_buffers_waits_for_receives_and_completes_once() {
 }
 
 #[test]
-fn a_peek_leaves_the_data() {
+fn peek_leaves_the_data() {
     let pair = Pair::connected();
     pair.client.send(pair.near, b"abc");
     pump();
@@ -107,7 +107,7 @@ fn unsupported_requests_are_refused() {
 }
 
 #[test]
-fn a_send_that_may_not_wait_fails_while_another_waits() {
+fn send_that_may_not_wait_fails_while_another_waits() {
     let pair = Pair::connected();
     let long = pair.client.send(pair.near, &pattern(PIECE * (WINDOW + 4)));
     pump();
@@ -119,7 +119,7 @@ fn a_send_that_may_not_wait_fails_while_another_waits() {
 }
 
 #[test]
-fn a_release_ends_the_stream_after_its_data_and_completes_with_the_peers() {
+fn release_ends_the_stream_after_its_data_and_completes_with_the_peers() {
     let pair = Pair::connected();
     let send = pair.client.send(pair.near, b"last");
     let release = pair.client.disconnect(pair.near, TDI_DISCONNECT_RELEASE);
@@ -142,7 +142,7 @@ fn a_release_ends_the_stream_after_its_data_and_completes_with_the_peers() {
 }
 
 #[test]
-fn a_disconnect_that_only_waits_completes_with_the_peers() {
+fn disconnect_that_only_waits_completes_with_the_peers() {
     for (flags, status) in [(TDI_DISCONNECT_RELEASE, STATUS_SUCCESS), (0, STATUS_CONNECTION_RESET)] {
         let pair = Pair::connected();
         let waits = [0, 1].map(|_| pair.client.disconnect(pair.far, TDI_DISCONNECT_WAIT));
@@ -165,7 +165,7 @@ fn a_disconnect_that_only_waits_completes_with_the_peers() {
 }
 
 #[test]
-fn a_send_that_disconnects_ends_the_stream_after_its_data() {
+fn send_that_disconnects_ends_the_stream_after_its_data() {
     let pair = Pair::connected();
     let command = Command::Send { length: 4, flags: TDI_SEND_AND_DISCONNECT };
     let last = pair.client.submit(pair.near, command, b"last".to_vec());
@@ -193,7 +193,7 @@ fn receives_that_wait_complete_when_the_peer_releases() {
 }
 
 #[test]
-fn an_abort_overtakes_a_release_and_completes_what_waits_in_order() {
+fn abort_overtakes_a_release_and_completes_what_waits_in_order() {
     let pair = Pair::connected();
     let sends = [0, 1].map(|_| pair.client.send(pair.near, &pattern(PIECE * (WINDOW + 9))));
     let receives = [0, 1].map(|_| pair.client.receive(pair.near, 8));
@@ -214,7 +214,7 @@ fn an_abort_overtakes_a_release_and_completes_what_waits_in_order() {
 }
 
 #[test]
-fn a_release_that_the_peer_never_answers_times_out() {
+fn release_that_the_peer_never_answers_times_out() {
     let pair = Pair::connected();
     let command = Command::Disconnect { flags: TDI_DISCONNECT_RELEASE, limit: Some(1000) };
     let release = pair.client.submit(pair.near, command, Vec::new());
@@ -230,7 +230,7 @@ fn a_release_that_the_peer_never_answers_times_out() {
 }
 
 #[test]
-fn a_send_is_cancelled_alone_before_it_has_begun_and_with_the_connection_afterwards() {
+fn send_is_cancelled_alone_before_it_has_begun_and_with_the_connection_afterwards() {
     let pair = Pair::connected();
     let begun = pair.client.send(pair.near, &pattern(PIECE * (WINDOW + 9)));
     let waits = pair.client.send(pair.near, b"second");
@@ -272,7 +272,7 @@ fn data_is_shown_while_no_receive_waits_and_not_again_when_it_was_not_wanted() {
 }
 
 #[test]
-fn a_handler_takes_the_rest_by_a_receive_of_its_own() {
+fn handler_takes_the_rest_by_a_receive_of_its_own() {
     let pair = Pair::connected();
     let mut seen = watched(&pair);
     seen.again = Some((pair.client.log.clone(), pair.far, 0));

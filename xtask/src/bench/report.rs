@@ -150,7 +150,7 @@ mod tests {
     use super::time;
 
     #[test]
-    fn a_time_has_a_unit_that_suits() {
+    fn time_has_a_unit_that_suits() {
         assert_eq!([99.6, 12_340.0, 5e7].map(time), ["100 ns", "12.3 us", "50.0 ms"]);
     }
 }

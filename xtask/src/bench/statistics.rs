@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_is_the_middle_and_both_ends() {
+    fn spread_is_the_middle_and_both_ends() {
         let spread = Spread::of([5.0, 1.0, 3.0, 2.0, 4.0]);
         assert_eq!((spread.least, spread.median, spread.most), (1.0, 3.0, 5.0));
     }

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_stays_while_the_headers_do() {
+    fn cache_stays_while_the_headers_do() {
         let (root, cache) = repository();
         refresh(root.path(), root.path()).unwrap();
         fs::create_dir_all(&cache).unwrap();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_goes_when_a_header_changes() {
+    fn cache_goes_when_a_header_changes() {
         let (root, cache) = repository();
         refresh(root.path(), root.path()).unwrap();
         fs::create_dir_all(&cache).unwrap();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_of_unknown_origin_goes() {
+    fn cache_of_unknown_origin_goes() {
         let (root, cache) = repository();
         refresh(root.path(), root.path()).unwrap();
         assert!(!cache.exists());

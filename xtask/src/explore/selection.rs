@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_is_selected_by_its_name_a_beginning_or_a_group() {
+    fn scenario_is_selected_by_its_name_a_beginning_or_a_group() {
         assert_eq!(selected(&["close-in-create"]), [Scenario::Ndk(Ndk::CloseInCreate)]);
         assert_eq!(selected(&["all"]).len(), Ndk::ALL.len() + Tdi::ALL.len());
         assert!(selected(&["close"]).contains(&Scenario::Ndk(Ndk::AntecedentsFirst)));
@@ -109,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_that_is_meant_twice_is_played_once() {
+    fn scenario_that_is_meant_twice_is_played_once() {
         let both = [Ndk::Reject, Ndk::Flush].map(Scenario::Ndk);
         assert_eq!(selected(&["reject", "flush", "reject"]), both);
     }
 
     #[test]
-    fn what_leaks_on_purpose_or_takes_long_is_played_only_where_it_is_named() {
+    fn leaking_or_long_scenario_is_played_only_if_named() {
         for (name, alone) in ["leak-on-purpose", "tdi-thousand"].into_iter().zip(ALONE) {
             assert_eq!(selected(&[name]), [alone]);
             assert!(!selected(&["all"]).contains(&alone));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_means_nothing_is_told_with_those_that_do() {
+    fn name_that_means_nothing_is_told_with_those_that_do() {
         let Err(CommandError::Usage(text)) = select(&["clos".into()]) else { panic!("a usage error") };
         assert!(text.starts_with("clos: no such scenario") && text.contains("antecedents-first"), "{text}");
     }

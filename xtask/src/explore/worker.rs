@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_clients_asked_is_counted_by_kind_and_outcome() {
+    fn client_requests_are_counted_by_kind_and_outcome() {
         let tally = |succeeded, cancelled| Tally { succeeded, cancelled, failed: 1 };
         let mut statistics = Statistics::default();
         statistics.requests.insert((IRP_MJ_INTERNAL_DEVICE_CONTROL, TDI_CONNECT), tally(3, 1));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_play_survives_being_sent() {
+    fn play_survives_being_sent() {
         let scenario = Scenario::Tdi(tdi_client::scenario::Scenario::Stress);
         let play = Play { scenario, seed: u64::MAX, strategy: Strategy::Pct, atomics: Atomics::Locked };
         let sent = serde_json::to_string(&Request::new(play, 7)).unwrap();

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_a_line_and_a_failure() {
+    fn finding_is_a_line_and_a_failure() {
         let finding = Finding { what: "a leak".to_owned(), file: Some("/x/leak-1".into()) };
         let report = report(Some(finding));
         let table = report.table();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_without_findings_succeeds() {
+    fn report_without_findings_succeeds() {
         assert!(report(None).print(true).is_ok());
     }
 }

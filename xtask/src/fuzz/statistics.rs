@@ -107,26 +107,26 @@ mod tests {
         stat::number_of_executed_units: 4\n";
 
     #[test]
-    fn the_final_figures_are_read() {
+    fn final_figures_are_read() {
         assert_eq!(Statistics::read(CLEAN), Statistics { executions: 2000, edges: 135, peak_mib: 41 });
     }
 
     #[test]
-    fn a_run_without_final_figures_has_those_of_its_last_progress() {
+    fn run_without_final_figures_has_those_of_its_last_progress() {
         let cut = CLEAN.split_once("#2000").unwrap().0;
         assert_eq!(Statistics::read(cut), Statistics { executions: 1979, edges: 134, peak_mib: 0 });
         assert_eq!(Statistics::read(""), Statistics::default());
     }
 
     #[test]
-    fn what_a_target_writes_is_no_figure() {
+    fn output_of_a_target_is_no_figure() {
         let noise =
             format!("{CLEAN}# cov: x\n#\u{fffd}7 cov: 9999\nsee stat::peak_rss_mb: 7\nstat::peak_rss_mb:\n");
         assert_eq!(Statistics::read(&noise), Statistics { executions: 2000, edges: 9999, peak_mib: 41 });
     }
 
     #[test]
-    fn a_panic_is_told_by_its_place_and_message() {
+    fn panic_is_told_by_its_place_and_message() {
         let finding = Finding::read(PANIC);
         assert_eq!(finding.what, "tdi/src/ea.rs:42:9: index out of bounds: the len is 3 but the index is 3");
         assert_eq!(finding.file, Some("/x/findings/crash-adc8".into()));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_panic_is_told_by_the_last_summary() {
+    fn failure_without_a_panic_is_told_by_the_last_summary() {
         let text = "SUMMARY: AddressSanitizer: 384 byte(s) leaked in 3 allocation(s).\n\
             artifact_prefix='./'; Test unit written to ./leak-adc8\n";
         let finding = Finding::read(text);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_failed_before_it_ran_anything_has_no_input_to_show() {
+    fn run_that_failed_before_it_ran_anything_has_no_input_to_show() {
         assert_eq!(Finding::read("no such option"), Finding { what: "failed".to_owned(), file: None });
     }
 }

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_targets_are_those_that_the_manifests_name() {
+    fn targets_are_those_that_the_manifests_name() {
         let mut named = Vec::new();
         for (package, folder) in PACKAGES {
             let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
@@ -90,14 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn what_reads_a_format_has_inputs_to_begin_with() {
+    fn target_that_reads_a_format_has_seed_inputs() {
         let with_corpus: Vec<_> =
             all().unwrap().into_iter().filter(|target| target.corpus.is_some()).collect();
         assert_eq!(names(&with_corpus), ["addresses", "attributes", "programs"]);
     }
 
     #[test]
-    fn a_target_is_chosen_by_its_name_and_all_without_any() {
+    fn target_is_chosen_by_its_name_and_all_without_any() {
         let every = all().unwrap().len();
         assert_eq!(chosen(all().unwrap(), &[]).unwrap().len(), every);
         let one = chosen(all().unwrap(), &["requests".to_owned(), "requests".to_owned()]).unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_target_has_is_told_with_those_that_there_are() {
+    fn name_that_no_target_has_is_told_with_those_that_there_are() {
         let Err(CommandError::Usage(text)) = chosen(all().unwrap(), &["request".to_owned()]) else {
             panic!("a usage error")
         };

@@ -50,12 +50,12 @@ mod tests {
     }
 
     #[test]
-    fn the_field_itself_does_not_count() {
+    fn field_itself_does_not_count() {
         assert_eq!(of(&[1, 0, 0xff, 0xff, 0xff, 0xff, 2, 0], 2), 1 + 2 + 8);
     }
 
     #[test]
-    fn the_carry_is_added_back() {
+    fn carry_is_added_back() {
         assert_eq!(of(&[0xff, 0xff, 2, 0, 0, 0, 0, 0], 4), 2 + 8);
     }
 }

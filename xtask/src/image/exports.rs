@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_the_import_library_knows_needs_no_page() {
+    fn entry_that_the_import_library_knows_needs_no_page() {
         let mut exports = Exports::default();
         exports.add("LIBRARY ntoskrnl.exe\nEXPORTS\n    DbgPrint\n", &known()).unwrap();
         assert!(exports.has("NTOSKRNL.EXE", "DbgPrint"));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_no_library_knows_needs_a_page() {
+    fn entry_that_no_library_knows_needs_a_page() {
         let mut exports = Exports::default();
         assert!(exports.add("LIBRARY a.sys\nEXPORTS\n    Invented\n", &known()).is_err());
         let cited = "LIBRARY a.sys\nEXPORTS\n    ; https://learn.microsoft.com/x\n    Invented\n";
@@ -128,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn a_page_vouches_for_one_entry_only() {
+    fn page_vouches_for_one_entry_only() {
         let mut exports = Exports::default();
         let two = "LIBRARY a.sys\nEXPORTS\n    ; https://learn.microsoft.com/x\n    Real\n    Invented\n";
         assert!(exports.add(two, &known()).is_err());
     }
 
     #[test]
-    fn what_one_module_exports_another_does_not() {
+    fn export_of_one_module_is_not_found_in_another() {
         let mut exports = Exports::default();
         exports.add("LIBRARY ntoskrnl.exe\nEXPORTS\n    DbgPrint\n", &known()).unwrap();
         assert!(!exports.has("hal.dll", "DbgPrint"));

@@ -84,7 +84,7 @@ mod tests {
     use crate::image::sample::{CONFIG, GUARD_TABLE, RDATA, faults_after};
 
     #[test]
-    fn an_image_without_load_configuration_is_refused() {
+    fn image_without_load_configuration_is_refused() {
         let faults =
             faults_after(|sample| sample.put_u32(sample.directory(IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG), 0));
         assert_eq!(faults, [Violation::Absent(CONFIGURATION)]);
@@ -97,19 +97,19 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_check_pointer_is_noticed() {
+    fn missing_check_pointer_is_noticed() {
         let faults = faults_after(|sample| sample.put_u32(sample.contents(RDATA) + CONFIG + 0x70, 0));
         assert_eq!(faults, [Violation::Absent("pointer through which calls are checked")]);
     }
 
     #[test]
-    fn an_empty_table_is_refused() {
+    fn empty_table_is_refused() {
         let faults = faults_after(|sample| sample.put_u32(sample.contents(RDATA) + CONFIG + 0x88, 0));
         assert_eq!(faults, [Violation::Absent(TARGETS)]);
     }
 
     #[test]
-    fn a_target_outside_code_is_refused() {
+    fn target_outside_code_is_refused() {
         let faults = faults_after(|sample| sample.put_u32(sample.contents(RDATA) + GUARD_TABLE + 4, 0x3000));
         assert_eq!(faults, [Violation::Damaged { table: TARGETS, entry: 1 }]);
     }

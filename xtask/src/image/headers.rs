@@ -45,13 +45,13 @@ mod tests {
     use crate::image::sample::{Sample, faults_after};
 
     #[test]
-    fn an_image_for_another_machine_is_refused() {
+    fn image_for_another_machine_is_refused() {
         let faults = faults_after(|sample: &mut Sample| sample.put_u16(sample.file_header(), 0x14c));
         assert!(matches!(faults[..], [Violation::Format(_)]), "{faults:?}");
     }
 
     #[test]
-    fn a_subsystem_other_than_native_is_refused() {
+    fn subsystem_other_than_native_is_refused() {
         let faults = faults_after(|sample| sample.put_u16(sample.optional_header() + 68, 3));
         assert_eq!(faults, [Violation::Subsystem(3)]);
     }

@@ -47,7 +47,7 @@ mod tests {
     use crate::image::sample::{FUNCTION_NAME, MODULE_NAME, RDATA, THUNK, faults_after};
 
     #[test]
-    fn a_function_that_its_module_does_not_export_is_named() {
+    fn function_that_its_module_does_not_export_is_named() {
         let faults = faults_after(|sample| {
             let name = sample.contents(RDATA) + FUNCTION_NAME;
             sample.bytes[name] = b'X';
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_outside_the_list_is_named() {
+    fn module_outside_the_list_is_named() {
         let faults = faults_after(|sample| {
             let name = sample.contents(RDATA) + MODULE_NAME;
             sample.bytes[name] = b'X';
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn an_import_by_ordinal_is_refused() {
+    fn import_by_ordinal_is_refused() {
         let faults = faults_after(|sample| {
             let thunk = sample.contents(RDATA) + THUNK;
             sample.put_u32(thunk, 7);

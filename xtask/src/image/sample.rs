@@ -186,6 +186,6 @@ fn exception_table() -> Vec<u8> {
 }
 
 #[test]
-fn a_good_image_has_no_faults() {
+fn good_image_has_no_faults() {
     assert_eq!(faults(&Sample::good().bytes, &Sample::exports()), []);
 }

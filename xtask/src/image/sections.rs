@@ -45,7 +45,7 @@ mod tests {
     use crate::image::sample::{DATA, TEXT, faults_after};
 
     #[test]
-    fn a_section_that_starts_within_a_page_is_refused() {
+    fn section_that_starts_within_a_page_is_refused() {
         let faults = faults_after(|sample| {
             let start = sample.section(DATA) + 12;
             let value = sample.u32(start);
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_that_reaches_into_the_next_is_refused() {
+    fn section_that_reaches_into_the_next_is_refused() {
         let faults = faults_after(|sample| sample.put_u32(sample.section(TEXT) + 8, 0x1001));
         assert_eq!(faults, [Violation::Alignment(".rdata".to_owned())]);
     }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_point_in_data_is_refused() {
+    fn entry_point_in_data_is_refused() {
         let faults = faults_after(|sample| {
             let data = sample.u32(sample.section(DATA) + 12);
             sample.put_u32(sample.optional_header() + 16, data);

@@ -65,14 +65,14 @@ mod tests {
     use crate::image::sample::{PDATA, RELOC, faults_after};
 
     #[test]
-    fn an_image_without_relocations_is_refused() {
+    fn image_without_relocations_is_refused() {
         let faults =
             faults_after(|sample| sample.put_u32(sample.directory(IMAGE_DIRECTORY_ENTRY_BASERELOC), 0));
         assert_eq!(faults, [Violation::Absent(RELOCATIONS)]);
     }
 
     #[test]
-    fn an_image_that_says_its_relocations_are_stripped_is_refused() {
+    fn image_that_says_its_relocations_are_stripped_is_refused() {
         let faults = faults_after(|sample| {
             let field = sample.file_header() + 18;
             let value = sample.u16(field);
@@ -82,20 +82,20 @@ mod tests {
     }
 
     #[test]
-    fn a_relocation_outside_the_image_is_refused() {
+    fn relocation_outside_the_image_is_refused() {
         let faults = faults_after(|sample| sample.put_u32(sample.contents(RELOC), 0x10_0000));
         assert_eq!(faults, [Violation::Damaged { table: RELOCATIONS, entry: 0 }]);
     }
 
     #[test]
-    fn an_image_without_exception_table_is_refused() {
+    fn image_without_exception_table_is_refused() {
         let faults =
             faults_after(|sample| sample.put_u32(sample.directory(IMAGE_DIRECTORY_ENTRY_EXCEPTION), 0));
         assert_eq!(faults, [Violation::Absent(EXCEPTIONS)]);
     }
 
     #[test]
-    fn an_exception_table_out_of_order_is_refused() {
+    fn exception_table_out_of_order_is_refused() {
         let faults = faults_after(|sample| {
             let second = sample.contents(PDATA) + 12;
             sample.put_u32(second, 0x1000);

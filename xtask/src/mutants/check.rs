@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_says_something_else_has_not_found_it() {
+    fn check_that_says_something_else_has_not_found_it() {
         let output = "running 1 test\nthread panicked at x.rs:1:\n  NdkA: text\nmore\n";
         assert_eq!(judge(output, "NdkA"), Verdict::Found("NdkA: text".to_owned()));
         assert_eq!(judge(output, "NdkB"), Verdict::Failed("NdkA: text".to_owned()));
@@ -225,21 +225,21 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_given_up_when_it_takes_too_long() {
+    fn program_is_given_up_when_it_takes_too_long() {
         let (succeeded, output) =
             within(Duration::from_millis(50), &mut shell("echo begun; exec sleep 60")).unwrap();
         assert!(!succeeded && output.contains("begun") && output.contains("did not end"), "{output}");
     }
 
     #[test]
-    fn all_that_a_program_writes_is_kept() {
+    fn output_of_a_program_is_kept_whole() {
         let written = within(PATIENCE, &mut shell("echo out; echo err >&2; exit 1")).unwrap();
         assert_eq!(written, (false, "out\n\nerr\n".to_owned()));
         assert!(within(PATIENCE, &mut shell("true")).unwrap().0);
     }
 
     #[test]
-    fn the_test_program_is_the_last_that_cargo_names() {
+    fn test_program_is_the_last_that_cargo_names() {
         let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
                         {\"reason\":\"compiler-artifact\",\"executable\":\"/a/b\"}\n\
                         {\"reason\":\"build-finished\",\"success\":true}\n";
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_error_of_the_compiler_is_told() {
+    fn first_error_of_the_compiler_is_told() {
         assert_eq!(
             does_not_compile("warning: x\nerror[E1]: y\nerror: z\n"),
             "does not compile: error[E1]: y"

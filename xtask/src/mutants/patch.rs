@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_says_what_must_catch_the_mutant() {
+    fn header_says_what_must_catch_the_mutant() {
         let mutant = parse(&format!("{HEADER}{REST}")).unwrap();
         assert_eq!((mutant.behaviour, mutant.rules.len()), (3, 2));
         let [check] = &mutant.checks[..] else { panic!("{mutant:?}") };
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_header_lacks_is_told() {
+    fn missing_part_of_a_header_is_named() {
         for (text, told) in [
             (String::new(), "no header"),
             (HEADER.to_owned() + "\nWhy.\n", "no change"),

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mutant_is_caught_only_if_every_check_found_what_it_had_to() {
+    fn mutant_is_caught_only_if_every_check_found_what_it_had_to() {
         let found = || Verdict::Found("NdkX: y".to_owned());
         assert_eq!(checked([found(), found()]).outcome, Outcome::Caught);
         assert_eq!(checked([found(), Verdict::Passed]).outcome, Outcome::Survived);
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_names_the_check_and_what_it_said() {
+    fn table_names_the_check_and_what_it_said() {
         let report = Report { mutants: vec![checked([Verdict::Found("NdkX: y".to_owned())])], seconds: 2.0 };
         let table = report.table();
         assert!(table.contains("caught    01-x (CL-1)") && table.contains("by unit p t"), "{table}");

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refreshed_tree_has_the_tracked_files_and_no_others() {
+    fn refreshed_tree_has_the_tracked_files_and_no_others() {
         let folder = tempfile::tempdir().unwrap();
         let tree = Tree::at(folder.path().join("tree"));
         tree.refresh().unwrap();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_patch_that_does_not_apply_is_told() {
+    fn patch_that_does_not_apply_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let (tree, patch) = (Tree::at(folder.path().to_owned()), folder.path().join("x.patch"));
         fs::write(&patch, "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n").unwrap();

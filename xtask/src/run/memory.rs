@@ -18,12 +18,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_peak_is_read_in_kibibytes() {
+    fn peak_is_read_in_kibibytes() {
         assert_eq!(parse("VmPeak:\t  10 kB\nVmHWM:\t    1234 kB\nVmRSS:\t 7 kB\n"), Some(1234 * 1024));
     }
 
     #[test]
-    fn a_status_without_a_peak_has_none() {
+    fn status_without_a_peak_has_none() {
         assert_eq!(parse("VmRSS:\t 7 kB\n"), None);
     }
 }

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn no_connection_is_possible_between_families_or_from_an_address_to_itself() {
+    fn route_between_families_or_to_the_same_address_is_refused() {
         assert!(matches!(options("10.0.0.1", "fd00::2").route(), Err(CommandError::Usage(_))));
         assert!(matches!(options("10.0.0.1", "10.0.0.1").route(), Err(CommandError::Usage(_))));
         assert!(matches!(options("0.0.0.0", "10.0.0.1").route(), Err(CommandError::Usage(_))));

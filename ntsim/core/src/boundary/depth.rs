@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deep_stack_is_found_and_frames_of_the_simulator_do_not_count() {
+    fn deep_stack_is_found_and_frames_of_the_simulator_do_not_count() {
         let machine = crate::testing::builder().boot();
         crate::boundary::call_driver("Shallow", || sink(1024));
         sink(100 * 1024);

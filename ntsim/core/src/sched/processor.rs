@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_processor_has_one_thread_at_dispatch_level_at_a_time() {
+    fn processor_has_one_thread_at_dispatch_level_at_a_time() {
         let machine = crate::testing::builder().processors(2).boot();
         let inside: Arc<[AtomicU32; 2]> = Arc::default();
         let work = {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_whose_processor_is_taken_moves_to_a_free_one_unless_it_must_not() {
+    fn thread_whose_processor_is_taken_moves_to_a_free_one_unless_it_must_not() {
         static GO: AtomicBool = AtomicBool::new(false);
         static PLACE: AtomicU32 = AtomicU32::new(u32::MAX);
         let machine = crate::testing::builder().processors(2).boot();
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deferred_call_below_dispatch_level_runs_at_once_in_the_callers_thread() {
+    fn deferred_call_below_dispatch_level_runs_at_once_in_the_callers_thread() {
         unsafe fn note(context: *mut c_void) {
             let noted = context.cast::<(Irql, u64)>();
             unsafe { noted.write((sched::irql(), sched::current().unwrap().id)) };

@@ -64,7 +64,7 @@ mod tests {
     use crate::testing::KeDoNothing;
 
     #[test]
-    fn the_same_mistake_at_the_same_place_is_counted() {
+    fn same_mistake_at_the_same_place_is_counted() {
         let machine = crate::testing::builder().boot();
         for text in ["one", "two", "one"] {
             report(Finding::new("Irql").text(text));
@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn there_are_not_more_findings_than_a_reader_can_use() {
+    fn findings_are_kept_up_to_their_limit() {
         let machine = crate::testing::builder().boot();
         (0..KEPT + 7).for_each(|n| report(Finding::new("Irql").text(n.to_string())));
         assert_eq!(machine.shutdown().findings.len(), KEPT);
     }
 
     #[test]
-    fn a_function_called_at_a_level_at_which_it_must_not_be_is_found() {
+    fn function_called_at_a_level_at_which_it_must_not_be_is_found() {
         let machine = crate::testing::builder().boot();
         let old = sched::raise(Irql::HIGH);
         unsafe { KeDoNothing() };

@@ -37,7 +37,7 @@ fn closed_with(close: NDK_FN_CLOSE_OBJECT) -> Vec<&'static str> {
 }
 
 #[test]
-fn an_antecedent_that_closes_before_its_successor_is_found() {
+fn antecedent_that_closes_before_its_successor_is_found() {
     let fixture = Fixture::with(|provider| provider.pd.NdkClosePd = Some(provider::close_carelessly));
     let pd = fixture.pd();
     let mr = fixture.mr(pd);
@@ -47,7 +47,7 @@ fn an_antecedent_that_closes_before_its_successor_is_found() {
 }
 
 #[test]
-fn an_antecedent_that_closes_while_its_successor_s_completion_runs_is_found() {
+fn antecedent_that_closes_while_its_successor_s_completion_runs_is_found() {
     /// Lets go of the antecedents before the completion has returned.
     extern "efiapi" fn early(
         object: *mut NDK_OBJECT_HEADER,
@@ -66,7 +66,7 @@ fn an_antecedent_that_closes_while_its_successor_s_completion_runs_is_found() {
 }
 
 #[test]
-fn an_antecedent_may_complete_inside_the_close_of_its_last_successor_if_that_succeeds_inline() {
+fn antecedent_may_complete_inside_the_close_of_its_last_successor_if_that_succeeds_inline() {
     let fixture = Fixture::new();
     let pd = fixture.pd();
     let mr = fixture.mr(pd);
@@ -77,7 +77,7 @@ fn an_antecedent_may_complete_inside_the_close_of_its_last_successor_if_that_suc
 }
 
 #[test]
-fn an_antecedent_that_completes_inside_a_close_which_then_pends_is_found() {
+fn antecedent_that_completes_inside_a_close_which_then_pends_is_found() {
     extern "efiapi" fn early(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
@@ -90,7 +90,7 @@ fn an_antecedent_that_completes_inside_a_close_which_then_pends_is_found() {
 }
 
 #[test]
-fn a_pending_close_says_what_holds_it() {
+fn pending_close_says_what_holds_it() {
     let fixture = Fixture::new();
     let pd = fixture.pd();
     let (mr, mw) = (fixture.mr(pd), fixture.mw(pd));

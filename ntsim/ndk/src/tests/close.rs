@@ -42,7 +42,7 @@ fn asynchronous_creates_requests_and_closes_are_forwarded_and_nothing_is_found()
 }
 
 #[test]
-fn an_object_closed_inside_its_own_callback_closes_after_it_has_returned() {
+fn object_closed_inside_its_own_callback_closes_after_it_has_returned() {
     let fixture = Fixture::with(|provider| provider.asynchronous = true.into());
     fixture.provider.asynchronous.store(false, core::sync::atomic::Ordering::Relaxed);
     let cq = fixture.cq();
@@ -59,7 +59,7 @@ fn an_object_closed_inside_its_own_callback_closes_after_it_has_returned() {
 }
 
 #[test]
-fn a_close_that_fails_is_found() {
+fn close_that_fails_is_found() {
     extern "efiapi" fn fails(
         _object: *mut NDK_OBJECT_HEADER,
         _completion: Option<NDK_FN_CLOSE_COMPLETION>,
@@ -73,7 +73,7 @@ fn a_close_that_fails_is_found() {
 }
 
 #[test]
-fn a_completion_of_a_close_that_succeeded_is_found_and_kept_from_the_consumer() {
+fn completion_of_a_close_that_succeeded_is_found_and_kept_from_the_consumer() {
     extern "efiapi" fn both(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
@@ -92,7 +92,7 @@ fn a_completion_of_a_close_that_succeeded_is_found_and_kept_from_the_consumer() 
 }
 
 #[test]
-fn a_completion_inside_a_close_that_then_succeeds_is_found() {
+fn completion_inside_a_close_that_then_succeeds_is_found() {
     extern "efiapi" fn inside(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
@@ -108,7 +108,7 @@ fn a_completion_inside_a_close_that_then_succeeds_is_found() {
 }
 
 #[test]
-fn a_close_that_completes_twice_is_found_and_the_consumer_sees_one() {
+fn close_that_completes_twice_is_found_and_the_consumer_sees_one() {
     extern "efiapi" fn twice(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
@@ -130,7 +130,7 @@ fn a_close_that_completes_twice_is_found_and_the_consumer_sees_one() {
 }
 
 #[test]
-fn a_close_that_never_completes_is_found() {
+fn close_that_never_completes_is_found() {
     extern "efiapi" fn never(
         _object: *mut NDK_OBJECT_HEADER,
         _completion: Option<NDK_FN_CLOSE_COMPLETION>,
@@ -144,7 +144,7 @@ fn a_close_that_never_completes_is_found() {
 }
 
 #[test]
-fn a_close_that_completes_before_a_request_has_is_found_and_the_request_is_kept_from_the_consumer() {
+fn close_that_completes_before_a_request_has_is_found_and_the_request_is_kept_from_the_consumer() {
     let fixture = Fixture::with(|provider| provider.cq.NdkCloseCq = Some(provider::close_carelessly));
     let cq = fixture.cq();
     fixture.provider.asynchronous.store(true, core::sync::atomic::Ordering::Relaxed);
@@ -156,7 +156,7 @@ fn a_close_that_completes_before_a_request_has_is_found_and_the_request_is_kept_
 }
 
 #[test]
-fn a_close_that_completes_inside_the_object_s_callback_is_found() {
+fn close_that_completes_inside_the_object_s_callback_is_found() {
     let fixture =
         Fixture::with(|provider| provider.listener.NdkCloseListener = Some(provider::close_carelessly));
     let listener = fixture.listener();
@@ -183,7 +183,7 @@ fn close_that_completes_inside_the_create_completion_is_found() {
 }
 
 #[test]
-fn a_callback_after_the_close_is_found_and_kept_from_the_consumer() {
+fn callback_after_the_close_is_found_and_kept_from_the_consumer() {
     let fixture = Fixture::new();
     let listener = fixture.listener();
     call!(listener, NdkCloseListener, Some(on_close), context(1));
@@ -194,7 +194,7 @@ fn a_callback_after_the_close_is_found_and_kept_from_the_consumer() {
 }
 
 #[test]
-fn a_callback_after_the_adapter_s_close_is_found_and_kept_from_the_consumer() {
+fn callback_after_the_adapter_s_close_is_found_and_kept_from_the_consumer() {
     let mut fixture = Fixture::new();
     let listener = fixture.listener();
     call!(listener, NdkCloseListener, Some(on_close), context(1));
@@ -207,14 +207,14 @@ fn a_callback_after_the_adapter_s_close_is_found_and_kept_from_the_consumer() {
 }
 
 #[test]
-fn an_adapter_close_that_returns_before_an_object_is_closed_is_found_with_the_leak() {
+fn adapter_close_that_returns_before_an_object_is_closed_is_found_with_the_leak() {
     let fixture = Fixture::new();
     fixture.pd();
     assert_eq!(fixture.finish(), [rules::ADAPTER_CLOSE_BEFORE_OBJECT, rules::OBJECT_LEAKED]);
 }
 
 #[test]
-fn an_adapter_close_that_returns_during_a_callback_is_found() {
+fn adapter_close_that_returns_during_a_callback_is_found() {
     let mut fixture = Fixture::with(|provider| provider.cq.NdkCloseCq = Some(provider::close_later));
     call!(fixture.cq(), NdkCloseCq, Some(on_close), context(1));
     let (entered, wait_for_entry) = std::sync::mpsc::channel();
@@ -237,7 +237,7 @@ fn an_adapter_close_that_returns_during_a_callback_is_found() {
 }
 
 #[test]
-fn an_adapter_close_may_return_inside_the_inline_close_of_its_last_object() {
+fn adapter_close_may_return_inside_the_inline_close_of_its_last_object() {
     /// Closes, and sees that the adapter's close on another thread has returned before this has.
     extern "efiapi" fn close(
         object: *mut NDK_OBJECT_HEADER,

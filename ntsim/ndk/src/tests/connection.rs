@@ -70,7 +70,7 @@ impl Side {
 }
 
 #[test]
-fn an_offered_connection_is_accepted_told_of_the_peer_s_end_and_closed() {
+fn offered_connection_is_accepted_told_of_the_peer_s_end_and_closed() {
     let side = Side::new();
     let listener = side.fixture.listener();
     assert_eq!(listen(listener, 4000), STATUS_SUCCESS);
@@ -90,7 +90,7 @@ fn an_offered_connection_is_accepted_told_of_the_peer_s_end_and_closed() {
 }
 
 #[test]
-fn the_forms_of_2_1_reach_the_provider() {
+fn forms_of_2_1_reach_the_provider() {
     let side = Side::new();
     let connector = side.fixture.connector();
     assert_eq!(connect(connector, side.qp, 0), STATUS_SUCCESS);
@@ -124,7 +124,7 @@ fn found_if_forgotten<T>(
 }
 
 #[test]
-fn a_qp_that_closes_before_its_connector_is_found() {
+fn qp_that_closes_before_its_connector_is_found() {
     let side = Side::new();
     let connector = side.fixture.connector();
     assert_eq!(connect(connector, side.qp, 0), STATUS_SUCCESS);
@@ -134,7 +134,7 @@ fn a_qp_that_closes_before_its_connector_is_found() {
 }
 
 #[test]
-fn a_listener_that_closes_before_the_connector_it_offered_is_found() {
+fn listener_that_closes_before_the_connector_it_offered_is_found() {
     let side = Side::new();
     call!(side.qp, NdkCloseQp, Some(on_close), context(1));
     let listener = side.fixture.listener();
@@ -145,7 +145,7 @@ fn a_listener_that_closes_before_the_connector_it_offered_is_found() {
 }
 
 #[test]
-fn a_shared_endpoint_that_closes_before_the_connector_that_uses_it_is_found() {
+fn shared_endpoint_that_closes_before_the_connector_that_uses_it_is_found() {
     let side = Side::new();
     let endpoint = side.fixture.shared_endpoint(&address(4000));
     let connector = side.fixture.connector();
@@ -177,7 +177,7 @@ fn a_shared_endpoint_that_closes_before_the_connector_that_uses_it_is_found() {
 }
 
 #[test]
-fn a_connect_that_fails_ties_nothing() {
+fn connect_that_fails_ties_nothing() {
     extern "efiapi" fn refuse(
         _: *mut NDK_CONNECTOR,
         _: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
@@ -196,7 +196,7 @@ fn a_connect_that_fails_ties_nothing() {
 }
 
 #[test]
-fn an_offer_after_the_listener_s_close_was_called_is_found() {
+fn offer_after_the_listener_s_close_was_called_is_found() {
     let side = Side::new();
     let listener = side.fixture.listener();
     offer(listener);
@@ -211,7 +211,7 @@ fn an_offer_after_the_listener_s_close_was_called_is_found() {
 }
 
 #[test]
-fn an_offer_while_events_are_paused_is_found_and_one_after_is_not() {
+fn offer_while_events_are_paused_is_found_and_one_after_is_not() {
     let side = Side::new();
     let listener = side.fixture.listener();
     let take = || {
@@ -228,7 +228,7 @@ fn an_offer_while_events_are_paused_is_found_and_one_after_is_not() {
 }
 
 #[test]
-fn a_second_disconnect_event_is_found() {
+fn second_disconnect_event_is_found() {
     let side = Side::new();
     let listener = side.fixture.listener();
     offer(listener);
@@ -255,7 +255,7 @@ fn two_listeners_on_one_address_are_found() {
 }
 
 #[test]
-fn a_listener_s_address_is_free_when_it_is_closed() {
+fn listener_s_address_is_free_when_it_is_closed() {
     let fixture = Fixture::new();
     for _ in 0..2 {
         let listener = fixture.listener();
@@ -266,7 +266,7 @@ fn a_listener_s_address_is_free_when_it_is_closed() {
 }
 
 #[test]
-fn an_address_that_an_accepted_connector_still_holds_given_again_is_found() {
+fn address_that_an_accepted_connector_still_holds_given_again_is_found() {
     let side = Side::new();
     let listener = side.fixture.listener();
     assert_eq!(listen(listener, 4000), STATUS_SUCCESS);
@@ -281,7 +281,7 @@ fn an_address_that_an_accepted_connector_still_holds_given_again_is_found() {
 }
 
 #[test]
-fn a_connect_from_a_listener_s_address_is_found() {
+fn connect_from_a_listener_s_address_is_found() {
     let side = Side::new();
     let listener = side.fixture.listener();
     assert_eq!(listen(listener, 4000), STATUS_SUCCESS);
@@ -293,7 +293,7 @@ fn a_connect_from_a_listener_s_address_is_found() {
 }
 
 #[test]
-fn the_rest_of_a_connector_s_functions_reach_the_provider() {
+fn rest_of_a_connector_s_functions_reach_the_provider() {
     let fixture = Fixture::new();
     let connector = fixture.connector();
     let (mut length, none) = (0, ptr::null_mut());

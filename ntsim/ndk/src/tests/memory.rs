@@ -80,7 +80,7 @@ fn tokens_of_registered_memory_admit() {
 }
 
 #[test]
-fn a_token_of_deregistered_memory_that_still_admits_is_found() {
+fn token_of_deregistered_memory_that_still_admits_is_found() {
     let memory = Memory::new();
     let token = memory.register(memory.regions[0]);
     memory.deregister(memory.regions[0]);
@@ -89,7 +89,7 @@ fn a_token_of_deregistered_memory_that_still_admits_is_found() {
 }
 
 #[test]
-fn a_token_of_deregistered_memory_that_still_admits_a_peer_is_found() {
+fn token_of_deregistered_memory_that_still_admits_a_peer_is_found() {
     let memory = Memory::new();
     let token = memory.register(memory.regions[0]);
     memory.deregister(memory.regions[0]);
@@ -98,7 +98,7 @@ fn a_token_of_deregistered_memory_that_still_admits_a_peer_is_found() {
 }
 
 #[test]
-fn a_token_that_is_given_to_other_memory_is_that_memory_s() {
+fn token_that_is_given_to_other_memory_is_that_memory_s() {
     let memory = Memory::new();
     let token = memory.register(memory.regions[0]);
     memory.deregister(memory.regions[0]);
@@ -109,7 +109,7 @@ fn a_token_that_is_given_to_other_memory_is_that_memory_s() {
 }
 
 #[test]
-fn a_token_may_go_to_other_memory_before_its_deregistration_has_completed() {
+fn token_may_go_to_other_memory_before_its_deregistration_has_completed() {
     let memory = Memory::new();
     let token = memory.register(memory.regions[0]);
     let provider = fake(memory.regions[0]).provider();
@@ -125,7 +125,7 @@ fn a_token_may_go_to_other_memory_before_its_deregistration_has_completed() {
 }
 
 #[test]
-fn a_token_of_invalidated_memory_that_still_admits_is_found_until_it_is_registered_again() {
+fn token_of_invalidated_memory_that_still_admits_is_found_until_it_is_registered_again() {
     let memory = Memory::new();
     let region = memory.regions[0];
     let status = call!(region, NdkInitializeFastRegisterMr, 16, 1, Some(on_request), context(1));
@@ -157,7 +157,7 @@ fn one_token_for_two_regions_is_found() {
 }
 
 #[test]
-fn the_privileged_token_admits_locally_and_is_found_to_admit_a_peer() {
+fn privileged_token_admits_locally_and_is_found_to_admit_a_peer() {
     let memory = Memory::new();
     let mut token = 0;
     call!(memory.pd, NdkGetPrivilegedMemoryRegionToken, &raw mut token);
@@ -167,7 +167,7 @@ fn the_privileged_token_admits_locally_and_is_found_to_admit_a_peer() {
 }
 
 #[test]
-fn a_region_closes_only_after_the_window_that_is_bound_to_it() {
+fn region_closes_only_after_the_window_that_is_bound_to_it() {
     let memory = Memory::new();
     let window = memory.fixture.mw(memory.pd);
     let region = memory.regions[0];
@@ -181,7 +181,7 @@ fn a_region_closes_only_after_the_window_that_is_bound_to_it() {
 }
 
 #[test]
-fn a_region_that_closes_before_the_window_that_is_bound_to_it_is_found() {
+fn region_that_closes_before_the_window_that_is_bound_to_it_is_found() {
     let memory = Memory::new();
     let window = memory.fixture.mw(memory.pd);
     let region = memory.regions[0];
@@ -195,7 +195,7 @@ fn a_region_that_closes_before_the_window_that_is_bound_to_it_is_found() {
 }
 
 #[test]
-fn a_region_may_close_once_the_window_is_invalidated() {
+fn region_may_close_once_the_window_is_invalidated() {
     let memory = Memory::new();
     let window = memory.fixture.mw(memory.pd);
     let region = memory.regions[0];

@@ -11,14 +11,14 @@ use super::provider::{self, fake, notify};
 use crate::rules;
 
 #[test]
-fn a_notification_without_an_arm_is_found() {
+fn notification_without_an_arm_is_found() {
     let pair = Pair::with(|_| {});
     notify(fake(pair.cq), STATUS_SUCCESS);
     assert_eq!(pair.finish(), [rules::CQ_NOTIFICATION_UNARMED]);
 }
 
 #[test]
-fn a_notification_inside_another_is_found() {
+fn notification_inside_another_is_found() {
     let pair = Pair::with(|_| {});
     pair.arm();
     pair.arm();
@@ -30,7 +30,7 @@ fn a_notification_inside_another_is_found() {
 }
 
 #[test]
-fn a_notification_for_nothing_is_found() {
+fn notification_for_nothing_is_found() {
     let pair = Pair::with(|_| {});
     pair.arm();
     notify(fake(pair.cq), STATUS_SUCCESS);
@@ -39,7 +39,7 @@ fn a_notification_for_nothing_is_found() {
 }
 
 #[test]
-fn an_arm_that_is_never_answered_is_found() {
+fn arm_that_is_never_answered_is_found() {
     extern "efiapi" fn arm(_: *mut NDK_CQ, _: ULONG) {}
     let pair = Pair::with(|provider| provider.cq.NdkArmCq = Some(arm));
     crate::set_notification_limit(Duration::ZERO);

@@ -42,7 +42,7 @@ fn header(out: *mut *mut NDK_PD) -> *mut NDK_OBJECT_HEADER {
 }
 
 #[test]
-fn an_object_of_another_type_is_found() {
+fn object_of_another_type_is_found() {
     extern "efiapi" fn change(_: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
         // SAFETY: the object is the provider's own.
         unsafe { (*header(out)).ObjectType = NDK_OBJECT_TYPE::NdkObjectTypeUndefined };
@@ -51,7 +51,7 @@ fn an_object_of_another_type_is_found() {
 }
 
 #[test]
-fn an_object_of_another_version_than_its_adapter_is_found() {
+fn object_of_another_version_than_its_adapter_is_found() {
     extern "efiapi" fn change(_: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
         // SAFETY: the object is the provider's own.
         unsafe { (*header(out)).Version = NDK_VERSION_1_2 };
@@ -69,7 +69,7 @@ fn reserved_words_that_are_not_zero_are_found() {
 }
 
 #[test]
-fn the_handle_of_an_open_object_handed_out_again_is_found() {
+fn handle_of_an_open_object_handed_out_again_is_found() {
     extern "efiapi" fn change(adapter: *mut NDK_ADAPTER, out: *mut *mut NDK_PD) {
         // SAFETY: the out-parameter is the layer's.
         unsafe { out.write(adapter.cast()) };
@@ -79,7 +79,7 @@ fn the_handle_of_an_open_object_handed_out_again_is_found() {
 }
 
 #[test]
-fn a_header_that_the_provider_changes_is_found() {
+fn header_that_the_provider_changes_is_found() {
     extern "efiapi" fn register(
         mr: *mut NDK_MR,
         _mdl: *mut sys::wdm::MDL,
@@ -102,7 +102,7 @@ fn a_header_that_the_provider_changes_is_found() {
 }
 
 #[test]
-fn a_dispatch_pointer_that_the_provider_sets_back_is_found() {
+fn dispatch_pointer_that_the_provider_sets_back_is_found() {
     let fixture = Fixture::new();
     let pd = fixture.pd();
     let table = &raw const fixture.provider.pd;
@@ -114,7 +114,7 @@ fn a_dispatch_pointer_that_the_provider_sets_back_is_found() {
 }
 
 #[test]
-fn an_empty_slot_is_found_and_its_function_refused() {
+fn empty_slot_is_found_and_its_function_refused() {
     let fixture = Fixture::with(|provider| provider.pd.NdkCreateMw = None);
     let pd = fixture.pd();
     let mut mw = ptr::null_mut();
@@ -125,7 +125,7 @@ fn an_empty_slot_is_found_and_its_function_refused() {
 }
 
 #[test]
-fn a_provider_that_calls_through_its_object_s_dispatch_pointer_is_found() {
+fn provider_that_calls_through_its_object_s_dispatch_pointer_is_found() {
     extern "efiapi" fn close(
         object: *mut NDK_OBJECT_HEADER,
         completion: Option<NDK_FN_CLOSE_COMPLETION>,
@@ -144,7 +144,7 @@ fn a_provider_that_calls_through_its_object_s_dispatch_pointer_is_found() {
 }
 
 #[test]
-fn an_extension_for_an_unknown_identifier_is_found() {
+fn extension_for_an_unknown_identifier_is_found() {
     extern "efiapi" fn any(
         _object: *mut NDK_OBJECT_HEADER,
         _identifier: *const GUID,
@@ -171,7 +171,7 @@ fn extension_queries_reach_the_provider() {
 }
 
 #[test]
-fn a_handle_that_is_no_object_or_another_kind_of_object_is_found_and_does_not_reach_the_provider() {
+fn handle_that_is_no_object_or_another_kind_of_object_is_found_and_does_not_reach_the_provider() {
     let fixture = Fixture::new();
     let (cq, pd) = (fixture.cq(), fixture.pd());
     let mut qp = ptr::null_mut();
@@ -198,7 +198,7 @@ fn a_handle_that_is_no_object_or_another_kind_of_object_is_found_and_does_not_re
 }
 
 #[test]
-fn a_call_on_an_object_whose_close_is_pending_is_found_and_does_not_reach_the_provider() {
+fn call_on_an_object_whose_close_is_pending_is_found_and_does_not_reach_the_provider() {
     let fixture = Fixture::new();
     let pd = fixture.pd();
     let mr = fixture.mr(pd);
@@ -213,7 +213,7 @@ fn a_call_on_an_object_whose_close_is_pending_is_found_and_does_not_reach_the_pr
 }
 
 #[test]
-fn a_missing_callback_is_found() {
+fn missing_callback_is_found() {
     let fixture = Fixture::new();
     let mut cq = ptr::null_mut();
     let none = ptr::null_mut();
@@ -223,7 +223,7 @@ fn a_missing_callback_is_found() {
 }
 
 #[test]
-fn a_null_close_completion_is_found_and_does_no_harm() {
+fn null_close_completion_is_found_and_does_no_harm() {
     let fixture = Fixture::with(|provider| provider.cq.NdkCloseCq = Some(provider::close_later));
     call!(fixture.cq(), NdkCloseCq, None, context(1));
     fixture.provider.run();
@@ -231,7 +231,7 @@ fn a_null_close_completion_is_found_and_does_no_harm() {
 }
 
 #[test]
-fn a_function_that_the_version_lacks_is_found_and_does_not_reach_the_provider() {
+fn function_that_the_version_lacks_is_found_and_does_not_reach_the_provider() {
     let fixture = Fixture::with(|provider| provider.version = NDK_VERSION_1_1);
     let cq = fixture.cq();
     let taken = call!(cq, NdkGetCqResultsEx, ptr::null_mut(), 0);
@@ -241,7 +241,7 @@ fn a_function_that_the_version_lacks_is_found_and_does_not_reach_the_provider() 
 }
 
 #[test]
-fn a_mapping_that_is_not_released_is_found() {
+fn mapping_that_is_not_released_is_found() {
     let fixture = Fixture::new();
     let adapter = fixture.adapter;
     let (mut size, mut offset) = (0, 0);
@@ -286,7 +286,7 @@ fn mapping_built_inline_needs_no_completion() {
 }
 
 #[test]
-fn an_adapter_closed_inside_a_callback_is_found_and_stays_open() {
+fn adapter_closed_inside_a_callback_is_found_and_stays_open() {
     let fixture = Fixture::new();
     let listener = fixture.listener();
     let adapter = At::of(fixture.adapter);
@@ -298,13 +298,13 @@ fn an_adapter_closed_inside_a_callback_is_found_and_stays_open() {
 }
 
 #[test]
-fn an_adapter_opened_as_an_older_version_than_asked_for_is_found() {
+fn adapter_opened_as_an_older_version_than_asked_for_is_found() {
     let fixture = Fixture::opened_as(NDK_VERSION { Major: 2, Minor: 2 });
     assert_eq!(fixture.finish(), [rules::OBJECT_HEADER]);
 }
 
 #[test]
-fn an_adapter_without_a_table_is_found_and_closed_again() {
+fn adapter_without_a_table_is_found_and_closed_again() {
     let machine = crate::testing::builder().boot();
     let provider: &'static provider::Provider = Box::leak(Box::new(provider::Provider::new()));
     let adapter = provider.open();
@@ -319,7 +319,7 @@ fn an_adapter_without_a_table_is_found_and_closed_again() {
 }
 
 #[test]
-fn the_adapter_s_properties_reach_the_consumer() {
+fn adapter_s_properties_reach_the_consumer() {
     let fixture = Fixture::new();
     // SAFETY: zero is a valid value of every member.
     let mut info: NDK_ADAPTER_INFO = unsafe { core::mem::zeroed() };

@@ -43,7 +43,7 @@ fn results_carry_the_consumer_s_contexts_and_notifications_its_own() {
 }
 
 #[test]
-fn the_plain_poll_takes_results_as_well() {
+fn plain_poll_takes_results_as_well() {
     let pair = Pair::with(|_| {});
     pair.send(8, 0);
     // SAFETY: zero is a valid value of every member.
@@ -54,7 +54,7 @@ fn the_plain_poll_takes_results_as_well() {
 }
 
 #[test]
-fn where_only_lifetimes_are_checked_the_data_path_is_the_provider_s() {
+fn data_path_is_the_provider_s_if_only_lifetimes_are_checked() {
     let fixture = Fixture::with_checks(Checks::Lifetimes);
     let (cq, pd) = (fixture.cq(), fixture.pd());
     let qp = fixture.qp(pd, cq);
@@ -67,7 +67,7 @@ fn where_only_lifetimes_are_checked_the_data_path_is_the_provider_s() {
 }
 
 #[test]
-fn where_nothing_is_checked_the_consumer_has_the_provider_s_tables() {
+fn consumer_has_the_provider_s_tables_if_nothing_is_checked() {
     let fixture = Fixture::with_checks(Checks::None);
     // SAFETY: the adapter is open.
     let dispatch = unsafe { (*fixture.adapter).Dispatch };
@@ -76,14 +76,14 @@ fn where_nothing_is_checked_the_consumer_has_the_provider_s_tables() {
 }
 
 #[test]
-fn an_unchecked_adapter_that_stays_open_is_found() {
+fn unchecked_adapter_that_stays_open_is_found() {
     let mut fixture = Fixture::with_checks(Checks::None);
     fixture.adapter = core::ptr::null_mut();
     assert_eq!(fixture.finish(), [rules::OBJECT_LEAKED]);
 }
 
 #[test]
-fn a_post_that_pends_is_found() {
+fn post_that_pends_is_found() {
     let pair = sending!(|qp, context, _| {
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend);
         STATUS_PENDING
@@ -103,7 +103,7 @@ fn more_results_than_were_asked_for_are_found() {
 }
 
 #[test]
-fn a_result_with_another_context_is_found() {
+fn result_with_another_context_is_found() {
     let pair = sending!(|qp, _, _| {
         let operation = NDK_OPERATION_TYPE::NdkOperationTypeSend;
         complete(qp, context(0x1234), STATUS_SUCCESS, operation);
@@ -115,7 +115,7 @@ fn a_result_with_another_context_is_found() {
 }
 
 #[test]
-fn a_result_that_names_another_qp_is_found() {
+fn result_that_names_another_qp_is_found() {
     let pair = Pair::with(|_| {});
     fake(pair.qp).state().qp_context = 0x1234;
     pair.send(1, 0);
@@ -124,7 +124,7 @@ fn a_result_that_names_another_qp_is_found() {
 }
 
 #[test]
-fn a_result_in_another_cq_is_found() {
+fn result_in_another_cq_is_found() {
     let pair = Pair::with(|_| {});
     let cq = pair.fixture.cq();
     let other = pair.fixture.qp(pair.pd, cq);
@@ -144,7 +144,7 @@ fn a_result_in_another_cq_is_found() {
 }
 
 #[test]
-fn a_result_of_another_type_is_found() {
+fn result_of_another_type_is_found() {
     let pair = sending!(|qp, context, _| {
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeWrite)
     });
@@ -163,7 +163,7 @@ fn two_results_for_one_request_are_found() {
 }
 
 #[test]
-fn a_result_for_a_refused_request_is_found() {
+fn result_for_a_refused_request_is_found() {
     let pair = sending!(|qp, context, _| {
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend);
         STATUS_CONNECTION_INVALID
@@ -173,7 +173,7 @@ fn a_result_for_a_refused_request_is_found() {
 }
 
 #[test]
-fn a_result_for_silent_success_is_found() {
+fn result_for_silent_success_is_found() {
     let pair = sending!(|qp, context, _| {
         complete(qp, context, STATUS_SUCCESS, NDK_OPERATION_TYPE::NdkOperationTypeSend)
     });
@@ -193,7 +193,7 @@ fn results_out_of_order_are_found() {
 }
 
 #[test]
-fn a_request_without_a_result_is_found_when_its_qp_is_closed_and_the_cq_empty() {
+fn request_without_a_result_is_found_when_its_qp_is_closed_and_the_cq_empty() {
     let pair = Pair::with(|_| {});
     pair.receive(1);
     fake(pair.qp).state().receives.clear();
@@ -212,7 +212,7 @@ fn results_that_a_full_cq_has_lost_are_not_the_provider_s_to_answer_for() {
 }
 
 #[test]
-fn a_deferred_request_that_is_not_started_when_a_later_one_is_refused_is_found() {
+fn deferred_request_that_is_not_started_when_a_later_one_is_refused_is_found() {
     // Keeps deferred requests back, and refuses the others.
     let pair = sending!(|_, _, flags| {
         if flags & NDK_OP_FLAG_DEFER == 0 { STATUS_CONNECTION_INVALID } else { STATUS_SUCCESS }

@@ -55,7 +55,7 @@ fn complete(completion: Option<NDK_FN_REQUEST_COMPLETION>, context: PVOID, statu
 }
 
 #[test]
-fn a_completion_inside_the_request_that_then_pends_is_right() {
+fn completion_inside_the_request_that_then_pends_is_right() {
     let resize = resizing!(|_, completion, context| {
         complete(completion, context, STATUS_SUCCESS);
         STATUS_PENDING
@@ -64,7 +64,7 @@ fn a_completion_inside_the_request_that_then_pends_is_right() {
 }
 
 #[test]
-fn a_completion_of_a_request_that_succeeded_inline_is_found_and_kept_from_the_consumer() {
+fn completion_of_a_request_that_succeeded_inline_is_found_and_kept_from_the_consumer() {
     let resize = resizing!(|cq, completion, context| {
         let context = At::of(context);
         fake(cq).provider().defer(move || complete(completion, context.pointer(), STATUS_SUCCESS));
@@ -74,7 +74,7 @@ fn a_completion_of_a_request_that_succeeded_inline_is_found_and_kept_from_the_co
 }
 
 #[test]
-fn a_completion_inside_a_request_that_then_fails_is_found() {
+fn completion_inside_a_request_that_then_fails_is_found() {
     let resize = resizing!(|_, completion, context| {
         complete(completion, context, STATUS_INSUFFICIENT_RESOURCES);
         STATUS_INSUFFICIENT_RESOURCES
@@ -83,7 +83,7 @@ fn a_completion_inside_a_request_that_then_fails_is_found() {
 }
 
 #[test]
-fn a_request_that_completes_twice_is_found_and_the_consumer_sees_one() {
+fn request_that_completes_twice_is_found_and_the_consumer_sees_one() {
     let resize = resizing!(|cq, completion, context| {
         let context = At::of(context);
         for _ in 0..2 {
@@ -95,7 +95,7 @@ fn a_request_that_completes_twice_is_found_and_the_consumer_sees_one() {
 }
 
 #[test]
-fn a_request_that_completes_with_pending_is_found() {
+fn request_that_completes_with_pending_is_found() {
     let resize = resizing!(|cq, completion, context| {
         let context = At::of(context);
         fake(cq).provider().defer(move || complete(completion, context.pointer(), STATUS_PENDING));
@@ -105,7 +105,7 @@ fn a_request_that_completes_with_pending_is_found() {
 }
 
 #[test]
-fn a_completion_with_another_context_is_found() {
+fn completion_with_another_context_is_found() {
     let resize = resizing!(|_, completion, context| {
         complete(completion, context.wrapping_byte_add(1 << 20), STATUS_SUCCESS);
         complete(completion, context, STATUS_SUCCESS);
@@ -115,7 +115,7 @@ fn a_completion_with_another_context_is_found() {
 }
 
 #[test]
-fn a_completion_with_a_spin_lock_held_is_found() {
+fn completion_with_a_spin_lock_held_is_found() {
     let resize = resizing!(|_, completion, context| {
         acquire();
         complete(completion, context, STATUS_SUCCESS);
@@ -126,7 +126,7 @@ fn a_completion_with_a_spin_lock_held_is_found() {
 }
 
 #[test]
-fn a_consumer_that_calls_with_a_lock_of_its_own_held_may_be_called_back() {
+fn consumer_that_calls_with_a_lock_of_its_own_held_may_be_called_back() {
     let resize = resizing!(|_, completion, context| {
         complete(completion, context, STATUS_SUCCESS);
         STATUS_PENDING
@@ -141,7 +141,7 @@ fn a_consumer_that_calls_with_a_lock_of_its_own_held_may_be_called_back() {
 }
 
 #[test]
-fn a_function_that_returns_at_another_level_is_found() {
+fn function_that_returns_at_another_level_is_found() {
     let resize = resizing!(|_, _, _| {
         sched::raise(Irql::DISPATCH);
         STATUS_SUCCESS
@@ -150,7 +150,7 @@ fn a_function_that_returns_at_another_level_is_found() {
 }
 
 #[test]
-fn a_callback_above_dispatch_level_is_found() {
+fn callback_above_dispatch_level_is_found() {
     let resize = resizing!(|_, completion, context| {
         let old = sched::raise(Irql::HIGH);
         complete(completion, context, STATUS_SUCCESS);
@@ -192,7 +192,7 @@ fn created(create: NDK_FN_CREATE_PD) -> Vec<&'static str> {
 }
 
 #[test]
-fn an_out_parameter_written_by_a_create_that_pends_is_found_and_kept_from_the_consumer() {
+fn out_parameter_written_by_a_create_that_pends_is_found_and_kept_from_the_consumer() {
     extern "efiapi" fn create(
         adapter: *mut NDK_ADAPTER,
         completion: Option<NDK_FN_CREATE_COMPLETION>,
@@ -208,7 +208,7 @@ fn an_out_parameter_written_by_a_create_that_pends_is_found_and_kept_from_the_co
 }
 
 #[test]
-fn an_out_parameter_written_by_a_create_that_fails_is_found() {
+fn out_parameter_written_by_a_create_that_fails_is_found() {
     extern "efiapi" fn create(
         adapter: *mut NDK_ADAPTER,
         _: Option<NDK_FN_CREATE_COMPLETION>,
@@ -224,7 +224,7 @@ fn an_out_parameter_written_by_a_create_that_fails_is_found() {
 }
 
 #[test]
-fn an_out_parameter_not_written_by_a_create_that_succeeds_is_found() {
+fn out_parameter_not_written_by_a_create_that_succeeds_is_found() {
     extern "efiapi" fn create(
         _: *mut NDK_ADAPTER,
         _: Option<NDK_FN_CREATE_COMPLETION>,
@@ -241,7 +241,7 @@ fn an_out_parameter_not_written_by_a_create_that_succeeds_is_found() {
 }
 
 #[test]
-fn a_create_that_fails_leaves_nothing_behind() {
+fn create_that_fails_leaves_nothing_behind() {
     extern "efiapi" fn create(
         _: *mut NDK_ADAPTER,
         _: ULONG,

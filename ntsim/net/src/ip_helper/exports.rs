@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_holds_the_addresses_of_its_family_and_must_be_returned() {
+    fn table_holds_the_addresses_of_its_family_and_must_be_returned() {
         let machine = crate::testing::builder().boot();
         add();
         let mut table = core::ptr::null_mut();
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_entries_is_not_found_and_without_a_stack_not_supported() {
+    fn table_without_entries_is_not_found_and_without_a_stack_not_supported() {
         let machine = crate::testing::builder().boot();
         let mut table = core::ptr::null_mut();
         unsafe {
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_driver_is_told_of_addresses_that_come_and_go() {
+    fn driver_is_told_of_addresses_that_come_and_go() {
         let machine = crate::testing::builder().boot();
         let (send, told) = mpsc::channel::<(bool, i32)>();
         let mut handle = core::ptr::null_mut();
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_that_is_cancelled_inside_itself_is_found() {
+    fn notification_that_is_cancelled_inside_itself_is_found() {
         let machine = crate::testing::builder().boot();
         let (send, handles) = mpsc::channel::<usize>();
         let (statuses, told) = mpsc::channel::<NTSTATUS>();
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_returned_twice_is_found() {
+    fn table_that_is_returned_twice_is_found() {
         let machine = crate::testing::builder().boot();
         add();
         let mut table = core::ptr::null_mut();
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_that_is_never_cancelled_is_found() {
+    fn notification_that_is_never_cancelled_is_found() {
         let machine = crate::testing::builder().boot();
         let mut handle = core::ptr::null_mut();
         unsafe {

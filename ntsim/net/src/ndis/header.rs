@@ -45,7 +45,7 @@ mod tests {
     const EXPECTED: Expected = Expected { name: "NDIS_TEST", kind: 0x80, revisions: &[(1, 0x10), (2, 0x18)] };
 
     #[test]
-    fn a_head_must_have_the_type_and_a_size_that_its_revision_needs() {
+    fn head_must_have_the_type_and_a_size_that_its_revision_needs() {
         let machine = crate::testing::builder().boot();
         let valid = |kind, revision, size| {
             let header = NDIS_OBJECT_HEADER { Type: kind, Revision: revision, Size: size };

@@ -30,7 +30,7 @@ fn capture(registration: &mut WSK_REGISTRATION) -> (NTSTATUS, WSK_PROVIDER_NPI) 
 }
 
 #[test]
-fn a_client_gets_the_provider_and_gives_it_back() {
+fn client_gets_the_provider_and_gives_it_back() {
     let (machine, mut own) = with_client(&DISPATCH);
     let (status, npi) = capture(&mut own);
     assert_eq!(status, STATUS_SUCCESS);
@@ -61,7 +61,7 @@ fn deregistering_waits_for_the_release() {
 }
 
 #[test]
-fn a_release_that_does_not_come_is_found() {
+fn release_that_does_not_come_is_found() {
     let (machine, mut own) = with_client(&DISPATCH);
     assert_eq!(capture(&mut own).0, STATUS_SUCCESS);
     let at = Va::of(&raw mut *own);
@@ -77,7 +77,7 @@ fn a_release_that_does_not_come_is_found() {
 }
 
 #[test]
-fn a_client_of_another_version_gets_no_provider() {
+fn client_of_another_version_gets_no_provider() {
     let (machine, mut own) = with_client(&WSK_CLIENT_DISPATCH { Version: 0x0200, ..DISPATCH });
     assert_eq!(capture(&mut own).0, STATUS_NOINTERFACE);
     unsafe { WskDeregister(&mut *own) };
@@ -93,7 +93,7 @@ fn releasing_too_often_and_never_deregistering_are_found() {
 }
 
 #[test]
-fn the_provider_is_for_clients_that_hold_it() {
+fn provider_is_for_clients_that_hold_it() {
     let (machine, mut own) = with_client(&DISPATCH);
     let (_, npi) = capture(&mut own);
     let control = unsafe { (*npi.Dispatch).WskControlClient }.unwrap();
@@ -115,7 +115,7 @@ fn the_provider_is_for_clients_that_hold_it() {
 }
 
 #[test]
-fn there_are_no_sockets() {
+fn wsk_socket_is_not_supported() {
     let (machine, mut own) = with_client(&DISPATCH);
     let (_, npi) = capture(&mut own);
     let none = core::ptr::null_mut();
@@ -134,7 +134,7 @@ fn there_are_no_sockets() {
 }
 
 #[test]
-fn a_registration_is_used_once_and_the_provider_awaited_at_passive_level() {
+fn registration_is_used_once_and_the_provider_awaited_at_passive_level() {
     let (machine, mut own) = with_client(&DISPATCH);
     register(&mut own, &DISPATCH);
     let old = sched::raise(sched::Irql::DISPATCH);

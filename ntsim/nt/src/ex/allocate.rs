@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_zeroed_unless_asked_not_to_be() {
+    fn block_is_zeroed_unless_asked_not_to_be() {
         let machine = crate::testing::builder().boot();
         unsafe {
             for (flags, expected) in
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_zeroed_holds_what_the_builder_says() {
+    fn fresh_pool_not_zeroed_holds_the_builders_pattern() {
         let machine = crate::testing::builder().fresh_pool(0).boot();
         unsafe {
             let block = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, 100, TAG).cast::<u8>();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_freed_is_left_in_the_report() {
+    fn leaked_block_is_left_in_the_report() {
         let machine = crate::testing::builder().boot();
         unsafe { ExAllocatePool2(POOL_FLAG_NON_PAGED, 40, TAG) };
         let report = machine.shutdown();

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_mutex_excludes_and_restores_the_level() {
+    fn fast_mutex_excludes_and_restores_the_level() {
         let machine = crate::testing::builder().boot();
         let (mut mutex, mut counter) = (mutex(), 0_u64);
         let (address, count) = (Va::of(&raw mut *mutex), Va::of(&raw mut counter));
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unsafe_functions_need_apcs_held_off() {
+    fn unsafe_functions_need_apcs_held_off() {
         let machine = crate::testing::builder().boot();
         let mut mutex = mutex();
         let use_it = |mutex: &mut FAST_MUTEX| unsafe {

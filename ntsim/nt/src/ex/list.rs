@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_singly_linked_list_is_last_in_first_out() {
+    fn singly_linked_list_is_last_in_first_out() {
         let machine = crate::testing::builder().boot();
         let mut list = SLIST_HEADER { Alignment: 9, Region: 9 };
         let mut entries = [SLIST_ENTRY { Next: ptr::null_mut() }; 3];
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_not_aligned_is_found() {
+    fn entry_that_is_not_aligned_is_found() {
         let machine = crate::testing::builder().boot();
         let mut list = SLIST_HEADER { Alignment: 0, Region: 0 };
         let mut memory = [0_u64; 4];
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locked_list_keeps_its_order() {
+    fn locked_list_keeps_its_order() {
         let machine = crate::testing::builder().boot();
         let mut lock: KSPIN_LOCK = 0;
         let none = LIST_ENTRY { Flink: ptr::null_mut(), Blink: ptr::null_mut() };

@@ -144,7 +144,7 @@ mod tests {
     static RELEASED: AtomicBool = AtomicBool::new(false);
 
     #[test]
-    fn a_rundown_waits_for_the_uses_and_refuses_new_ones() {
+    fn rundown_waits_for_the_uses_and_refuses_new_ones() {
         let machine = crate::testing::builder().boot();
         let mut rundown = EX_RUNDOWN_REF { Count: 7 };
         let pointer = &raw mut rundown;

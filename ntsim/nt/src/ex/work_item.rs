@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_work_item_runs_once_each_time_it_is_queued() {
+    fn work_item_runs_once_each_time_it_is_queued() {
         let machine = crate::testing::builder().boot();
         let mut item = item();
         SUM.store(0, Ordering::Relaxed);

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shutdown_waits_for_work_that_is_under_way() {
+    fn shutdown_waits_for_work_that_is_under_way() {
         static DONE: AtomicBool = AtomicBool::new(false);
         let machine = crate::testing::builder().boot();
         queue_work(|| {

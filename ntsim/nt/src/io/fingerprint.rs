@@ -53,7 +53,7 @@ mod tests {
     use ntsim_core::address::Va;
 
     #[test]
-    fn a_change_in_a_short_buffer_or_at_the_start_of_a_page_is_noticed() {
+    fn change_in_a_short_buffer_or_at_the_start_of_a_page_is_noticed() {
         for length in [1, 100, WHOLE, WHOLE + 1, 100 * PAGE_SIZE] {
             let mut buffer = vec![7u8; length];
             let before = Fingerprint::of(Range { start: Va::of(buffer.as_ptr()), length });

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secondary_list_hangs_at_the_end_of_the_chain() {
+    fn secondary_list_hangs_at_the_end_of_the_chain() {
         let machine = crate::testing::builder().boot();
         unsafe {
             let irp = crate::io::irp::IoAllocateIrp(1, 0);
@@ -145,14 +145,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_never_freed_is_found() {
+    fn list_that_is_never_freed_is_found() {
         let machine = crate::testing::builder().boot();
         allocate(0, core::ptr::null_mut());
         assert_eq!(machine.shutdown().findings[0].rule, "MdlLeak");
     }
 
     #[test]
-    fn a_list_that_is_freed_twice_is_found() {
+    fn list_that_is_freed_twice_is_found() {
         let machine = crate::testing::builder().boot();
         let list = allocate(0, core::ptr::null_mut());
         unsafe {

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_leads_to_the_device_and_keeps_what_is_below() {
+    fn link_leads_to_the_device_and_keeps_what_is_below() {
         let names = Namespace::default();
         assert!(names.name("\\Device\\NdkHlk", Va::new(0x40)));
         assert!(!names.name("\\device\\ndkhlk", Va::new(0x80)));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_is_left_behind_is_found() {
+    fn link_that_is_left_behind_is_found() {
         let machine = crate::testing::builder().boot();
         namespace().add("\\??\\a", Named::Link("\\Device\\a".into()));
         assert_eq!(machine.shutdown().findings[0].rule, "SymbolicLinkLeak");

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_released_with_the_tag_with_which_it_was_acquired() {
+    fn lock_is_released_with_the_tag_with_which_it_was_acquired() {
         let machine = crate::testing::builder().boot();
         let mut lock = lock();
         acquire(&mut *lock, A);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_initialised_once_and_not_freed_while_it_is_held() {
+    fn lock_is_initialised_once_and_not_freed_while_it_is_held() {
         let machine = crate::testing::builder().boot();
         unsafe {
             let lock: *mut IO_REMOVE_LOCK = ExAllocatePool2(0x40, 0x20, 0x3130_3030).cast();

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_routine_runs_once_and_may_free_its_item() {
+    fn routine_runs_once_and_may_free_its_item() {
         let machine = crate::testing::builder().boot();
         let before = RUNS.load(Ordering::SeqCst);
         unsafe {
@@ -239,7 +239,7 @@ mod tests {
     unsafe extern "efiapi" fn nothing(_device: *mut DEVICE_OBJECT, _context: *mut c_void) {}
 
     #[test]
-    fn an_item_that_is_queued_is_neither_queued_again_nor_freed() {
+    fn item_that_is_queued_is_neither_queued_again_nor_freed() {
         let machine = crate::testing::builder().boot();
         unsafe {
             let item = IoAllocateWorkItem(ptr::null_mut());
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_is_queued_at_the_end_is_found() {
+    fn item_that_is_queued_at_the_end_is_found() {
         let machine = crate::testing::builder().boot();
         unsafe {
             let item = IoAllocateWorkItem(ptr::null_mut());
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_in_memory_that_is_freed_is_found() {
+    fn item_in_memory_that_is_freed_is_found() {
         let machine = crate::testing::builder().boot();
         unsafe {
             let memory = pool::allocate(pool::Request {
@@ -280,14 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_is_never_freed_is_found() {
+    fn item_that_is_never_freed_is_found() {
         let machine = crate::testing::builder().boot();
         unsafe { IoAllocateWorkItem(ptr::null_mut()) };
         assert_eq!(machine.shutdown().findings[0].rule, "WorkItemLeak");
     }
 
     #[test]
-    fn an_item_that_is_freed_twice_is_found() {
+    fn item_that_is_freed_twice_is_found() {
         let machine = crate::testing::builder().boot();
         unsafe {
             let item = IoAllocateWorkItem(ptr::null_mut());

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dpc_runs_before_the_insertion_below_dispatch_level_returns() {
+    fn dpc_runs_before_the_insertion_below_dispatch_level_returns() {
         let machine = crate::testing::builder().boot();
         let mut dpc = dpc();
         assert_eq!((insert(&mut dpc), RUNS.load(Ordering::Relaxed)), (1, 1));
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dpc_that_is_queued_at_dispatch_level_runs_once_when_the_level_is_lowered() {
+    fn dpc_that_is_queued_at_dispatch_level_runs_once_when_the_level_is_lowered() {
         let machine = crate::testing::builder().boot();
         let mut dpc = dpc();
         let old = sched::raise(Irql::DISPATCH);
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_dpc_does_not_run_and_can_be_queued_again() {
+    fn removed_dpc_does_not_run_and_can_be_queued_again() {
         let machine = crate::testing::builder().boot();
         let mut dpc = dpc();
         let old = sched::raise(Irql::DISPATCH);
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directed_dpc_runs_on_its_processor_and_flushing_waits_for_it() {
+    fn directed_dpc_runs_on_its_processor_and_flushing_waits_for_it() {
         let machine = crate::testing::builder().processors(4).boot();
         let mut dpc = dpc();
         for target in 0..4 {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dpc_that_takes_longer_than_it_may_is_found() {
+    fn dpc_that_takes_longer_than_it_may_is_found() {
         for (limit, times) in [(Duration::from_millis(1), 1), (Duration::from_secs(20), 0)] {
             let machine = crate::testing::builder().dpc_limit(limit).boot();
             let mut dpc = dpc();
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dpc_without_a_routine_and_one_for_no_processor_are_found() {
+    fn dpc_without_a_routine_and_one_for_no_processor_are_found() {
         let machine = crate::testing::builder().processors(2).boot();
         let mut dpc = dpc();
         unsafe {

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn two_orders_of_two_locks_are_found_once_though_nobody_ever_waits() {
+    fn two_orders_of_two_locks_are_found_once_though_no_thread_waits() {
         let machine = crate::testing::builder().boot();
         let mut locks: [KSPIN_LOCK; 2] = [0; 2];
         let [a, b] = locks.each_mut().map(ptr::from_mut);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_over_three_locks_and_threads_is_found() {
+    fn cycle_over_three_locks_and_threads_is_found() {
         let machine = crate::testing::builder().boot();
         let mut locks: [KSPIN_LOCK; 3] = [0; 3];
         let [a, b, c] = locks.each_mut().map(|lock| Va::of(ptr::from_mut(lock)));
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_is_initialised_again_or_whose_memory_is_freed_is_another_lock() {
+    fn lock_that_is_initialised_again_or_whose_memory_is_freed_is_another_lock() {
         let machine = crate::testing::builder().boot();
         let mut other: KSPIN_LOCK = 0;
         let other = &raw mut other;

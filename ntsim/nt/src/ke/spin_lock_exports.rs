@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_excludes_other_threads() {
+    fn lock_excludes_other_threads() {
         let machine = crate::testing::builder().boot();
         let mut lock: KSPIN_LOCK = 0;
         let (address, mut counter) = (Va::of(&raw mut lock), 0_u64);

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clocks_agree() {
+    fn clocks_agree() {
         let machine = crate::testing::builder().boot();
         let (mut frequency, mut time, mut counter) = (0, 0, 0);
         unsafe {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_stall_is_found() {
+    fn long_stall_is_found() {
         let machine = crate::testing::builder().boot();
         unsafe { KeStallExecutionProcessor(51) };
         assert_eq!(machine.shutdown().findings[0].rule, "StallExecution");

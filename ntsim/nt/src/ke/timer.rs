@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_signals_when_it_is_due_and_not_before() {
+    fn timer_signals_when_it_is_due_and_not_before() {
         let machine = crate::testing::builder().boot();
         let mut timer = timer(TIMER_TYPE::NotificationTimer);
         let before = sched::now();
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cancelled_timer_does_not_signal() {
+    fn cancelled_timer_does_not_signal() {
         let machine = crate::testing::builder().boot();
         let mut timer = timer(TIMER_TYPE::NotificationTimer);
         unsafe {
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_periodic_timer_queues_its_dpc_until_it_is_cancelled() {
+    fn periodic_timer_queues_its_dpc_until_it_is_cancelled() {
         let machine = crate::testing::builder().boot();
         let mut timer = timer(TIMER_TYPE::SynchronizationTimer);
         let mut dpc = unsafe { MaybeUninit::zeroed().assume_init() };

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_event_stays_signaled_and_a_synchronization_event_wakes_one() {
+    fn notification_event_stays_signaled_and_a_synchronization_event_wakes_one() {
         let machine = crate::testing::builder().boot();
         let (notification, synchronization) =
             (event(EVENT_TYPE::NotificationEvent), event(EVENT_TYPE::SynchronizationEvent));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_ends_when_another_thread_signals() {
+    fn wait_ends_when_another_thread_signals() {
         static WOKEN: AtomicUsize = AtomicUsize::new(0);
         let machine = crate::testing::builder().boot();
         let (go, done) = (event(EVENT_TYPE::SynchronizationEvent), event(EVENT_TYPE::NotificationEvent));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_for_all_takes_all_or_none() {
+    fn wait_for_all_takes_all_or_none() {
         let machine = crate::testing::builder().boot();
         let (a, b) = (event(EVENT_TYPE::SynchronizationEvent), event(EVENT_TYPE::SynchronizationEvent));
         unsafe { KeSetEvent(ptr::from_ref(&*b).cast_mut(), 0, 0) };
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_semaphore_counts_and_a_mutex_nests() {
+    fn semaphore_counts_and_a_mutex_nests() {
         let machine = crate::testing::builder().boot();
         let mut semaphore: KSEMAPHORE = unsafe { MaybeUninit::zeroed().assume_init() };
         let mut mutex: KMUTANT = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_semaphore_over_its_limit_and_a_mutex_of_somebody_else_are_found() {
+    fn semaphore_over_its_limit_and_mutex_of_another_thread_are_found() {
         let machine = crate::testing::builder().boot();
         let mut semaphore: KSEMAPHORE = unsafe { MaybeUninit::zeroed().assume_init() };
         let mut mutex: KMUTANT = unsafe { MaybeUninit::zeroed().assume_init() };
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_takes_at_least_its_time() {
+    fn delay_takes_at_least_its_time() {
         let machine = crate::testing::builder().boot();
         let before = sched::now();
         unsafe { KeDelayExecutionThread(KernelMode, 0, &-20_000) };

@@ -124,7 +124,7 @@ mod tests {
     use ntsim_core::address::Va;
 
     #[test]
-    fn a_block_ends_at_inaccessible_memory_and_becomes_it_when_freed() {
+    fn block_ends_at_inaccessible_memory_and_becomes_it_when_freed() {
         let block = Block::new(40).unwrap();
         let range = |offset| Range { start: Va::of(block.as_ptr::<u8>()) + offset, length: 1 };
         assert!(range(0).is_readable() && range(47).is_readable());

@@ -218,7 +218,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_list_over_nonpaged_memory_maps_the_memory_itself() {
+    fn list_over_nonpaged_memory_maps_the_memory_itself() {
         let machine = crate::testing::builder().boot();
         let memory = Block::new(3 * PAGE_SIZE).unwrap();
         let range = Range { start: Va::of(memory.as_ptr::<u8>()) + 100, length: 2 * PAGE_SIZE };
@@ -245,7 +245,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_address_of_nothing_is_not_valid() {
+    fn address_of_nothing_is_not_valid() {
         let machine = crate::testing::builder().boot();
         let here = 0u8;
         unsafe {

@@ -183,7 +183,7 @@ mod tests {
     use crate::mm::Range;
 
     #[test]
-    fn a_second_mapping_shows_the_same_bytes_until_it_is_undone() {
+    fn second_mapping_shows_the_same_bytes_until_it_is_undone() {
         let buffer = Buffer::new(0x123, 3 * PAGE_SIZE).unwrap();
         let first = Va::of(buffer.as_ptr()).get() / PAGE_SIZE;
         let base = map(&[first + 1, first, first + 3, first + 2]).unwrap();

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_handle_comes_before_the_last_reference() {
+    fn last_handle_comes_before_the_last_reference() {
         let machine = crate::testing::builder().boot();
         let object = 0x1000 as *mut c_void;
         ob::create(object, &KIND);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_that_is_none_is_found_in_a_drivers_hand_and_refused_in_a_programs() {
+    fn handle_that_is_none_is_found_in_a_drivers_hand_and_refused_in_a_programs() {
         let machine = crate::testing::builder().boot();
         let (kind, none, mut found) = (type_of(&KIND), ptr::null_mut(), ptr::null_mut());
         for (mode, findings) in [(UserMode, 0), (KernelMode, 1)] {
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_keeps_a_reference_is_a_leak() {
+    fn object_that_keeps_a_reference_is_a_leak() {
         let machine = crate::testing::builder().boot();
         ob::create(0x3000 as *mut c_void, &KIND);
         assert_eq!(machine.shutdown().findings[0].rule, "ObjectLeak");

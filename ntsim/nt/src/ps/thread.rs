@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_ends_with_locks_is_found() {
+    fn thread_that_ends_with_locks_is_found() {
         let machine = crate::testing::builder().boot();
         let mut locks: (FAST_MUTEX, usize) = unsafe { core::mem::MaybeUninit::zeroed().assume_init() };
         locks.0.Count = 1;
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_is_signaled_when_it_terminates_itself_or_returns() {
+    fn thread_is_signaled_when_it_terminates_itself_or_returns() {
         for routine in [terminate, fall_off] {
             let machine = crate::testing::builder().boot();
             join(start(routine, Va::new(7)));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_without_a_routine_is_found() {
+    fn thread_without_a_routine_is_found() {
         let machine = crate::testing::builder().boot();
         let (mut handle, none) = (ptr::null_mut(), ptr::null_mut);
         unsafe {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_that_is_not_closed_is_found() {
+    fn handle_that_is_not_closed_is_found() {
         let machine = crate::testing::builder().boot();
         start(fall_off, Va::new(1));
         assert!(!machine.shutdown().is_clean());

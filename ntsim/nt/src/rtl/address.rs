@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_must_take_up_the_whole_text() {
+    fn endpoint_must_take_up_the_whole_text() {
         assert!(parse_v4_endpoint(b"1.2.3.4:70000", true).is_err());
         assert!(parse_v4_endpoint(b"1.2.3.4 ", true).is_err());
         assert!(parse_v6_endpoint(b"[::1").is_err());

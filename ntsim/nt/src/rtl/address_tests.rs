@@ -9,7 +9,7 @@ use sys::status::{STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use super::address_exports::*;
 
 #[test]
-fn an_address_with_scope_and_port_comes_back_from_its_text() {
+fn address_with_scope_and_port_comes_back_from_its_text() {
     let machine = crate::testing::builder().boot();
     let from = IN6_ADDR::from_rust("fe80::5".parse().unwrap());
     let mut text = [0u16; 65];
@@ -29,7 +29,7 @@ fn an_address_with_scope_and_port_comes_back_from_its_text() {
 }
 
 #[test]
-fn a_text_too_long_for_the_buffer_says_how_much_it_needs() {
+fn text_too_long_for_the_buffer_says_how_much_it_needs() {
     let machine = crate::testing::builder().boot();
     let from = IN_ADDR::from_rust(Ipv4Addr::new(10, 0, 0, 1));
     let mut text = [0i8; 4];
@@ -41,7 +41,7 @@ fn a_text_too_long_for_the_buffer_says_how_much_it_needs() {
 }
 
 #[test]
-fn the_terminator_is_where_the_address_ended() {
+fn terminator_is_where_the_address_ended() {
     let machine = crate::testing::builder().boot();
     let text = c"10.0.0.1/8";
     let (mut end, mut address) = (core::ptr::null(), IN_ADDR { S_addr: 0 });

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_between_overlapping_ranges_is_found_and_still_right() {
+    fn copy_between_overlapping_ranges_is_found_and_still_right() {
         let machine = crate::testing::builder().boot();
         let mut bytes = *b"abcdef";
         let at = bytes.as_mut_ptr();

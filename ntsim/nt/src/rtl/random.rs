@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_yields_its_own_numbers_again() {
+    fn seed_yields_its_own_numbers_again() {
         let machine = crate::testing::builder().boot();
         let numbers = |mut seed| [(); 4].map(|()| unsafe { RtlRandomEx(&mut seed) });
         assert_eq!(numbers(1), numbers(1));

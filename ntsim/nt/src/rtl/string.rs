@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counted_string_spans_the_terminated_one() {
+    fn counted_string_spans_the_terminated_one() {
         let machine = crate::testing::builder().boot();
         let text = utf16("ndk\0");
         let mut made = string(&mut [], 0);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_cut_at_the_room_and_an_append_refused() {
+    fn copy_is_cut_at_the_room_and_an_append_refused() {
         let machine = crate::testing::builder().boot();
         let (mut from, mut room) = (utf16("abcdef"), [0xFFFF; 4]);
         let from = string(&mut from, 6);

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_converted_there_and_back_is_the_same_and_must_be_freed() {
+    fn string_converted_there_and_back_is_the_same_and_must_be_freed() {
         let machine = crate::testing::builder().boot();
         let mut units: Vec<u16> = "softndk".encode_utf16().collect();
         let from = unicode(&mut units);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_without_room_is_left_as_it_is() {
+    fn target_without_room_is_left_as_it_is() {
         let machine = crate::testing::builder().boot();
         let mut room = [7u16; 2];
         let mut text = unicode(&mut room);

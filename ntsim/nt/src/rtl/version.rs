@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_structure_of_unknown_size_is_refused() {
+    fn structure_of_unknown_size_is_refused() {
         let machine = crate::testing::builder().boot();
         let mut info = [0u32; 71];
         // SAFETY: the structure's size is its first member.

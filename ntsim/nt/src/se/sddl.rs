@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn no_list_an_empty_list_and_a_null_list_differ() {
+    fn absent_empty_and_null_lists_differ() {
         let list = |text: &str| text.parse::<Descriptor>().unwrap().list;
         assert_eq!(list("O:SY"), List::Absent);
         assert_eq!(list("D:"), List::Entries(vec![]));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_is_wrong_and_where() {
+    fn error_says_what_is_wrong_and_where() {
         for (text, at) in [
             ("D", "D"),
             ("O:SYO:BA", "O"),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_too_long_is_refused() {
+    fn list_that_is_too_long_is_refused() {
         let list = |entries| format!("D:{}", "(A;;GA;;;SY)".repeat(entries)).parse::<Descriptor>();
         assert!(list(3276).is_ok());
         assert!(list(3277).is_err());

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sid_is_written_as_it_is_read() {
+    fn sid_is_written_as_it_is_read() {
         for text in ["S-1-1-0", "S-1-5-18", "S-1-5-32-544", "S-1-5-21-1-2-3-1001"] {
             assert_eq!(Sid::from_numbers(text).unwrap().to_string(), text);
         }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_sid_is_refused() {
+    fn malformed_sid_is_refused() {
         let long = format!("S-1-5{}", "-1".repeat(16));
         for text in ["", "S-1-", "S-1-5", "S-2-5-18", "S-1-5-", "S-1-5-x", "S-1-281474976710656-1", &long] {
             assert_eq!(Sid::from_numbers(text), None, "{text}");

@@ -128,7 +128,7 @@ impl Fixture {
 }
 
 #[test]
-fn a_driver_binds_to_a_version_that_there_is() {
+fn driver_binds_to_a_version_that_there_is() {
     let mut fixture = Fixture::boot();
     assert!(unsafe { fixture.table.add(457).read() }.is_some());
     let mut other = Fixture { globals: ptr::null_mut(), table: ptr::null(), ..fixture };
@@ -180,7 +180,7 @@ fn contexts_are_found_by_their_type() {
 }
 
 #[test]
-fn an_object_that_keeps_a_reference_at_unbind_is_a_leak() {
+fn object_that_keeps_a_reference_at_unbind_is_a_leak() {
     let mut fixture = Fixture::boot();
     fixture.create_driver();
     let object = fixture.object(ptr::null_mut());
@@ -203,7 +203,7 @@ fn deleting_twice_and_dropping_the_frameworks_reference_are_found() {
 }
 
 #[test]
-fn an_object_that_a_reference_keeps_is_deleted_once_all_the_same() {
+fn object_that_a_reference_keeps_is_deleted_once_all_the_same() {
     let mut fixture = Fixture::boot();
     fixture.create_driver();
     let object = fixture.object(ptr::null_mut());
@@ -302,7 +302,7 @@ fn work_items_run_at_passive_level_and_deferred_calls_at_dispatch_level() {
 }
 
 #[test]
-fn a_buffer_has_its_size_and_goes_with_its_object() {
+fn buffer_has_its_size_and_goes_with_its_object() {
     let mut fixture = Fixture::boot();
     fixture.create_driver();
     let (mut memory, mut buffer, mut size) = (ptr::null_mut(), ptr::null_mut::<c_void>(), 0);
@@ -320,7 +320,7 @@ fn a_buffer_has_its_size_and_goes_with_its_object() {
 }
 
 #[test]
-fn a_driver_uses_what_is_its_own() {
+fn driver_uses_what_is_its_own() {
     let mut fixture = Fixture::boot();
     let driver = fixture.create_driver();
     let object = fixture.object(ptr::null_mut());

@@ -54,7 +54,7 @@ impl Rig {
 }
 
 #[test]
-fn a_fast_registration_admits_its_pages_at_its_base() {
+fn fast_registration_admits_its_pages_at_its_base() {
     let (rig, token) = Rig::registered();
     let remote = Remote::new(&rig.pair.near, vec![9; 2 * PAGE - 16]);
     assert_eq!(remote.write(2, BASE + 16, token), [(STATUS_SUCCESS, u32_from(2 * PAGE - 16), 2)]);
@@ -67,7 +67,7 @@ fn a_fast_registration_admits_its_pages_at_its_base() {
 }
 
 #[test]
-fn a_fast_region_serves_local_requests_behind_it_in_the_queue() {
+fn fast_region_serves_local_requests_behind_it_in_the_queue() {
     let pair = Pair::connected();
     let (mr, pages) = (create_fast(&pair.near), Pages::new());
     assert_eq!(initialise(mr, 1, false), STATUS_SUCCESS);
@@ -108,7 +108,7 @@ fn initialising_is_for_fast_regions_up_to_the_limit() {
 }
 
 #[test]
-fn a_region_can_be_initialised_anew_while_nothing_is_registered() {
+fn region_can_be_initialised_anew_while_nothing_is_registered() {
     let (rig, _) = Rig::registered();
     assert_eq!(initialise(rig.mr, 2, true), STATUS_INVALID_DEVICE_STATE);
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
@@ -169,7 +169,7 @@ fn posts_on_an_unconnected_queue_pair_are_refused_and_taken_back() {
 }
 
 #[test]
-fn a_token_is_kept_through_all_registrations_and_admits_what_the_valid_one_says() {
+fn token_is_kept_through_all_registrations_and_admits_what_the_valid_one_says() {
     let rig = Rig::new();
     let token = rig.token();
     let remote = Remote::new(&rig.pair.near, vec![9; 8]);
@@ -187,7 +187,7 @@ fn a_token_is_kept_through_all_registrations_and_admits_what_the_valid_one_says(
 }
 
 #[test]
-fn a_token_is_kept_when_a_peer_invalidates() {
+fn token_is_kept_when_a_peer_invalidates() {
     let rig = Rig::new();
     let token = rig.token();
     for _ in 0..3 {
@@ -204,7 +204,7 @@ fn a_token_is_kept_when_a_peer_invalidates() {
 }
 
 #[test]
-fn a_token_that_waits_in_the_queue_for_its_next_registration_admits_the_valid_one() {
+fn token_that_waits_in_the_queue_for_its_next_registration_admits_the_valid_one() {
     let (rig, token) = Rig::registered();
     // A send without a receive holds up the queue.
     assert_eq!(call!(rig.pair.far.qp, NdkSend, request(2), std::ptr::null(), 0, 0), STATUS_SUCCESS);
@@ -222,7 +222,7 @@ fn a_token_that_waits_in_the_queue_for_its_next_registration_admits_the_valid_on
 }
 
 #[test]
-fn the_next_owner_of_a_slot_has_another_token() {
+fn next_owner_of_a_slot_has_another_token() {
     let pair = Pair::new();
     let mut tokens = std::collections::HashSet::new();
     for _ in 0..600 {
@@ -256,7 +256,7 @@ fn as_many_pages_as_an_unaligned_mebibyte_touches_are_registered_at_once() {
 }
 
 #[test]
-fn an_invalidated_region_is_refused_and_a_second_invalidation_fails() {
+fn invalidated_region_is_refused_and_a_second_invalidation_fails() {
     let (rig, token) = Rig::registered();
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
     assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, 0, 2)]);
@@ -273,7 +273,7 @@ fn an_invalidated_region_is_refused_and_a_second_invalidation_fails() {
 }
 
 #[test]
-fn a_second_registration_without_an_invalidation_fails() {
+fn second_registration_without_an_invalidation_fails() {
     let (rig, token) = Rig::registered();
     assert_eq!(rig.register(), STATUS_SUCCESS);
     assert_eq!(rig.pair.far.results(), [(STATUS_INVALID_DEVICE_STATE, 0, 1)]);
@@ -303,7 +303,7 @@ fn only_fast_regions_are_registered_and_invalidated_by_work_requests() {
 }
 
 #[test]
-fn a_flushed_registration_is_taken_back() {
+fn flushed_registration_is_taken_back() {
     let rig = Rig::new();
     assert_eq!(call!(rig.pair.far.qp, NdkSend, request(9), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     for _ in 0..2 {
@@ -323,7 +323,7 @@ fn a_flushed_registration_is_taken_back() {
 }
 
 #[test]
-fn a_registration_that_is_refused_or_taken_back_leaves_the_token_of_the_one_before() {
+fn registration_that_is_refused_or_taken_back_leaves_the_token_of_the_one_before() {
     let (rig, token) = Rig::registered();
     assert_eq!(call!(rig.pair.far.qp, NdkSend, request(9), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
@@ -353,7 +353,7 @@ fn a_registration_that_is_refused_or_taken_back_leaves_the_token_of_the_one_befo
 }
 
 #[test]
-fn an_invalidation_completes_when_no_transfer_uses_the_memory() {
+fn invalidation_completes_when_no_transfer_uses_the_memory() {
     let (rig, token) = Rig::registered();
     let used = in_use(&rig.pair.far, token, BASE + 16);
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
@@ -369,7 +369,7 @@ fn an_invalidation_completes_when_no_transfer_uses_the_memory() {
 }
 
 #[test]
-fn a_waiting_invalidation_can_be_flushed_and_its_objects_closed() {
+fn waiting_invalidation_can_be_flushed_and_its_objects_closed() {
     let (rig, token) = Rig::registered();
     let used = in_use(&rig.pair.far, token, BASE + 16);
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mr), STATUS_SUCCESS);
@@ -386,7 +386,7 @@ fn a_waiting_invalidation_can_be_flushed_and_its_objects_closed() {
 }
 
 #[test]
-fn a_region_that_is_closed_with_its_registration_posted_waits_for_it() {
+fn region_that_is_closed_with_its_registration_posted_waits_for_it() {
     let rig = Rig::new();
     assert_eq!(call!(rig.pair.far.qp, NdkSend, request(9), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     assert_eq!(rig.register(), STATUS_SUCCESS);

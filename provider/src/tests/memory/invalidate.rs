@@ -55,7 +55,7 @@ fn extended(side: &Side) -> Option<(NTSTATUS, usize, NDK_OPERATION_TYPE, usize)>
 }
 
 #[test]
-fn a_send_invalidates_the_receivers_token_and_its_result_says_which() {
+fn send_invalidates_the_receivers_token_and_its_result_says_which() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
     rig.receive(2);
     assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);
@@ -81,7 +81,7 @@ fn receive_and_invalidate_is_polled_by_get_cq_results_and_a_second_invalidation_
 }
 
 #[test]
-fn the_token_stays_valid_until_there_is_a_receive() {
+fn token_stays_valid_until_there_is_a_receive() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
     assert_eq!(rig.send(3, rig.token), STATUS_SUCCESS);
     drop(in_use(&rig.pair.far, rig.token, BASE));
@@ -91,7 +91,7 @@ fn the_token_stays_valid_until_there_is_a_receive() {
 }
 
 #[test]
-fn a_token_that_can_not_be_invalidated_breaks_the_connection() {
+fn token_that_can_not_be_invalidated_breaks_the_connection() {
     let mut buffer = Buffer::new(vec![0; 64]);
     for case in ["stale", "local only", "registered otherwise", "privileged"] {
         let rig = Rig::new(if case == "local only" { 0 } else { NDK_OP_FLAG_ALLOW_REMOTE_READ });
@@ -133,7 +133,7 @@ fn receive_and_invalidate_completes_when_no_transfer_uses_the_memory() {
 }
 
 #[test]
-fn a_message_whose_sender_is_flushed_while_it_waits_has_its_one_result() {
+fn message_whose_sender_is_flushed_while_it_waits_has_its_one_result() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
     let used = in_use(&rig.pair.far, rig.token, BASE);
     rig.receive(2);
@@ -148,7 +148,7 @@ fn a_message_whose_sender_is_flushed_while_it_waits_has_its_one_result() {
 }
 
 #[test]
-fn a_flush_of_the_receiver_waits_for_the_message_that_arrives() {
+fn flush_of_the_receiver_waits_for_the_message_that_arrives() {
     let rig = Rig::new(NDK_OP_FLAG_ALLOW_REMOTE_READ);
     let used = in_use(&rig.pair.far, rig.token, BASE);
     rig.receive(2);
@@ -164,7 +164,7 @@ fn a_flush_of_the_receiver_waits_for_the_message_that_arrives() {
 }
 
 #[test]
-fn a_read_invalidates_its_first_token_if_it_is_asked_to() {
+fn read_invalidates_its_first_token_if_it_is_asked_to() {
     let pair = Pair::connected();
     let (mr, pages) = (create_fast(&pair.near), Pages::new());
     assert_eq!(initialise(mr, 1, false), STATUS_SUCCESS);
@@ -193,7 +193,7 @@ fn a_read_invalidates_its_first_token_if_it_is_asked_to() {
 }
 
 #[test]
-fn a_read_can_not_invalidate_what_was_registered_otherwise() {
+fn read_can_not_invalidate_what_was_registered_otherwise() {
     let pair = Pair::connected();
     let (mut sink, mut source) = (Buffer::new(vec![0; 8]), Buffer::new(vec![7; 8]));
     let (sink_mr, sink_token) = sink.register(&pair.near, 1);

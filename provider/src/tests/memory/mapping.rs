@@ -55,7 +55,7 @@ fn build(
 }
 
 #[test]
-fn a_mapping_names_every_page_and_the_offset_in_the_first() {
+fn mapping_names_every_page_and_the_offset_in_the_first() {
     let pair = Pair::new();
     let (mut buffer, mut mapping) = (Buffer::new(vec![0; 3 * PAGE]), Mapping::new());
     let (first, offset) = (buffer.address() & !(PAGE - 1), buffer.address() & (PAGE - 1));
@@ -73,7 +73,7 @@ fn a_mapping_names_every_page_and_the_offset_in_the_first() {
 }
 
 #[test]
-fn a_chain_that_is_not_contiguous_or_too_short_is_not_mapped() {
+fn chain_that_is_not_contiguous_or_too_short_is_not_mapped() {
     let pair = Pair::new();
     let (mut first, mut second) = (Buffer::new(vec![0; 300]), Buffer::new(vec![0; 300]));
     let mut mapping = Mapping::new();
@@ -136,7 +136,7 @@ fn logical_addresses_move_data_with_the_privileged_token() {
 }
 
 #[test]
-fn an_adapters_close_waits_until_its_mappings_are_released() {
+fn adapters_close_waits_until_its_mappings_are_released() {
     let pair = Pair::new();
     let (mut buffer, mut mapping) = (Buffer::new(vec![0; 64]), Mapping::new());
     let mdl = from_mut(&mut *buffer.mdl);
@@ -182,7 +182,7 @@ fn release_on_another_adapter_leaves_the_mapping_alone() {
 }
 
 #[test]
-fn a_mapping_is_undone_by_its_release_and_a_registration_over_it_keeps_it() {
+fn mapping_is_undone_by_its_release_and_a_registration_over_it_keeps_it() {
     let pair = Pair::connected();
     let (mut buffer, mut mapping) = (Buffer::new(vec![3; 2 * PAGE]), Mapping::new());
     let mdl = from_mut(&mut *buffer.mdl);

@@ -33,7 +33,7 @@ impl Player<'_> {
 }
 
 #[test]
-fn nothing_is_written_after_the_result_of_an_invalidation() {
+fn memory_is_not_written_after_the_result_of_its_invalidation() {
     for _ in 0..100 {
         let pair = Pair::connected();
         let (mr, pages) = (create_fast(&pair.far), Pages::new());

@@ -74,7 +74,7 @@ fn window_admits_its_range_of_the_region_only() {
 }
 
 #[test]
-fn a_window_admits_peers_only_and_only_what_it_was_bound_for() {
+fn window_admits_peers_only_and_only_what_it_was_bound_for() {
     let rig = Rig::new(7);
     let token = rig.bound((0, 1000), READ);
     let remote = Remote::new(&rig.pair.near, vec![0; 8]);
@@ -91,7 +91,7 @@ fn a_window_admits_peers_only_and_only_what_it_was_bound_for() {
 }
 
 #[test]
-fn a_bind_that_the_region_does_not_admit_is_refused_inline() {
+fn bind_that_the_region_does_not_admit_is_refused_inline() {
     let rig = Rig::new(2);
     assert_eq!(rig.bind(1, (0, 10), WRITE), STATUS_ACCESS_VIOLATION, "not registered for local writes");
     assert_eq!(rig.bind(1, (0, 1001), READ), STATUS_ACCESS_VIOLATION);
@@ -141,7 +141,7 @@ fn rebinding_waits_for_the_transfers_through_the_earlier_token() {
 }
 
 #[test]
-fn an_invalidated_window_admits_nothing() {
+fn invalidated_window_admits_nothing() {
     let rig = Rig::new(1);
     let token = rig.bound((0, 100), READ);
     assert_eq!(invalidate(&rig.pair.far, 2, rig.mw), STATUS_SUCCESS);
@@ -153,7 +153,7 @@ fn an_invalidated_window_admits_nothing() {
 }
 
 #[test]
-fn a_peer_can_invalidate_a_window() {
+fn peer_can_invalidate_a_window() {
     let rig = Rig::new(1);
     let token = rig.bound((0, 100), READ);
     assert_eq!(call!(rig.pair.far.qp, NdkReceive, request(2), std::ptr::null(), 0), STATUS_SUCCESS);
@@ -166,7 +166,7 @@ fn a_peer_can_invalidate_a_window() {
 }
 
 #[test]
-fn a_region_with_a_bound_window_is_busy() {
+fn region_with_a_bound_window_is_busy() {
     let rig = Rig::new(1);
     rig.bound((0, 100), READ);
     assert_eq!(call!(rig.mr, NdkDeregisterMr, None, null_mut()), STATUS_DEVICE_BUSY);
@@ -177,7 +177,7 @@ fn a_region_with_a_bound_window_is_busy() {
 }
 
 #[test]
-fn a_flushed_bind_is_taken_back() {
+fn flushed_bind_is_taken_back() {
     let rig = Rig::new(1);
     assert_eq!(call!(rig.pair.far.qp, NdkSend, request(2), std::ptr::null(), 0, 0), STATUS_SUCCESS);
     assert_eq!([rig.bind(3, (0, 10), READ), rig.bind(4, (0, 10), READ)], [STATUS_SUCCESS; 2]);
@@ -191,7 +191,7 @@ fn a_flushed_bind_is_taken_back() {
 }
 
 #[test]
-fn a_region_that_is_closed_first_waits_for_its_window_which_admits_nothing_meanwhile() {
+fn region_that_is_closed_first_waits_for_its_window_which_admits_nothing_meanwhile() {
     let rig = Rig::new(1);
     let token = rig.bound((0, 100), READ);
     assert_eq!(close!(rig.pair.log, rig.mr, NdkCloseMr, "mr"), STATUS_PENDING);
@@ -207,7 +207,7 @@ fn a_region_that_is_closed_first_waits_for_its_window_which_admits_nothing_meanw
 }
 
 #[test]
-fn a_window_in_use_closes_when_the_transfer_has_ended_and_then_its_region() {
+fn window_in_use_closes_when_the_transfer_has_ended_and_then_its_region() {
     let rig = Rig::new(1);
     let used = in_use(&rig.pair.far, rig.bound((0, 100), READ), rig.buffer.address());
     assert_eq!(close!(rig.pair.log, rig.mr, NdkCloseMr, "mr"), STATUS_PENDING);
@@ -224,7 +224,7 @@ fn a_window_in_use_closes_when_the_transfer_has_ended_and_then_its_region() {
 }
 
 #[test]
-fn a_window_over_a_fast_region_ends_with_the_regions_registration() {
+fn window_over_a_fast_region_ends_with_the_regions_registration() {
     let pair = Pair::connected();
     let (fast, pages, mut mw) = (create_fast(&pair.far), Pages::new(), null_mut());
     assert_eq!(initialise(fast, 1, true), STATUS_SUCCESS);
@@ -253,7 +253,7 @@ fn a_window_over_a_fast_region_ends_with_the_regions_registration() {
 }
 
 #[test]
-fn a_bind_before_its_fast_region_is_registered_fails_in_its_turn() {
+fn bind_before_its_fast_region_is_registered_fails_in_its_turn() {
     let pair = Pair::connected();
     let (fast, mut mw) = (create_fast(&pair.far), null_mut());
     assert_eq!(initialise(fast, 1, true), STATUS_SUCCESS);

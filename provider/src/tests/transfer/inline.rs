@@ -79,7 +79,7 @@ fn only_sends_carry_inline_data() {
 }
 
 #[test]
-fn a_queue_pair_has_as_much_inline_data_as_the_adapter_says_and_no_more() {
+fn queue_pair_has_as_much_inline_data_as_the_adapter_says_and_no_more() {
     let pair = Pair::new();
     let most = Rnic::<Manual>::adapter_info(NDK_VERSION_2_1).MaxInlineDataSize;
     let create = |inline| {

@@ -39,7 +39,7 @@ fn message(pair: &Pair) -> Vec<Seen> {
 }
 
 #[test]
-fn a_notification_waits_for_as_many_results_as_the_count() {
+fn notification_waits_for_as_many_results_as_the_count() {
     let pair = moderated(ULONG::MAX, 3);
     assert_eq!(message(&pair), []);
     assert_eq!(message(&pair), []);
@@ -50,7 +50,7 @@ fn a_notification_waits_for_as_many_results_as_the_count() {
 }
 
 #[test]
-fn a_notification_waits_no_longer_than_the_interval() {
+fn notification_waits_no_longer_than_the_interval() {
     let pair = moderated(1000, ULONG::MAX);
     assert!(!is_ticking(), "nothing has come yet");
     assert_eq!(message(&pair), []);
@@ -77,7 +77,7 @@ fn results_that_are_there_when_it_is_armed_are_moderated_too() {
 }
 
 #[test]
-fn a_notification_comes_although_its_results_were_taken() {
+fn notification_comes_although_its_results_were_taken() {
     let pair = moderated(1000, 2);
     message(&pair);
     assert_eq!(pair.far.results().len(), 1);
@@ -136,7 +136,7 @@ fn failed_cq_notifies_at_once() {
 }
 
 #[test]
-fn a_full_queue_notifies_at_once() {
+fn full_queue_notifies_at_once() {
     let pair = moderated(1000, ULONG::MAX);
     for _ in 0..63 {
         assert_eq!(message(&pair), []);

@@ -21,7 +21,7 @@ fn messages(pair: &Pair, numbers: std::ops::Range<usize>) {
 }
 
 #[test]
-fn a_resized_queue_keeps_its_results_and_takes_as_many_as_it_says() {
+fn resized_queue_keeps_its_results_and_takes_as_many_as_it_says() {
     let pair = Pair::connected();
     messages(&pair, 0..64);
     assert_eq!(resize(&pair, 300), STATUS_SUCCESS);
@@ -45,7 +45,7 @@ fn depths_up_to_the_maximum_are_possible() {
 }
 
 #[test]
-fn an_arm_is_satisfied_across_a_resize() {
+fn arm_is_satisfied_across_a_resize() {
     let pair = Pair::connected();
     messages(&pair, 0..1);
     pair.far.results();

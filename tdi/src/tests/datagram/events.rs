@@ -112,7 +112,7 @@ fn watch(client: &Client, file: Id) -> Box<Seen> {
 }
 
 #[test]
-fn a_handler_is_shown_what_no_receive_waits_for() {
+fn handler_is_shown_what_no_receive_waits_for() {
     let ends = Ends::new();
     let seen = watch(&ends.client, ends.far);
     let waits = ends.receive(9);
@@ -129,7 +129,7 @@ fn a_handler_is_shown_what_no_receive_waits_for() {
 }
 
 #[test]
-fn a_handler_takes_the_rest_by_a_receive_of_its_own() {
+fn handler_takes_the_rest_by_a_receive_of_its_own() {
     for (file_of, outcome, data) in [
         (true, Some(Outcome { status: STATUS_BUFFER_OVERFLOW, information: 4 }), b"cdef"),
         (false, failed(STATUS_INVALID_ADDRESS), &[0; 4]),
@@ -167,7 +167,7 @@ fn handlers_that_answer_each_other_run_one_after_the_other() {
 }
 
 #[test]
-fn no_handler_is_called_after_its_address_was_cleaned_up() {
+fn handler_is_not_called_after_the_cleanup_of_its_address() {
     let ends = Ends::new();
     let seen = watch(&ends.client, ends.far);
     ends.send(b"late");

@@ -56,7 +56,7 @@ fn brought(receive: &Pending) -> (Vec<u8>, SocketAddr) {
 }
 
 #[test]
-fn a_datagram_arrives_whole_and_says_from_whom() {
+fn datagram_arrives_whole_with_its_source() {
     let ends = Ends::new();
     // Longer than what is contiguous in a test's buffer.
     let sizes = [0, 1, 2500, MAX_DATAGRAM];
@@ -75,7 +75,7 @@ fn a_datagram_arrives_whole_and_says_from_whom() {
 }
 
 #[test]
-fn a_datagram_that_is_longer_than_the_buffer_is_cut() {
+fn datagram_that_is_longer_than_the_buffer_is_cut() {
     let ends = Ends::new();
     let received = ends.receive(4);
     // A length of 0 is that of the buffer.
@@ -91,7 +91,7 @@ fn a_datagram_that_is_longer_than_the_buffer_is_cut() {
 }
 
 #[test]
-fn a_receive_waits_for_the_source_that_it_names() {
+fn receive_waits_for_the_source_that_it_names() {
     let ends = Ends::new();
     let other = ends.client.address(NEAR).unwrap();
     let from = |address: &str| Source::Address(address.parse().unwrap());
@@ -108,7 +108,7 @@ fn a_receive_waits_for_the_source_that_it_names() {
 }
 
 #[test]
-fn a_peek_leaves_the_datagram_to_the_next() {
+fn peek_leaves_the_datagram_to_the_next() {
     let ends = Ends::new();
     let peek = Command::ReceiveDatagram { from: Source::Any, length: 3, flags: TDI_RECEIVE_PEEK };
     let peeked = ends.client.submit(ends.far, peek, vec![0; 3]);
@@ -167,7 +167,7 @@ fn sends_that_can_not_go_are_refused() {
 }
 
 #[test]
-fn a_datagram_for_an_endpoint_is_refused_also_if_that_is_cleaned_up_meanwhile() {
+fn datagram_for_an_endpoint_is_refused_also_if_that_is_cleaned_up_meanwhile() {
     let ends = Ends::new();
     let endpoint = ends.client.endpoint(1);
     let commands = [
@@ -242,7 +242,7 @@ fn receives_that_wait_are_cancelled_and_end_with_their_file_in_order() {
 }
 
 #[test]
-fn a_sender_may_go_before_its_datagram_has_arrived() {
+fn sender_may_go_before_its_datagram_has_arrived() {
     let ends = Ends::new();
     let received = ends.receive(9);
     ends.send(b"farewell");

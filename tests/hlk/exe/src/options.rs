@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_refused() {
+    fn unknown_scenario_option_or_command_is_refused() {
         assert_eq!(run("ndkhlk run Nothing").unwrap_err(), Unknown("Nothing".to_owned()));
         assert!(parse("ndkhlk run --level high").is_err());
         assert!(parse("ndkhlk install --near 10.0.0.1").is_err());

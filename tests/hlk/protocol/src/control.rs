@@ -82,13 +82,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_transfer_method_stands_in_the_low_two_bits() {
+    fn transfer_method_stands_in_the_low_two_bits() {
         let methods = [OPEN_SESSION, TRANSMIT, COLLECT, RUN_SCENARIO].map(|code| code & 3);
         assert_eq!(methods, [0, 1, 2, 0]);
     }
 
     #[test]
-    fn a_code_carries_device_type_access_and_function_where_ctl_code_puts_them() {
+    fn code_carries_device_type_access_and_function_where_ctl_code_puts_them() {
         assert_eq!(COLLECT, 0x8000_E00A);
     }
 }

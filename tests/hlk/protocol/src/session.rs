@@ -211,14 +211,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv4_end_is_laid_out_as_sockaddr_in() {
+    fn ipv4_end_is_laid_out_as_sockaddr_in() {
         let end = Endpoint::new(12, "10.0.0.1".parse().unwrap(), 0x1234);
         assert_eq!(end.address_length, 16);
         assert_eq!(end.address[..8], [2, 0, 0x12, 0x34, 10, 0, 0, 1]);
     }
 
     #[test]
-    fn an_ipv6_end_is_laid_out_as_sockaddr_in6() {
+    fn ipv6_end_is_laid_out_as_sockaddr_in6() {
         let end = Endpoint::new(15, "fd00::2".parse().unwrap(), 5445);
         assert_eq!(end.address_length, 28);
         assert_eq!(end.address[..10], [23, 0, 0x15, 0x45, 0, 0, 0, 0, 0xfd, 0]);

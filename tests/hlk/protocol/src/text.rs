@@ -37,12 +37,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_fits_comes_back() {
+    fn text_that_fits_comes_back() {
         assert_eq!(Text::<8>::new("listen").as_str(), "listen");
     }
 
     #[test]
-    fn a_text_that_is_too_long_is_cut_before_the_character_that_does_not_fit() {
+    fn text_that_is_too_long_is_cut_before_the_character_that_does_not_fit() {
         assert_eq!(Text::<4>::new("abcdef").as_str(), "abcd");
         assert_eq!(Text::<4>::new("abcä").as_str(), "abc");
     }

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_selects_every_scenario_from_both_levels() {
+    fn empty_selection_is_every_scenario_from_both_levels() {
         let all = Selection::new::<&str>(&[], None).unwrap();
         assert_eq!(all.cases().len(), Scenario::ALL.len() * 2);
         let first: Vec<_> = all.cases().take(3).collect();

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_makes_the_same_choices_again_and_others_make_others() {
+    fn seed_makes_the_same_choices_again_and_others_make_others() {
         for strategy in Strategy::ALL {
             assert_eq!(chosen(1, strategy), chosen(1, strategy));
             let different: std::collections::HashSet<_> =
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_not_chosen_and_nobody_is_if_all_wait() {
+    fn waiting_thread_is_not_chosen_and_none_is_if_all_wait() {
         for strategy in Strategy::ALL {
             let mut chooser = Chooser::new(&Schedule::seeded(5, strategy));
             (0..3).for_each(|number| chooser.begin(number));

@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_strategy_is_read_as_it_is_written() {
+    fn strategy_is_read_as_it_is_written() {
         for strategy in Strategy::ALL {
             assert_eq!(strategy.to_string().parse(), Ok(strategy));
         }

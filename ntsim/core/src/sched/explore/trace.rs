@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_has_columns_and_tells_repetitions_once() {
+    fn trace_has_columns_and_tells_repetitions_once() {
         let texts = ["begins", "takes", "gives", "takes", "gives", "takes", "gives", "ends"];
         let trace = Trace(texts.map(event).into()).to_string();
         let lines: Vec<_> = trace.lines().map(str::trim_end).collect();

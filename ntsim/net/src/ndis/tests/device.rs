@@ -67,7 +67,7 @@ fn found(f: impl FnOnce(&Fixture)) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_device_that_opens_must_close() {
+fn device_that_opens_must_close() {
     let deregister = |handle| unsafe { NdisDeregisterDeviceEx(handle) };
     let whole = [IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE];
     assert_eq!(found(|fixture| deregister(register(fixture, &whole))), [""; 0]);
@@ -76,7 +76,7 @@ fn a_device_that_opens_must_close() {
 }
 
 #[test]
-fn a_device_is_deregistered_once() {
+fn device_is_deregistered_once() {
     let never = found(|fixture| _ = register(fixture, &[]));
     assert!(never.contains(&"NdisDeregisterDeviceEx"), "{never:?}");
     let twice = found(|fixture| {
@@ -90,7 +90,7 @@ fn a_device_is_deregistered_once() {
 }
 
 #[test]
-fn a_device_admits_whom_its_definition_admits() {
+fn device_admits_subjects_that_its_definition_admits() {
     let rules = found(|fixture| {
         let whole = [IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE];
         let handle = register_for(fixture, &whole, "D:P(A;;GA;;;SY)(A;;GA;;;BA)").unwrap();
@@ -104,7 +104,7 @@ fn a_device_admits_whom_its_definition_admits() {
 }
 
 #[test]
-fn who_may_open_a_device_is_said_in_the_definition_language() {
+fn device_with_malformed_sddl_is_refused_and_found() {
     let rules = found(|fixture| {
         let refused = register_for(fixture, &[], "D:P(A;;GA;;;UNKNOWN)");
         assert_eq!(refused, Err(NDIS_STATUS_INVALID_PARAMETER));

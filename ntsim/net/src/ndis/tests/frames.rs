@@ -76,7 +76,7 @@ fn rules(fixture: Fixture) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_frame_is_sent_and_another_received() {
+fn frame_is_sent_and_another_received() {
     let fixture = Fixture::boot(Break::Nothing);
     fixture.adapter().send(b"frame").unwrap();
     let frame = Frame::new(b"another");
@@ -93,7 +93,7 @@ fn a_frame_is_sent_and_another_received() {
 }
 
 #[test]
-fn a_chain_has_as_many_lists_as_are_claimed() {
+fn chain_has_as_many_lists_as_are_claimed() {
     let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     frame.indicate(2, NDIS_RECEIVE_FLAGS_RESOURCES);
@@ -102,7 +102,7 @@ fn a_chain_has_as_many_lists_as_are_claimed() {
 }
 
 #[test]
-fn a_list_is_with_one_side_at_a_time() {
+fn list_is_with_one_side_at_a_time() {
     let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     assert!(crate::ndis::pool::pass(frame.list, "a protocol"));
@@ -134,7 +134,7 @@ fn only_what_was_given_to_send_is_completed() {
 }
 
 #[test]
-fn an_adapter_pauses_with_nothing_on_its_way() {
+fn adapter_pauses_with_nothing_on_its_way() {
     let fixture = Fixture::boot(Break::Nothing);
     // As if the miniport paused while the protocol had a list of its.
     fixture.adapter().protocol.received.fetch_add(1, Ordering::SeqCst);
@@ -144,7 +144,7 @@ fn an_adapter_pauses_with_nothing_on_its_way() {
 }
 
 #[test]
-fn a_clone_has_the_bytes_of_its_original_and_goes_before_it() {
+fn clone_has_the_bytes_of_its_original_and_goes_before_it() {
     let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"bytes");
     unsafe {
@@ -164,7 +164,7 @@ fn a_clone_has_the_bytes_of_its_original_and_goes_before_it() {
 }
 
 #[test]
-fn a_pool_is_freed_after_its_lists() {
+fn pool_is_freed_after_its_lists() {
     let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     unsafe {
@@ -176,7 +176,7 @@ fn a_pool_is_freed_after_its_lists() {
 }
 
 #[test]
-fn a_list_that_tells_of_the_frame_before_is_found() {
+fn list_that_tells_of_the_frame_before_is_found() {
     let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     frame.indicate(1, NDIS_RECEIVE_FLAGS_RESOURCES);

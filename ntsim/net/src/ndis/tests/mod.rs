@@ -18,7 +18,7 @@ use miniport::{Break, CLOSED, Fixture, raise};
 const VERSION: NDK_VERSION = NDK_VERSION { Major: 2, Minor: 0 };
 
 #[test]
-fn an_adapter_goes_through_its_states() {
+fn adapter_goes_through_its_states() {
     let fixture = Fixture::boot(Break::Nothing);
     assert_eq!((fixture.registered, fixture.started), (NDIS_STATUS_SUCCESS, Ok(())));
     let adapter = fixture.adapter();
@@ -38,7 +38,7 @@ fn an_adapter_goes_through_its_states() {
 }
 
 #[test]
-fn a_request_is_answered_later_or_at_once() {
+fn request_is_answered_later_or_at_once() {
     let fixture = Fixture::boot(Break::Nothing);
     let adapter = fixture.adapter();
     assert_eq!(adapter.query(OID_NDK_STATISTICS, 8), Ok(0x1234_u32.to_le_bytes().to_vec()));
@@ -76,7 +76,7 @@ fn rdma_opens_only_while_it_is_enabled() {
 }
 
 #[test]
-fn an_adapter_that_can_not_be_initialised_leaves_nothing() {
+fn adapter_that_can_not_be_initialised_leaves_nothing() {
     let fixture = Fixture::boot(Break::InitializeFails);
     assert_eq!(fixture.started, Err(nt::io::Status(STATUS_INSUFFICIENT_RESOURCES)));
     assert!(crate::ndis::adapter(12).is_none());

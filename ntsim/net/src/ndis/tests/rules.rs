@@ -32,7 +32,7 @@ fn handle() -> NDIS_HANDLE {
 }
 
 #[test]
-fn a_driver_without_a_mandatory_handler_is_refused() {
+fn driver_without_a_mandatory_handler_is_refused() {
     let found = found(Break::NoPauseHandler, |fixture| {
         assert_eq!(fixture.registered, NDIS_STATUS_BAD_CHARACTERISTICS)
     });
@@ -40,14 +40,14 @@ fn a_driver_without_a_mandatory_handler_is_refused() {
 }
 
 #[test]
-fn a_head_with_the_wrong_size_is_refused() {
+fn head_with_the_wrong_size_is_refused() {
     let found =
         found(Break::WrongHeader, |fixture| assert_eq!(fixture.registered, NDIS_STATUS_BAD_CHARACTERISTICS));
     assert_eq!(found, ["NdisObjectHeader"]);
 }
 
 #[test]
-fn an_adapter_must_set_its_attributes_while_it_is_initialised() {
+fn adapter_must_set_its_attributes_while_it_is_initialised() {
     assert_eq!(found(Break::NoGeneralAttributes, |_| ()), ["NdisMSetMiniportAttributes"]);
     assert_eq!(found(Break::NoNdkAttributes, |_| ()), ["NdisMSetMiniportAttributes"]);
     let late = found(Break::LateAttributes, |_| set_attributes(handle()));
@@ -55,12 +55,12 @@ fn an_adapter_must_set_its_attributes_while_it_is_initialised() {
 }
 
 #[test]
-fn a_pause_must_not_fail() {
+fn pause_must_not_fail() {
     assert_eq!(found(Break::PauseFails, |_| ()), ["MiniportPause_Return"]);
 }
 
 #[test]
-fn what_is_not_pending_must_not_be_completed() {
+fn completion_of_an_operation_not_pending_is_found() {
     let twice = found(Break::PauseCompletesTwice, |fixture| {
         fixture.adapter().pause().unwrap();
         while ntsim_core::verifier::findings().is_empty() {
@@ -75,17 +75,17 @@ fn what_is_not_pending_must_not_be_completed() {
 }
 
 #[test]
-fn a_request_must_not_be_completed_and_answered() {
+fn request_must_not_be_completed_and_answered() {
     assert_eq!(found(Break::OidCompletesTwice, |_| ()), ["NdisOidDoubleComplete"]);
 }
 
 #[test]
-fn an_event_must_not_be_raised_inside_a_request() {
+fn event_must_not_be_raised_inside_a_request() {
     assert_eq!(found(Break::EventInsideOid, |_| ()), ["NdisMNetPnPEventInOIDRequest"]);
 }
 
 #[test]
-fn an_event_must_not_begin_while_its_adapter_is_halted() {
+fn event_must_not_begin_while_its_adapter_is_halted() {
     assert_eq!(found(Break::EventAtHalt, |_| ()), ["NdisMNetPnPEventAtHalt"]);
 }
 
@@ -97,7 +97,7 @@ fn setting_the_rdma_state_must_not_pend() {
 }
 
 #[test]
-fn an_answer_fits_its_buffer_and_mandatory_ones_are_given() {
+fn answer_fits_its_buffer_and_mandatory_ones_are_given() {
     let found_in_query = found(Break::WritesTooMuch, |fixture| {
         assert_eq!(fixture.adapter().query_direct(OID_NDK_STATISTICS, 4).unwrap().len(), 4);
     });
@@ -106,7 +106,7 @@ fn an_answer_fits_its_buffer_and_mandatory_ones_are_given() {
 }
 
 #[test]
-fn an_adapter_that_is_never_halted_is_found() {
+fn adapter_that_is_never_halted_is_found() {
     let fixture = Fixture::boot(Break::Nothing);
     let report = fixture.machine.shutdown();
     let has = |rule| report.findings.iter().any(|finding| finding.rule == rule);
@@ -119,7 +119,7 @@ fn capabilities_on_the_stack_are_found() {
 }
 
 #[test]
-fn no_pause_on_suspend_without_power_management_is_found() {
+fn attribute_no_pause_on_suspend_without_power_management_is_found() {
     assert_eq!(found(Break::NeverPausesToSleep, |_| ()), ["NdisNoPauseOnSuspend"]);
 }
 
@@ -138,7 +138,7 @@ unsafe fn open_configuration() -> NDIS_HANDLE {
 }
 
 #[test]
-fn a_configuration_is_read_while_it_is_open() {
+fn configuration_is_read_while_it_is_open() {
     let found = found(Break::Nothing, |_| unsafe {
         let (mut status, mut value) = (0, ptr::null_mut());
         let integer = NDIS_PARAMETER_TYPE::NdisParameterInteger;
@@ -181,7 +181,7 @@ fn late_answers_are_found() {
 }
 
 #[test]
-fn a_driver_must_deregister_once() {
+fn driver_must_deregister_once() {
     assert_eq!(found(Break::NeverDeregisters, |_| ()), ["NdisMDeregisterMiniportDriver"]);
     let twice = found(Break::Nothing, |_| unsafe { NdisMDeregisterMiniportDriver(handle()) });
     assert_eq!(twice, ["NdisMDeregisterMiniportDriver"]);
@@ -198,7 +198,7 @@ fn optional_handlers_are_set_only_in_the_set_options_handler() {
 }
 
 #[test]
-fn what_an_adapter_leaves_when_it_is_halted_is_found() {
+fn resources_left_by_a_halted_adapter_are_found() {
     let found = found(Break::Nothing, |_| unsafe {
         open_configuration();
         NdisAllocateIoWorkItem(handle());
@@ -218,7 +218,7 @@ pub(super) fn pool() -> NET_BUFFER_LIST_POOL_PARAMETERS {
 }
 
 #[test]
-fn a_pool_needs_a_tag_and_is_freed_once() {
+fn pool_needs_a_tag_and_is_freed_once() {
     let found = found(Break::Nothing, |_| unsafe {
         let made = NdisAllocateNetBufferListPool(
             handle(),
@@ -243,7 +243,7 @@ fn work_items_and_configurations_are_used_as_what_they_are() {
 }
 
 #[test]
-fn a_status_must_have_its_buffer_and_a_live_adapter() {
+fn status_must_have_its_buffer_and_a_live_adapter() {
     let found = found(Break::Nothing, |fixture| unsafe {
         let mut indication: NDIS_STATUS_INDICATION = zeroed();
         indication.Header = head(NDIS_OBJECT_TYPE_STATUS_INDICATION, 1, 0x70);
@@ -259,7 +259,7 @@ fn a_status_must_have_its_buffer_and_a_live_adapter() {
 }
 
 #[test]
-fn an_open_that_succeeds_yields_an_adapter() {
+fn open_that_succeeds_yields_an_adapter() {
     let found = found(Break::OpensNothing, |_| {
         assert_eq!(open_ndk_adapter(12, VERSION).err(), Some(STATUS_INTERNAL_ERROR));
     });

@@ -61,7 +61,7 @@ impl Sender {
 }
 
 #[test]
-fn a_request_that_is_completed_at_once_yields_its_output() {
+fn request_that_is_completed_at_once_yields_its_output() {
     let fixture = Fixture::boot();
     let mut sender = Sender::new();
     assert_eq!(sender.send(Way::Reverse, b"ndk"), STATUS_SUCCESS);
@@ -71,7 +71,7 @@ fn a_request_that_is_completed_at_once_yields_its_output() {
 }
 
 #[test]
-fn a_request_that_pends_signals_when_it_is_complete() {
+fn request_that_pends_signals_when_it_is_complete() {
     let fixture = Fixture::boot();
     let mut sender = Sender::new();
     assert_eq!(sender.send(Way::Pend, b""), STATUS_PENDING);
@@ -82,7 +82,7 @@ fn a_request_that_pends_signals_when_it_is_complete() {
 }
 
 #[test]
-fn a_name_of_no_device_opens_nothing() {
+fn name_of_no_device_opens_nothing() {
     let fixture = Fixture::boot();
     let (mut file, mut device) = (ptr::null_mut(), ptr::null_mut());
     with_name("\\Device\\None", |name| unsafe {

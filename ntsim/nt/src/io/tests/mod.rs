@@ -30,7 +30,7 @@ fn output_comes_back_whatever_the_method() {
 }
 
 #[test]
-fn a_direct_input_buffer_reaches_the_driver_and_is_unlocked() {
+fn direct_input_buffer_reaches_the_driver_and_is_unlocked() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     let mut data = *b"direct";
@@ -53,7 +53,7 @@ fn create_cleanup_and_close_come_in_this_order_and_cleanup_with_the_last_handle(
 }
 
 #[test]
-fn a_create_that_fails_is_followed_by_nothing() {
+fn create_that_fails_is_followed_by_nothing() {
     let fixture = Fixture::boot();
     CONTROL.fail_creates(STATUS_CANCELLED);
     assert_eq!(crate::io::open("\\\\.\\Test", &[]).unwrap_err(), Status(STATUS_CANCELLED));
@@ -72,7 +72,7 @@ fn extended_attributes_reach_the_create() {
 }
 
 #[test]
-fn a_pending_request_can_be_cancelled() {
+fn pending_request_can_be_cancelled() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     let request = file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![0; 8]).unwrap();
@@ -85,7 +85,7 @@ fn a_pending_request_can_be_cancelled() {
 }
 
 #[test]
-fn a_request_that_is_dropped_is_cancelled_first() {
+fn request_that_is_dropped_is_cancelled_first() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     drop(file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![]).unwrap());
@@ -94,7 +94,7 @@ fn a_request_that_is_dropped_is_cancelled_first() {
 }
 
 #[test]
-fn a_pending_request_is_completed_by_another_thread() {
+fn pending_request_is_completed_by_another_thread() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     let request = file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![0; 4]).unwrap();
@@ -110,7 +110,7 @@ fn a_pending_request_is_completed_by_another_thread() {
 }
 
 #[test]
-fn any_thread_of_the_host_may_wait_for_a_request_and_drop_one() {
+fn host_thread_may_wait_for_a_request_and_drop_one() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     let start = || file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![]).unwrap();
@@ -124,7 +124,7 @@ fn any_thread_of_the_host_may_wait_for_a_request_and_drop_one() {
 }
 
 #[test]
-fn a_completion_routine_may_take_the_request_back() {
+fn completion_routine_may_take_the_request_back() {
     let fixture = Fixture::boot();
     assert_eq!(fixture.forward_and_take_back(), STATUS_SUCCESS);
     assert!(fixture.finish().is_clean());

@@ -99,7 +99,7 @@ const READ_WRITE: u32 = 0x0010_0003;
 const DENIED: Status = Status(STATUS_ACCESS_DENIED);
 
 #[test]
-fn a_device_admits_whom_its_descriptor_admits() {
+fn device_admits_subjects_that_its_descriptor_admits() {
     let own = "D:P(A;;GA;;;SY)(A;;GR;;;S-1-5-21-1-2-3-1001)";
     let (system, one, other) = (Subject::system(), Subject::user(1001), Subject::user(1002));
     assert!(opens(own, &Opener::new(system)).is_ok());
@@ -110,7 +110,7 @@ fn a_device_admits_whom_its_descriptor_admits() {
 }
 
 #[test]
-fn what_the_device_grants_is_granted_when_its_driver_gets_the_create() {
+fn device_access_is_granted_before_the_driver_gets_the_create() {
     let opener = Opener::new(Subject::user(1001)).share(5).access(GENERIC_READ | 2);
     let asked = FILE_GENERIC_READ | 2;
     let expected = Seen {
@@ -170,7 +170,7 @@ fn another_driver_s_create_may_say_less() {
 }
 
 #[test]
-fn the_descriptor_that_is_asked_for_is_in_the_access_state_until_the_create_is_over() {
+fn descriptor_that_is_asked_for_is_in_the_access_state_until_the_create_is_over() {
     let asked: Descriptor = "D:(A;;GA;;;BU)".parse().unwrap();
     let ((), report) = on_machine("", |_machine, _| {
         let opener = Opener::new(Subject::user(1001)).descriptor(&asked);
@@ -184,7 +184,7 @@ fn the_descriptor_that_is_asked_for_is_in_the_access_state_until_the_create_is_o
 }
 
 #[test]
-fn the_mapping_of_files_is_what_generic_rights_are_mapped_by() {
+fn mapping_of_files_is_what_generic_rights_are_mapped_by() {
     let ((), report) = on_machine("", |_, _| unsafe {
         let mapping = IoGetFileObjectGenericMapping();
         for (mut mask, meaning) in

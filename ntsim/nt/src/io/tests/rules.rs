@@ -48,7 +48,7 @@ fn pending_without_a_mark_is_found() {
 }
 
 #[test]
-fn a_mark_without_pending_is_found() {
+fn mark_without_pending_is_found() {
     assert_eq!(completed_at_once(Way::MarkOnly), [("MarkIrpPending", 0x23E)]);
 }
 
@@ -112,7 +112,7 @@ fn deleting_a_device_with_a_timer_set_in_its_extension_is_found() {
 }
 
 #[test]
-fn a_driver_that_waits_lives_with_requests_that_are_forced_to_pend() {
+fn driver_that_waits_lives_with_requests_that_are_forced_to_pend() {
     let fixture = Fixture::on(crate::testing::builder().force_pending(1).boot());
     let (pending, at_once): (Vec<_>, Vec<_>) =
         (0..32).map(|_| relay(fixture.device())).partition(|status| *status == STATUS_PENDING);
@@ -122,7 +122,7 @@ fn a_driver_that_waits_lives_with_requests_that_are_forced_to_pend() {
 }
 
 #[test]
-fn a_driver_that_does_not_expect_its_request_to_pend_is_found_where_that_is_forced() {
+fn driver_that_does_not_expect_its_request_to_pend_is_found_where_that_is_forced() {
     let pends = (0..).find(|seed| fastrand::Rng::with_seed(*seed).bool()).unwrap();
     let fixture = Fixture::on(crate::testing::builder().force_pending(pends).boot());
     let file = fixture.open();
@@ -132,7 +132,7 @@ fn a_driver_that_does_not_expect_its_request_to_pend_is_found_where_that_is_forc
 }
 
 #[test]
-fn a_clients_request_that_is_forced_to_pend_comes_late_and_is_over_when_the_call_has_returned() {
+fn clients_request_that_is_forced_to_pend_comes_late_and_is_over_when_the_call_has_returned() {
     let fixture = Fixture::on(crate::testing::builder().force_pending(1).boot());
     let file = fixture.open();
     CONTROL.take_majors();
@@ -156,7 +156,7 @@ fn a_clients_request_that_is_forced_to_pend_comes_late_and_is_over_when_the_call
 }
 
 #[test]
-fn a_request_that_outlives_the_cleanup_is_found() {
+fn request_that_outlives_the_cleanup_is_found() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     let request = file.start_ioctl(code(Way::Pend, METHOD_BUFFERED), vec![], vec![]).unwrap();
@@ -172,7 +172,7 @@ fn a_request_that_outlives_the_cleanup_is_found() {
 }
 
 #[test]
-fn a_request_that_is_never_freed_and_one_that_is_freed_twice_are_found() {
+fn request_that_is_never_freed_and_one_that_is_freed_twice_are_found() {
     let fixture = Fixture::boot();
     unsafe {
         IoAllocateIrp(1, 0);
@@ -184,7 +184,7 @@ fn a_request_that_is_never_freed_and_one_that_is_freed_twice_are_found() {
 }
 
 #[test]
-fn a_device_that_is_deleted_twice_is_found() {
+fn device_that_is_deleted_twice_is_found() {
     let fixture = Fixture::boot();
     let device = fixture.device();
     let report = fixture.finish_after(|| unsafe { IoDeleteDevice(device) });
@@ -192,7 +192,7 @@ fn a_device_that_is_deleted_twice_is_found() {
 }
 
 #[test]
-fn a_device_that_is_left_at_unload_is_found() {
+fn device_that_is_left_at_unload_is_found() {
     let fixture = Fixture::boot();
     with_name("\\DosDevices\\Test", |link| unsafe {
         IoDeleteSymbolicLink(link);
@@ -202,7 +202,7 @@ fn a_device_that_is_left_at_unload_is_found() {
 }
 
 #[test]
-fn a_cancelled_request_that_is_not_completed_is_found() {
+fn cancelled_request_that_is_not_completed_is_found() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     let request = file.start_ioctl(code(Way::PendDeaf, METHOD_BUFFERED), vec![], vec![]).unwrap();
@@ -221,7 +221,7 @@ fn a_cancelled_request_that_is_not_completed_is_found() {
 }
 
 #[test]
-fn a_cancel_routine_must_free_the_lock_to_the_level_before() {
+fn cancel_routine_must_free_the_lock_to_the_level_before() {
     let cancelled = |way| {
         let fixture = Fixture::boot();
         let file = fixture.open();
@@ -247,7 +247,7 @@ fn only_requests_are_sent_and_only_to_devices() {
 }
 
 #[test]
-fn a_request_of_ones_own_must_be_taken_back_and_not_carry_a_cancel_routine() {
+fn own_irp_must_be_taken_back_and_not_carry_a_cancel_routine() {
     let fixture = Fixture::boot();
     fixture.forward(None, true);
     let found = found(&fixture.finish());
@@ -255,7 +255,7 @@ fn a_request_of_ones_own_must_be_taken_back_and_not_carry_a_cancel_routine() {
 }
 
 #[test]
-fn a_close_must_succeed() {
+fn close_must_succeed() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     CONTROL.fail_closes(STATUS_CANCELLED);
@@ -264,7 +264,7 @@ fn a_close_must_succeed() {
 }
 
 #[test]
-fn a_request_is_made_again_only_by_whoever_has_it_and_has_room() {
+fn irp_is_initialised_or_reused_only_by_its_owner_within_its_size() {
     let fixture = Fixture::boot();
     unsafe {
         let irp = IoAllocateIrp(1, 0);
@@ -283,7 +283,7 @@ fn a_request_is_made_again_only_by_whoever_has_it_and_has_room() {
 }
 
 #[test]
-fn a_failed_create_must_leave_no_context() {
+fn failed_create_must_leave_no_context() {
     let fixture = Fixture::boot();
     CONTROL.fail_creates(STATUS_CANCELLED);
     CONTROL.leave_context();
@@ -292,7 +292,7 @@ fn a_failed_create_must_leave_no_context() {
 }
 
 #[test]
-fn a_request_must_come_back_with_its_list() {
+fn request_must_come_back_with_its_list() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     file.ioctl(code(Way::LosesList, METHOD_OUT_DIRECT), b"", &mut [0; 8]);
@@ -301,7 +301,7 @@ fn a_request_must_come_back_with_its_list() {
 }
 
 #[test]
-fn a_buffer_to_be_read_must_not_be_written() {
+fn buffer_to_be_read_must_not_be_written() {
     let written = |method| {
         let fixture = Fixture::boot();
         let file = fixture.open();
@@ -314,7 +314,7 @@ fn a_buffer_to_be_read_must_not_be_written() {
 }
 
 #[test]
-fn the_last_reference_to_a_file_is_dropped_at_passive_level() {
+fn last_reference_to_a_file_is_dropped_at_passive_level() {
     let fixture = Fixture::boot();
     let file = fixture.open();
     let object = file.object().cast();

@@ -139,7 +139,7 @@ mod tests {
 
     /// The names that are exported have a type in `sys`, for what of their arguments is fixed.
     #[test]
-    fn the_variadic_functions_are_the_declared_ones() {
+    fn variadic_functions_are_the_declared_ones() {
         let fixed: (Option<signature::DbgPrint>, Option<signature::DbgPrintEx>) = (None, None);
         assert!(fixed.0.is_none() && fixed.1.is_none());
         assert_eq!(VARIADIC.iter().map(|export| export.name).collect::<Vec<_>>(), ["DbgPrint", "DbgPrintEx"]);

@@ -30,7 +30,7 @@ fn is_readable(at: *mut u8) -> bool {
 }
 
 #[test]
-fn a_locked_list_maps_elsewhere_and_unlocking_unmaps_it() {
+fn locked_list_maps_elsewhere_and_unlocking_unmaps_it() {
     let machine = crate::testing::builder().boot();
     let buffer = Buffer::new(0x40, 64).unwrap();
     let (_block, mdl) = locked(&buffer);
@@ -49,7 +49,7 @@ fn a_locked_list_maps_elsewhere_and_unlocking_unmaps_it() {
 }
 
 #[test]
-fn a_mapping_that_is_undone_is_inaccessible() {
+fn mapping_that_is_undone_is_inaccessible() {
     let machine = crate::testing::builder().boot();
     let buffer = Buffer::new(0, 64).unwrap();
     let (_block, mdl) = locked(&buffer);
@@ -152,7 +152,7 @@ fn part_of_a_mapped_list_has_no_mapping_to_undo() {
 }
 
 #[test]
-fn a_list_over_a_mapping_describes_the_pages_behind_it() {
+fn list_over_a_mapping_describes_the_pages_behind_it() {
     let machine = crate::testing::builder().boot();
     let buffer = Buffer::new(0, PAGE_SIZE).unwrap();
     let (_block, mdl) = locked(&buffer);
@@ -213,7 +213,7 @@ fn unmapping_another_address_is_found() {
 }
 
 #[test]
-fn a_part_shares_its_sources_mapping() {
+fn part_shares_its_sources_mapping() {
     let machine = crate::testing::builder().boot();
     let memory = Block::new(0x3000).unwrap();
     let start = Va::of(memory.as_ptr::<u8>());
@@ -229,7 +229,7 @@ fn a_part_shares_its_sources_mapping() {
 }
 
 #[test]
-fn a_part_beyond_its_source_is_found() {
+fn part_beyond_its_source_is_found() {
     let machine = crate::testing::builder().boot();
     let memory = Block::new(64).unwrap();
     let start = Va::of(memory.as_ptr::<u8>());

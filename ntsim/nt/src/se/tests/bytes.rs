@@ -9,14 +9,14 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_descriptor_is_written_as_it_is_read() {
+fn descriptor_is_written_as_it_is_read() {
     for text in [WHOLE, "", "O:SY", "G:BU", "D:", "D:NO_ACCESS_CONTROL", "D:(A;;FR;;;WD)"] {
         assert_eq!(wire::read(&bytes(text)), Ok(text.parse().unwrap()), "{text}");
     }
 }
 
 #[test]
-fn the_bytes_are_those_of_windows() {
+fn bytes_are_those_of_windows() {
     // The head; S-1-5-32-544; a list with the entry (A;;FA;;;SY).
     let expected = [
         &[1, 0, 0x04, 0x80, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 36, 0, 0, 0][..],
@@ -28,7 +28,7 @@ fn the_bytes_are_those_of_windows() {
 }
 
 #[test]
-fn a_descriptor_that_is_cut_short_anywhere_is_refused() {
+fn descriptor_that_is_cut_short_anywhere_is_refused() {
     let whole = bytes(WHOLE);
     for length in 0..whole.len() {
         assert!(wire::read(&whole[..length]).is_err(), "{length} of {} bytes", whole.len());
@@ -36,7 +36,7 @@ fn a_descriptor_that_is_cut_short_anywhere_is_refused() {
 }
 
 #[test]
-fn what_is_wrong_with_a_descriptor_is_said() {
+fn malformed_descriptor_is_refused_with_its_reason() {
     let whole = bytes("O:BAD:(A;;FA;;;SY)");
     for (at, value, wrong) in [
         (0, 2, "its revision is not 1"),

@@ -21,7 +21,7 @@ fn has(text: &str, desired: u32, before: u32) -> Result<u32, NTSTATUS> {
 }
 
 #[test]
-fn the_first_entry_that_speaks_of_a_right_decides_on_it() {
+fn first_entry_that_speaks_of_a_right_decides_on_it() {
     let user = "S-1-5-21-1-2-3-1001";
     for (list, desired, outcome) in [
         (format!("D:(A;;0x3;;;{user})"), 3, Ok(3)),
@@ -54,13 +54,13 @@ fn without_a_list_everything_is_granted_and_with_an_empty_one_nothing() {
 }
 
 #[test]
-fn what_only_heirs_get_says_nothing_about_the_object() {
+fn inherit_only_entry_does_not_apply_to_the_object() {
     assert_eq!(asks("D:(D;IO;0x1;;;WD)(A;CIOI;0x1;;;WD)", 1), Ok(1));
     assert_eq!(asks("D:(A;OIIO;0x1;;;WD)", 1), DENIED);
 }
 
 #[test]
-fn an_owner_can_get_at_the_list_unless_that_says_what_owners_may() {
+fn owner_can_get_at_the_list_unless_that_says_what_owners_may() {
     let own = "O:S-1-5-21-1-2-3-1001";
     for (list, desired, outcome) in [
         ("D:", READ_CONTROL | WRITE_DAC, Ok(READ_CONTROL | WRITE_DAC)),
@@ -79,7 +79,7 @@ fn an_owner_can_get_at_the_list_unless_that_says_what_owners_may() {
 }
 
 #[test]
-fn all_that_is_allowed_is_found_and_what_is_asked_beside_it_must_be_in_it() {
+fn maximum_allowed_is_granted_if_explicit_rights_are_in_it() {
     for (list, desired, outcome) in [
         ("D:(A;;0x1;;;WD)(D;;0x2;;;BU)(A;;0x6;;;AU)(A;;0x8;;;SY)", MAXIMUM_ALLOWED, Ok(5)),
         ("D:(A;;0x5;;;WD)", MAXIMUM_ALLOWED | 4, Ok(5)),
@@ -92,7 +92,7 @@ fn all_that_is_allowed_is_found_and_what_is_asked_beside_it_must_be_in_it() {
 }
 
 #[test]
-fn what_was_granted_before_is_kept_and_not_asked_for_again() {
+fn previously_granted_access_is_kept_and_not_checked_again() {
     assert_eq!(has("D:(A;;0x1;;;WD)", 1, 8), Ok(9));
     assert_eq!(has("D:", 8, 8), Ok(8));
     assert_eq!(has("D:", 0, 8), Ok(8));
@@ -117,7 +117,7 @@ fn generic_rights_are_those_of_the_mapping_on_both_sides() {
 }
 
 #[test]
-fn the_systems_list_takes_a_privilege_that_nobody_has() {
+fn system_acl_needs_the_security_privilege() {
     assert_eq!(asks("", ACCESS_SYSTEM_SECURITY), Err(STATUS_PRIVILEGE_NOT_HELD));
 }
 

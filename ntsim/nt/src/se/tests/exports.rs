@@ -71,7 +71,7 @@ fn found(f: impl FnOnce()) -> ShutdownReport {
 const DENIED: (u8, u32, NTSTATUS) = (0, 0, STATUS_ACCESS_DENIED);
 
 #[test]
-fn the_descriptor_of_one_opener_says_who_else_has_access() {
+fn descriptor_of_one_opener_decides_the_access_of_others() {
     let report = found(|| {
         let (one, other) = (opens(&Subject::user(1001)), opens(&Subject::user(1002)));
         let made = assign(ptr::null_mut(), context(&one)).unwrap();
@@ -91,7 +91,7 @@ fn the_descriptor_of_one_opener_says_who_else_has_access() {
 }
 
 #[test]
-fn what_is_asked_for_comes_before_what_the_subject_says_by_default() {
+fn explicit_descriptor_precedes_the_subjects_default() {
     let report = found(|| {
         let subject = Subject::user(1001).default_list_of(&"D:(A;;GR;;;BU)(A;OIIO;GA;;;WD)".parse().unwrap());
         let opens = |text: &str| {
@@ -119,7 +119,7 @@ fn what_is_asked_for_comes_before_what_the_subject_says_by_default() {
 }
 
 #[test]
-fn a_subject_makes_nobody_the_owner_but_itself_and_its_administrators() {
+fn subject_makes_only_itself_or_its_administrators_the_owner() {
     let report = found(|| {
         let owned = |subject: &Subject, owner: &str| {
             let asked = format!("O:{owner}").parse::<Descriptor>().unwrap().to_bytes();
@@ -137,7 +137,7 @@ fn a_subject_makes_nobody_the_owner_but_itself_and_its_administrators() {
 }
 
 #[test]
-fn a_descriptor_is_paged_pool_of_the_drivers() {
+fn descriptor_is_paged_pool_of_the_drivers() {
     let report = found(|| {
         let access = opens(&Subject::system());
         ex::inject(Faults::Nth(1), None);
@@ -150,7 +150,7 @@ fn a_descriptor_is_paged_pool_of_the_drivers() {
 }
 
 #[test]
-fn what_is_deassigned_was_assigned() {
+fn second_deassign_of_a_descriptor_is_found() {
     let report = found(|| {
         let access = opens(&Subject::system());
         let made = assign(ptr::null_mut(), context(&access)).unwrap();
@@ -163,7 +163,7 @@ fn what_is_deassigned_was_assigned() {
 }
 
 #[test]
-fn what_is_no_descriptor_is_found() {
+fn invalid_descriptor_is_found() {
     let report = found(|| {
         let access = opens(&Subject::user(1001));
         let context = context(&access);
@@ -181,7 +181,7 @@ fn what_is_no_descriptor_is_found() {
 }
 
 #[test]
-fn a_subject_context_is_over_with_its_create() {
+fn subject_context_is_over_with_its_create() {
     let report = found(|| {
         let first = opens(&Subject::user(1001));
         let (stale, made) = (context(&first), assign(ptr::null_mut(), context(&first)).unwrap());
@@ -194,7 +194,7 @@ fn a_subject_context_is_over_with_its_create() {
 }
 
 #[test]
-fn a_driver_changes_of_an_access_state_only_what_it_grants() {
+fn driver_changes_of_an_access_state_only_what_it_grants() {
     let report = found(|| {
         let access = opens(&Subject::user(1001));
         let state = unsafe { &mut *(*access.context()).AccessState };

@@ -5,14 +5,14 @@
 //!
 //! | module | knows |
 //! |---|---|
-//! | `region`, `fast`, `window` | the objects, and how their registrations are made |
+//! | `region`, `fast_register`, `window` | the objects, and how their registrations are made |
 //! | `owner`, `registration_state` | how one registration of an object follows another |
 //! | `table`, `slot` | what a token admits |
 //! | `chain`, `mapping` | how a consumer describes memory |
 //! | `transfer` | the copy |
 
 mod chain;
-mod fast;
+mod fast_register;
 mod mapping;
 mod owner;
 mod region;
@@ -23,7 +23,7 @@ mod table;
 mod transfer;
 mod window;
 
-pub(crate) use fast::{Layout, MAX_PAGES};
+pub(crate) use fast_register::{Layout, MAX_PAGES};
 pub(crate) use mapping::{Mapped, Mappings, extent};
 pub(crate) use owner::{Invalidated, PendingRegistration, RegionOrWindow, RegistrationError};
 pub(crate) use region::{Deregistered, Mr, RegisterError};
@@ -66,7 +66,7 @@ impl Key {
 ///      index            key
 /// ```
 ///
-/// The key of a region for fast registration changes with its owner, others change with each registration, so that
+/// The key of a fast-register region changes with its owner, others change with each registration, so that
 /// a stale token is refused; see [`registration_state`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(pub(crate) u32);

@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use sys::ndk::NDK_OBJECT_TYPE;
 use sys::wdm::MDL;
 
-use super::fast::Prepared;
+use super::fast_register::Prepared;
 use super::owner::RegionOrWindow;
 use super::registration_state::{Deregister, RegistrationState, Tokens, Waiter};
 use super::slot::{Generation, Memory, Registration, Segment};

@@ -1,4 +1,5 @@
-//! Registration state of a region or a window, the owner of a slot, across successive registrations.
+//! Registration state of a region or a window, the owner of a slot, across successive registrations; and the keys of
+//! their tokens (STags).
 //!
 //! | phase | meaning | left by |
 //! |---|---|---|
@@ -7,17 +8,22 @@
 //! | draining | it admits nothing new, but transfers still use the memory | the last of them |
 //! | drained | no transfer uses it; the waiter is not notified yet | the owner's DPC |
 //!
-//! # Keys
+//! # STag keys
 //!
-//! A region for fast registration keeps its key, and with it its token, from its creation to its close. The token
-//! admits what the registration that is valid says, and nothing while none is. The next owner of the slot has
-//! another key.
+//! A token is an STag ([RFC 5040, 2]): the index of a slot, and the key of its owner or its registration (the R_Key
+//! byte of InfiniBand and Linux RDMA, here of 14 bits).
+//!
+//! A fast-register region (FRMR) keeps its key, and with it its token, from its creation to its close
+//! ([`Tokens::Kept`]): NdkFastRegister carries no token, and the consumer reads the remote token once. The token admits
+//! what the registration that is valid says, and nothing while none is. The next owner of the slot has another key.
 //!
 //! Of other regions and of windows each registration has a key of its own. A token is known before its registration
 //! is valid: after the post of a bind, which may have others before it in its queue. So a key is reserved
 //! when the request is accepted, and retired when its registration ends or is rolled back. The next
 //! reservation or the retirement, the earlier of the two, moves on to the next key, so no key serves twice in
 //! a row.
+//!
+//! [RFC 5040, 2]: https://www.rfc-editor.org/rfc/rfc5040#section-2
 
 #![expect(unsafe_code, reason = "memory of consumers is named by its address")]
 
@@ -58,16 +64,16 @@ struct State<K: Kernel> {
     phase: Phase<K>,
     /// The slot's key is that of the newest registration, which has not ended; otherwise that of the next.
     claimed: bool,
-    /// The owner is being closed: nothing becomes valid any more.
+    /// Set when the owner is being closed: nothing becomes valid any more.
     closing: bool,
 }
 
-/// When the token of a slot's owner changes.
+/// The rotation of the key in the token of a slot's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tokens {
-    /// Never.
+    /// None: a fast-register region.
     Kept,
-    /// With each registration.
+    /// A new key with each registration: other regions, and windows.
     Fresh,
 }
 

@@ -86,7 +86,7 @@ unsafe extern "efiapi" fn initialize_fast_register<K: Kernel>(
     let prepared = || {
         // SAFETY: the consumer passes a region that it has not closed.
         let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
-        mr.prepare(usize_from(pages), remote != 0)?;
+        mr.initialize_fast_register(usize_from(pages), remote != 0)?;
         Ok(STATUS_SUCCESS)
     };
     status(prepared())

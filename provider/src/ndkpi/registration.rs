@@ -1,4 +1,4 @@
-//! Work requests that change what memory a peer may reach: NdkFastRegister, NdkBind and NdkInvalidate of the
+//! Work requests that change which memory a peer may access: NdkFastRegister (FRMR), NdkBind and NdkInvalidate of the
 //! queue pair's table.
 
 #![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
@@ -73,7 +73,7 @@ pub(super) unsafe extern "efiapi" fn fast_register<K: Kernel>(
             usize::try_from(address.cast_unsigned()).unwrap_or(0)
         });
         let layout = Layout { offset: usize_from(fbo), length, base: base.addr() };
-        let posted = mr.register_pages(layout, Rights::of_registration(given), addresses)?;
+        let posted = mr.fast_register(layout, Rights::of_registration(given), addresses)?;
         qp.post_registration(Operation::FastRegister, (flags, Opaque(context)), posted)?;
         Ok(())
     };

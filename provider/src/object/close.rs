@@ -1,4 +1,12 @@
-//! Close of an object: close status, teardown and close completion.
+//! Close of an object (NdkCloseObject): close status, teardown and close completion.
+//!
+//! [`Object::close`] is the function that the consumer calls ([NDK_FN_CLOSE_OBJECT]). It returns STATUS_SUCCESS if
+//! nothing holds the object, which is then freed, or STATUS_PENDING. A pending close completes in a DPC that the last
+//! release of the object queues: [`queue_close_completion`], then [`complete_close`], which calls the consumer's
+//! [NDK_FN_CLOSE_COMPLETION], the last callback of the object.
+//!
+//! [NDK_FN_CLOSE_OBJECT]: https://learn.microsoft.com/windows-hardware/drivers/ddi/ndkpi/nc-ndkpi-ndk_fn_close_object
+//! [NDK_FN_CLOSE_COMPLETION]: https://learn.microsoft.com/windows-hardware/drivers/ddi/ndkpi/nc-ndkpi-ndk_fn_close_completion
 
 #![expect(unsafe_code, reason = "objects are known and freed by their address")]
 
@@ -53,7 +61,7 @@ impl<K: Kernel> CloseRecord<K> {
 }
 
 impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
-    /// Closes the object for the consumer (CL-1). STATUS_SUCCESS: the object is freed and `completion` is
+    /// NdkCloseObject: closes the object for the consumer (CL-1). STATUS_SUCCESS: the object is freed and `completion` is
     /// never called. STATUS_PENDING: it is called exactly once, possibly before this returns.
     ///
     /// Up to DISPATCH_LEVEL, also inside a callback of the object. Never blocks, allocates or fails; a
@@ -122,38 +130,38 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
 /// The caller's release of this object returned `Last`.
 pub(super) unsafe fn queue_close_completion<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is the caller's alone.
-    unsafe { core.as_ref() }.events.store(dpc::END, Ordering::Release);
-    // SAFETY: END was set just now; the object belongs to the DPC alone.
+    unsafe { core.as_ref() }.events.store(dpc::CLOSE_COMPLETION, Ordering::Release);
+    // SAFETY: CLOSE_COMPLETION was set just now; the object belongs to the DPC alone.
     unsafe { dpc::queue(core) }
 }
 
-/// Ends the object at once.
+/// Frees the object and completes its close at once.
 ///
 /// # Safety
 ///
 /// As for [`queue_close_completion`]; the caller is a DPC.
 pub(super) unsafe fn complete_close<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: the object is the caller's alone.
-    let end = unsafe { core.as_ref() }.end;
-    // SAFETY: `end` was made for this object's kind, and the object is the caller's alone.
-    unsafe { end(core) }
+    let free_and_complete = unsafe { core.as_ref() }.free_and_complete;
+    // SAFETY: the function was made for this object's kind, and the object is the caller's alone.
+    unsafe { free_and_complete(core) }
 }
 
 /// Frees the object, completes its close, and only then releases its antecedents (CL-6). The target of
-/// [`Core::end`].
+/// [`Core::free_and_complete`].
 ///
 /// # Safety
 ///
 /// `core` is the head of an object of kind `B` that is the caller's alone.
-pub(super) unsafe fn end<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>) {
+pub(super) unsafe fn free_and_complete<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>) {
     // SAFETY: as the caller promises.
     let record = unsafe { core.as_ref() }.close.lock().take();
     // SAFETY: as the caller promises.
-    let ties = unsafe { free(core.cast::<Object<K, B>>()) };
+    let antecedents = unsafe { free(core.cast::<Object<K, B>>()) };
     if let Some(record) = record {
         record.complete();
     }
-    drop(ties);
+    drop(antecedents);
 }
 
 /// Takes the object apart and frees its memory.

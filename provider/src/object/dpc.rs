@@ -2,11 +2,11 @@
 //!
 //! The word holds the events to deliver and two bits of state:
 //!
-//! | SCHEDULED | END | |
+//! | SCHEDULED | CLOSE_COMPLETION | |
 //! |---|---|---|
 //! | 0 | 0 | idle |
 //! | 1 | 0 | the call is queued or running; it owns a callback hold, and takes further events along |
-//! | 0 | 1 | queued to end the object, which nothing holds any more |
+//! | 0 | 1 | queued to free the object, which nothing holds any more, and to complete its close |
 //!
 //! One call at a time per object: so callbacks of one object never overlap (CQ-1), and the DPC
 //! is never queued twice.
@@ -22,7 +22,7 @@ use crate::lifetime::{Kind, Released};
 use crate::sync::Ordering;
 
 const SCHEDULED: u32 = 1 << 31;
-pub(super) const END: u32 = 1 << 30;
+pub(super) const CLOSE_COMPLETION: u32 = 1 << 30;
 /// The event that the object's timer delivers.
 pub(crate) const TIMER: u32 = 1 << 29;
 
@@ -55,7 +55,7 @@ pub(super) fn post<K: Kernel, B: ObjectType<K>>(object: &Object<K, B>, events: u
 ///
 /// # Safety
 ///
-/// The caller set SCHEDULED, or END, and so is the only one to queue the call; the object stays until the
+/// The caller set SCHEDULED, or CLOSE_COMPLETION, and so is the only one to queue the call; the object stays until the
 /// call begins.
 pub(super) unsafe fn queue<K: Kernel>(core: NonNull<Core<K>>) {
     // SAFETY: `create` initialised it; the rest is as the caller promises.
@@ -85,10 +85,10 @@ pub(super) unsafe fn deliver<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>
 unsafe extern "efiapi" fn run<K: Kernel>(context: *mut c_void) {
     let Some(core) = NonNull::new(context.cast::<Core<K>>()) else { return };
     // SAFETY: `context` is the object that owns this DPC, kept alive by a callback hold or by
-    // the bit END, whose setter left the object to this call.
+    // the bit CLOSE_COMPLETION, whose setter left the object to this call.
     let object = unsafe { core.as_ref() };
-    if object.events.load(Ordering::Acquire) & END != 0 {
-        // SAFETY: END is set after a release returned `Last`: no other reference to the object exists.
+    if object.events.load(Ordering::Acquire) & CLOSE_COMPLETION != 0 {
+        // SAFETY: CLOSE_COMPLETION is set after a release returned `Last`: no other reference to the object exists.
         unsafe { close::complete_close(core) };
         return;
     }

@@ -104,8 +104,8 @@ pub(crate) struct Core<K: Kernel> {
     events: AtomicU32,
     dpc: K::Dpc,
     close: Lock<K, Option<CloseRecord<K>>>,
-    /// Ends the object, see [`close`]; knows its kind.
-    end: unsafe fn(NonNull<Core<K>>),
+    /// Frees the object and completes its close, see [`close`]; knows its kind.
+    free_and_complete: unsafe fn(NonNull<Core<K>>),
     /// Delivers events; knows the object's kind.
     deliver: unsafe fn(NonNull<Core<K>>, u32),
     /// Names the object's antecedents; knows its kind.
@@ -154,7 +154,7 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
             events: AtomicU32::new(0),
             dpc: K::Dpc::new(),
             close: Lock::<K, _>::new(None),
-            end: close::end::<K, B>,
+            free_and_complete: close::free_and_complete::<K, B>,
             deliver: dpc::deliver::<K, B>,
             antecedents: registry::antecedents::<K, B>,
         };

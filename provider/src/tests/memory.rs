@@ -1,6 +1,6 @@
 //! Registering memory (WR-4, WR-8).
 
-mod fast;
+mod fast_register;
 mod invalidate;
 mod mapping;
 mod race;

@@ -1,4 +1,9 @@
-//! Fast registration: a region over a list of logical pages, by a work request.
+//! Fast-register memory regions (FRMR): a region over a list of logical pages, by a work request.
+//!
+//! NdkInitializeFastRegisterMr allocates for a number of pages ([`Object::initialize_fast_register`]); a posted NdkFastRegister takes
+//! from that and makes the registration ([`Object::fast_register`]), which is valid when the work request executes.
+//! The remote token (STag) of a fast-register region stays the same over all its registrations: its key belongs to
+//! the region, see [`registration_state`](super::registration_state).
 
 use alloc::vec::Vec;
 
@@ -17,7 +22,7 @@ use crate::object::Object;
 /// at least (WR-8).
 pub(crate) const MAX_PAGES: usize = 257;
 
-/// Lists of a region: one for the registration that is valid, one for the next that is posted.
+/// SGLs of a fast-register region: one for the registration that is valid, one for the next that is posted.
 const LISTS: usize = 2;
 
 /// Resources that NdkInitializeFastRegisterMr allocated, so that a post need not allocate.
@@ -34,7 +39,7 @@ impl<K: Kernel> Default for Prepared<K> {
     }
 }
 
-/// Parameters of one fast registration.
+/// Parameters of one fast registration (NDK_FN_FAST_REGISTER).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
     /// Where in the first page the memory begins.
@@ -97,14 +102,14 @@ impl Layout {
 }
 
 impl<K: Kernel> Object<K, Mr<K>> {
-    /// NdkInitializeFastRegisterMr: prepares for registrations of up to `pages` pages.
+    /// NdkInitializeFastRegisterMr: prepares a fast-register region for registrations of up to `pages` pages.
     ///
     /// # Errors
     ///
     /// [`RegisterError::Limit`] over [`MAX_PAGES`]; [`RegisterError::State`] if the region is not for fast
     /// registration, or one is posted or valid; [`RegisterError::Memory`] for no pages;
     /// [`RegisterError::Resources`].
-    pub(crate) fn prepare(&self, pages: usize, remote: bool) -> Result<(), RegisterError> {
+    pub(crate) fn initialize_fast_register(&self, pages: usize, remote: bool) -> Result<(), RegisterError> {
         let prepared = self.prepared().ok_or(RegisterError::State)?;
         if pages > MAX_PAGES {
             return Err(RegisterError::Limit);
@@ -135,7 +140,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
     /// [`RegisterError::Rights`] for remote access without preparation for it; [`RegisterError::Memory`]
     /// if the pages or the layout are not as documented; [`RegisterError::Resources`] if one registration
     /// is valid and another posted already.
-    pub(crate) fn register_pages(
+    pub(crate) fn fast_register(
         &self,
         layout: Layout,
         rights: Rights,

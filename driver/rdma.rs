@@ -27,8 +27,8 @@ pub(crate) struct Rdma {
     wanted: AtomicBool,
     events: Lock<Events>,
     rnic: Rnic<Windows>,
-    /// The legacy transport's, while the RNIC is enabled.
-    legacy: Lock<Option<tdi::TransportPort>>,
+    /// The RNIC in the legacy transport, while it is enabled.
+    transport: Lock<Option<tdi::TransportRnic>>,
 }
 
 /// The state of events to NDIS. Decided under one lock: each event has begun before the halt, or never begins.
@@ -50,23 +50,23 @@ impl Rdma {
         let fabric = registration::fabric().ok_or(NDIS_STATUS_RESOURCES)?;
         let rnic = Rnic::new(&fabric).map_err(|_| NDIS_STATUS_RESOURCES)?;
         rnic.set_enabled(allowed);
-        let legacy = Lock::const_new(SpinLock::INIT, None);
+        let transport = Lock::const_new(SpinLock::INIT, None);
         let events = Lock::const_new(SpinLock::INIT, Events::Allowed);
-        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, rnic, legacy })
+        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, rnic, transport })
     }
 
     /// Lets the legacy transport run over the RNIC if that is enabled; `refresh` reads its addresses.
     pub(crate) fn start(&self, refresh: tdi::Refresh, level: PassiveLevel) {
         if self.rnic.enabled() {
-            self.begin_legacy(refresh, level);
+            self.add_to_transport(refresh, level);
         }
     }
 
     /// Lets the legacy transport run over the RNIC. Without it the adapter works all the same, until the next
     /// time that RDMA is enabled.
-    fn begin_legacy(&self, refresh: tdi::Refresh, level: PassiveLevel) {
-        let port = transport_port(&self.rnic, refresh, level);
-        let previous = core::mem::replace(&mut *self.legacy.lock(), port);
+    fn add_to_transport(&self, refresh: tdi::Refresh, level: PassiveLevel) {
+        let added = transport_rnic(&self.rnic, refresh, level);
+        let previous = core::mem::replace(&mut *self.transport.lock(), added);
         if let Some(previous) = previous {
             previous.remove(level);
         }
@@ -78,11 +78,12 @@ impl Rdma {
         *self.events.lock() = Events::Over;
     }
 
-    /// Ends what the legacy transport runs over the RNIC.
-    pub(crate) fn end_legacy(&self, level: PassiveLevel) {
-        let port = self.legacy.lock().take();
-        if let Some(port) = port {
-            port.remove(level);
+    /// Removes the RNIC from the legacy transport, and ends what runs over it (`tdi`'s `Client::on_adapter_removed`):
+    /// at a halt, also the one after a surprise removal, and when OID_NDK_SET_STATE disables RDMA.
+    pub(crate) fn remove_from_transport(&self, level: PassiveLevel) {
+        let removed = self.transport.lock().take();
+        if let Some(removed) = removed {
+            removed.remove(level);
         }
     }
 
@@ -97,9 +98,9 @@ impl Rdma {
         addresses: &[IpAddr],
     ) -> Result<Option<tdi::LostAddresses>, NDIS_STATUS> {
         self.rnic.set_addresses(addresses).map_err(|_| NDIS_STATUS_RESOURCES)?;
-        let legacy = self.legacy.lock().as_ref().map(tdi::TransportPort::port);
-        match legacy {
-            Some(port) => tdi::set_addresses(port, addresses).map_err(|_| NDIS_STATUS_RESOURCES),
+        let rnic = self.transport.lock().as_ref().map(tdi::TransportRnic::id);
+        match rnic {
+            Some(rnic) => tdi::set_addresses(rnic, addresses).map_err(|_| NDIS_STATUS_RESOURCES),
             None => Ok(None),
         }
     }
@@ -149,9 +150,9 @@ impl Rdma {
         // may open any more while those that have it open are asked to close it.
         self.rnic.set_enabled(wanted);
         if wanted {
-            self.begin_legacy(refresh, level);
+            self.add_to_transport(refresh, level);
         } else {
-            self.end_legacy(level);
+            self.remove_from_transport(level);
         }
         let event = if wanted {
             NET_PNP_EVENT_CODE::NetEventNDKEnable
@@ -190,18 +191,18 @@ impl Rdma {
 
 /// The RNIC as the legacy transport has it. Without it the transport does not run over this adapter until
 /// RDMA is enabled again, which is no reason for the adapter not to start.
-fn transport_port(
+fn transport_rnic(
     rnic: &Rnic<Windows>,
     refresh: tdi::Refresh,
     level: PassiveLevel,
-) -> Option<tdi::TransportPort> {
-    let port = tdi::TransportPort::new(rnic, refresh, level);
-    if let Err(error) = &port {
+) -> Option<tdi::TransportRnic> {
+    let added = tdi::TransportRnic::new(rnic, refresh, level);
+    if let Err(error) = &added {
         <Windows as Kernel>::trace(format_args!(
             "the legacy transport does not run over an adapter: {error:?}"
         ));
     }
-    port.ok()
+    added.ok()
 }
 
 const fn notification(event: NET_PNP_EVENT_CODE) -> NET_PNP_EVENT_NOTIFICATION {

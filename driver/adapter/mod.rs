@@ -205,7 +205,9 @@ impl Adapter {
         Ok(())
     }
 
-    /// Ends whatever uses the adapter beside NDIS.
+    /// Stops the adapter, at its halt or after a failed [`Adapter::start`]: ends what uses it beside NDIS. The halt after
+    /// a surprise removal comes here too; it is where the RDMA half is removed, by [`Rdma::end_events`] and
+    /// [`Rdma::remove_from_transport`]. NDK consumers have closed before, as NDIS has them do on a removal.
     fn stop(&self, level: PassiveLevel) {
         self.rdma.end_events();
         let watching = core::mem::replace(&mut *self.watch.lock(), Watching::Over);
@@ -221,10 +223,11 @@ impl Adapter {
         // What NDIS wanted last is of no use any more. An event that has begun returns, as NDIS halts an adapter after
         // its consumers have closed.
         self.apply_state.finish(level);
-        self.rdma.end_legacy(level);
+        self.rdma.remove_from_transport(level);
     }
 
-    /// Notes that the device is gone: what comes until NDIS halts the adapter is not accepted.
+    /// Surprise removal (NdisDevicePnPEventSurpriseRemoved): sends and OID requests are not accepted any more. The
+    /// RDMA half goes with the halt that follows, see [`Adapter::stop`]. Up to DISPATCH_LEVEL.
     pub(crate) fn surprise_remove(&self) {
         self.removed.store(true, Ordering::Release);
         self.ethernet.surprise_remove();

@@ -101,7 +101,7 @@ impl VirtualPort {
         }
     }
 
-    /// The device is gone, which NDIS will follow up with a pause.
+    /// Surprise removal of the device: sends are refused from now on. NDIS pauses and halts the adapter next.
     pub(crate) fn surprise_remove(&self) {
         self.state.lock().path.surprise_remove();
     }

@@ -91,14 +91,14 @@ fn transport() -> Option<Transport<TdiSystem>> {
     TRANSPORT.lock().clone()
 }
 
-/// An adapter as an RNIC of the transport, until [`TransportPort::remove`].
+/// An adapter as an RNIC of the transport, until [`TransportRnic::remove`].
 #[must_use = "the transport runs over it until it is removed"]
-pub(crate) struct TransportPort {
-    port: RnicId,
+pub(crate) struct TransportRnic {
+    id: RnicId,
     device: device::DeviceRef,
 }
 
-impl TransportPort {
+impl TransportRnic {
     /// Lets the transport run over an adapter's RNIC, whose addresses `refresh` reads.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl TransportPort {
         let transport = transport().ok_or(OpenError::NotReady)?;
         let device = device::DeviceRef::new(level).map_err(|_| OpenError::NoMemory)?;
         match transport.network().add(rnic, refresh, level) {
-            Ok(port) => Ok(Self { port, device }),
+            Ok(id) => Ok(Self { id, device }),
             Err(error) => {
                 device.release(level);
                 Err(error)
@@ -120,17 +120,17 @@ impl TransportPort {
         }
     }
 
-    /// Ends what runs over the adapter, and then the device if nothing else needs it.
+    /// Adapter removal: ends what runs over the adapter, and then the device if nothing else needs it.
     pub(crate) fn remove(self, level: PassiveLevel) {
         if let Some(transport) = transport() {
-            transport.network().remove(&transport, self.port, level);
+            transport.network().remove(&transport, self.id, level);
         }
         self.device.release(level);
     }
 
-    /// Names the adapter's RNIC to [`set_addresses`].
-    pub(crate) const fn port(&self) -> RnicId {
-        self.port
+    /// The RNIC's identifier in the transport, for [`set_addresses`].
+    pub(crate) const fn id(&self) -> RnicId {
+        self.id
     }
 }
 
@@ -153,8 +153,8 @@ impl LostAddresses {
 /// # Errors
 ///
 /// [`NoMemory`], and they are as before.
-pub(crate) fn set_addresses(port: RnicId, addresses: &[IpAddr]) -> Result<Option<LostAddresses>, NoMemory> {
+pub(crate) fn set_addresses(rnic: RnicId, addresses: &[IpAddr]) -> Result<Option<LostAddresses>, NoMemory> {
     let Some(transport) = transport() else { return Ok(None) };
-    let addresses = transport.network().set_addresses(port, addresses)?;
+    let addresses = transport.network().set_addresses(rnic, addresses)?;
     Ok(Some(LostAddresses { transport, addresses }))
 }

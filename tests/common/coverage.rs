@@ -60,7 +60,7 @@ macro_rules! with_coverage {
             cq_overflow_notifies_its_failure: Overflow;
             longest_transfer_and_the_most_reads_are_possible: Largest;
             moderated_cq_coalesces_notifications_and_closes_at_once: Moderation;
-            send_without_receive_times_out: SendWithoutReceive;
+            receiver_not_ready_send_times_out: ReceiverNotReady;
             largest_requests_are_possible: LargestRequests;
             deepest_queues_are_filled: DeepestQueues;
             largest_region_and_window_are_possible: LargestMemory;

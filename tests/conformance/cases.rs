@@ -3,7 +3,7 @@
 
 use protocol::Scenario::{
     self, Arming, BadAddress, ConnectOutstanding, DisconnectEvent, Flush, Limits, ListenerWithOffers,
-    OnlyOnce, PrivateDataLimits, RaceAccept, RaceListener, RemoteAccess, SendShapes, SendWithoutReceive,
+    OnlyOnce, PrivateDataLimits, RaceAccept, RaceListener, RemoteAccess, SendShapes, ReceiverNotReady,
     Windows,
 };
 
@@ -27,7 +27,7 @@ pub(crate) const CASES: &[(&str, &str, &[Scenario])] = &[
         &[DisconnectEvent],
     ),
     ("ndreceiveflushqp", "A flush of a queue pair without a connection cancels its receives.", &[Flush]),
-    ("ndsendnoreceive", "A send for which there is no receive times out.", &[SendWithoutReceive]),
+    ("ndsendnoreceive", "A send for which there is no receive times out.", &[ReceiverNotReady]),
     (
         "ndinvalidreadwrite, ndoverreadwrite, ndwriteviolation",
         "The initiator has an access violation, and the target's receive is cancelled.",

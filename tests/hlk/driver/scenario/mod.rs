@@ -116,7 +116,7 @@ fn play(scenario: Scenario, test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         Scenario::LargestRequests => boundaries::requests(test),
         Scenario::DeepestQueues => boundaries::queues(test),
         Scenario::LargestMemory => boundaries::memory(test),
-        Scenario::SendWithoutReceive => posting::starving(test),
+        Scenario::ReceiverNotReady => posting::receiver_not_ready(test),
         Scenario::NotifiedAfterPost => notifying::after_post(test),
         Scenario::RaceAlarm => moderating::closed_when_due(test),
         Scenario::AcceptAgain => attempting::accept_again(test),

@@ -99,8 +99,8 @@ pub(super) fn arming(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     Ok(())
 }
 
-/// WR-2, WR-7: a send waits for a receive, but not for ever; then the connection is over.
-pub(super) fn starving(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+/// WR-2, WR-7: a send that finds no posted receive (RNR) waits for one until its timeout, which breaks the connection.
+pub(super) fn receiver_not_ready(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
     let sges = [pair.near_memory.sge(8)];
@@ -116,9 +116,9 @@ pub(super) fn starving(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     call_log.expect("a send that waited", pair.near.cq.wait_for(early), STATUS_SUCCESS);
     call_log.expect("the receive for it", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
 
-    let starving = send("send without a receive")?;
+    let not_ready = send("send without a receive")?;
     let behind = send("send behind it")?;
-    call_log.expect("a send without a receive", pair.near.cq.wait_for(starving), STATUS_IO_TIMEOUT);
+    call_log.expect("a send without a receive", pair.near.cq.wait_for(not_ready), STATUS_IO_TIMEOUT);
     call_log.expect("a send behind it", pair.near.cq.wait_for(behind), STATUS_CANCELLED);
     wait_event(test, pair.far_connector.object(), "the end of the connection");
     let late = test.work("send too late")?;

@@ -217,8 +217,8 @@ scenarios! {
     /// A CQ is closed when a notification that was held back is due.
     RaceAlarm = 55, "CL-3 CQ-2",
         "CQ.NdkControlCqInterruptModeration CQ.NdkCloseCq";
-    /// A send for which the peer has a receive late, and one for which it never has.
-    SendWithoutReceive = 56, "WR-2 WR-7",
+    /// Receiver not ready (RNR): a send for which the peer has a receive late, and one for which it never has.
+    ReceiverNotReady = 56, "WR-2 WR-7",
         "QP.NdkSend";
     /// Requests with as many entries and as much inline data as an adapter claims, and one more.
     LargestRequests = 57, "NDIS-8 WR-2",

@@ -81,8 +81,8 @@ impl<S: System<Client = Self>> Transport<S> {
         drop(over);
     }
 
-    /// An RNIC has gone, or has lost addresses: everything ends that runs over what the network does not have
-    /// any more. Address objects that are bound to nothing else are of no use: what waits on them completes
+    /// Adapter removal: an RNIC is removed (a halt, a surprise removal, OID_NDK_SET_STATE), or has lost addresses. Ends
+    /// everything that runs over what the network does not have any more. Address objects that are bound to nothing else are of no use: what waits on them completes
     /// with `STATUS_ADDRESS_CLOSED`, and their clients are told so (`TDI_EVENT_ERROR`, `TDI_EVENT_ERROR_EX`).
     /// Listeners and connections name their RNIC, and the network is asked at the moment in which one is
     /// ended: so none is missed whose address moved, and none is ended that was bound after its address had

@@ -63,7 +63,7 @@ pub trait Client<S: System>: Clone + Send + Sync + 'static {
     /// A peer connects to `local`.
     fn connect_event(&self, local: SocketAddr, connect_request: <S::Network as Network<S>>::ConnectRequest);
 
-    /// An RNIC has gone, or has lost addresses: ends what runs over these.
+    /// Adapter removal: an RNIC has gone, also by a surprise removal, or has lost addresses. Ends what runs over these.
     fn on_adapter_removed(&self, level: PassiveLevel);
 
     /// Prints for the kernel debugger which endpoints are not idle. PASSIVE_LEVEL.

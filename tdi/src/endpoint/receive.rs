@@ -2,6 +2,9 @@
 //!
 //! A receive asks for normal data, for expedited data, or for whichever comes. What a client hears of one kind
 //! does not depend on requests for the other kind only: such a request keeps no handler from being called.
+//!
+//! Flow control: a message that is read to its end is given back to the link, and its credit to the peer with the next
+//! credit update.
 
 #![forbid(unsafe_code)]
 

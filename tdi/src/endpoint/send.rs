@@ -1,4 +1,4 @@
-//! The send path: messages of a client's sends, as far as credits go, and control messages.
+//! The send path: messages of a client's sends, as far as the peer's credits go (flow control), and control messages.
 
 #![forbid(unsafe_code)]
 

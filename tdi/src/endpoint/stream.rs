@@ -3,6 +3,9 @@
 //! The two streams of a direction are apart from each other: each keeps its order, and neither waits for what
 //! the other one's reader does not take. Where both could go on, expedited data goes first. They end together.
 //!
+//! Flow control: each stream has credits, one for each message that the peer has room for. A send goes as far as its
+//! credits ([`send`](super::send)); what the client has read is granted anew ([`receive`](super::receive)).
+//!
 //! | module | is |
 //! |---|---|
 //! | [`receive`](super::receive) | the receive path |
@@ -34,9 +37,9 @@ pub(crate) type Untaken<L> = ByUrgency<Chunks<L>>;
 pub(crate) struct Stream<L: Link> {
     pub(super) link: L,
     pub(super) received: ByUrgency<ReceivedStream<L::Data>>,
-    /// Messages that were given back to the link, of which the peer was not told.
+    /// Messages that were given back to the link, whose credits the peer was not granted yet.
     pub(super) consumed_messages: Credits,
-    /// The peer is being told.
+    /// A credit update is on its way to the peer.
     pub(super) credit_update_in_flight: bool,
     /// Credits: messages of data for which the peer has posted buffers.
     pub(super) credits: Credits,

@@ -88,7 +88,7 @@ impl<S: System> Deref for Data<S> {
     }
 }
 
-/// Credits for the messages that may come before one is given back.
+/// Flow-control credits for the messages that may come before one is given back.
 pub(super) fn buffers() -> Result<Vec<u8>, NoMemory> {
     let length = const { BUFFERS * BUFFER };
     let mut buffers: Vec<u8> = Vec::new();

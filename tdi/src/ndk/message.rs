@@ -5,7 +5,8 @@
 //! 0x01        the end            0x80 to 0xFF      credits: 1 E N N N N N N
 //! ```
 //!
-//! The bits of a credit update are how many messages more of expedited (E) and of normal data (N) the sender grants.
+//! Flow control is by credits, as SMB Direct has it (MS-SMBD): a message of data takes a credit, which the peer gives
+//! back by a credit update when its client has read the message. The bits of a credit update are how many messages more of expedited (E) and of normal data (N) the sender grants.
 
 use crate::network::{Credits, Kind, Urgency};
 

@@ -192,7 +192,8 @@ impl<S: System> Ndk<S> {
         self.rnics.lock().hosts(ipv4).next()
     }
 
-    /// Removes an RNIC: what runs over it ends, and when this returns, nothing of it is left.
+    /// Removes an RNIC, at a halt (also after a surprise removal) or when RDMA is disabled: ends what runs over it, and
+    /// closes its NDK objects. When this returns, nothing of it is left.
     pub fn remove(&self, client: &S::Client, id: RnicId, level: PassiveLevel) {
         let removed = {
             let mut rnics = self.rnics.lock();

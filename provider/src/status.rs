@@ -9,20 +9,20 @@ use crate::lifetime::AcquireError;
 
 /// An NTSTATUS that is not a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Failure(pub(crate) NTSTATUS);
+pub(crate) struct StatusError(pub(crate) NTSTATUS);
 
-impl Failure {
+impl StatusError {
     /// A pointer, length, address, depth or flag is not what the documentation admits.
     pub(crate) const PARAMETER: Self = Self(STATUS_INVALID_PARAMETER);
 }
 
-impl From<NoMemory> for Failure {
+impl From<NoMemory> for StatusError {
     fn from(_: NoMemory) -> Self {
         Self(STATUS_INSUFFICIENT_RESOURCES)
     }
 }
 
-impl From<AcquireError> for Failure {
+impl From<AcquireError> for StatusError {
     fn from(refused: AcquireError) -> Self {
         match refused {
             AcquireError::Closing => Self(STATUS_DELETE_PENDING),

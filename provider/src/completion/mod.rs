@@ -11,7 +11,7 @@ mod entries;
 mod moderation;
 
 pub(crate) use arm::{Arm, Class};
-pub(crate) use moderation::{Contradictory, Moderation};
+pub(crate) use moderation::{ModerationError, Moderation};
 
 use sys::ndk::{NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE, NDK_OPERATION_TYPE};
 use sys::status::{NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_SUCCESS};
@@ -230,8 +230,8 @@ impl<K: Kernel, A: CqAdapter<K>> Object<K, CompletionQueue<K, A>> {
     ///
     /// # Errors
     ///
-    /// [`Contradictory`], and nothing has changed.
-    pub(crate) fn moderate(&self, interval: ULONG, count: ULONG) -> Result<(), Contradictory> {
+    /// [`ModerationError`], and nothing has changed.
+    pub(crate) fn moderate(&self, interval: ULONG, count: ULONG) -> Result<(), ModerationError> {
         let depth = self.depth.load(Ordering::Relaxed);
         self.moderation.set(Moderation::new(interval, count, depth, K::Timer::lateness())?);
         fence(Ordering::SeqCst);

@@ -17,7 +17,7 @@ const UNLIMITED: ULONG = ULONG::MAX;
 
 /// Interval and count say both that the other one is what limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Contradictory;
+pub(crate) struct ModerationError;
 
 /// Limits of the coalescing of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +37,15 @@ impl Moderation {
     ///
     /// # Errors
     ///
-    /// [`Contradictory`].
+    /// [`ModerationError`].
     pub(crate) fn new(
         interval: ULONG,
         count: ULONG,
         depth: u32,
         lateness: Duration,
-    ) -> Result<Self, Contradictory> {
+    ) -> Result<Self, ModerationError> {
         if interval == UNLIMITED && count > depth {
-            return Err(Contradictory);
+            return Err(ModerationError);
         }
         let lateness = u32::try_from(lateness.as_micros()).unwrap_or(UNLIMITED);
         let interval = if interval == UNLIMITED { interval } else { interval.saturating_sub(lateness) };
@@ -91,7 +91,7 @@ mod tests {
 
     const TICK: Duration = Duration::from_micros(100);
 
-    fn moderation(interval: ULONG, count: ULONG) -> Result<Moderation, Contradictory> {
+    fn moderation(interval: ULONG, count: ULONG) -> Result<Moderation, ModerationError> {
         Moderation::new(interval, count, 8, TICK)
     }
 
@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn moderation_without_interval_and_count_is_refused() {
-        assert_eq!(moderation(UNLIMITED, UNLIMITED), Err(Contradictory));
-        assert_eq!(moderation(UNLIMITED, 9), Err(Contradictory));
+        assert_eq!(moderation(UNLIMITED, UNLIMITED), Err(ModerationError));
+        assert_eq!(moderation(UNLIMITED, 9), Err(ModerationError));
         assert!(moderation(UNLIMITED, 8).is_ok());
         assert!(moderation(UNLIMITED - 1, UNLIMITED).is_ok());
     }

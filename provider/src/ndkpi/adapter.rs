@@ -31,7 +31,7 @@ use crate::limits::MAX_CQ_DEPTH;
 use crate::object::Object;
 use crate::queue_pair;
 use crate::rnic::lookup::{CreateShared, MakeShared, Waiting};
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// The functions of an adapter.
 pub(super) fn table<K: Kernel>() -> &'static NDK_ADAPTER_DISPATCH {
@@ -59,7 +59,7 @@ unsafe extern "efiapi" fn query_info<K: Kernel>(
     // SAFETY: the consumer passes an adapter that it has open.
     let adapter = match unsafe { object::<K, Adapter<K>, _>(adapter) } {
         Ok(adapter) => adapter,
-        Err(Failure(status)) => return status,
+        Err(StatusError(status)) => return status,
     };
     if size.is_null() {
         return STATUS_INVALID_PARAMETER;
@@ -90,7 +90,7 @@ unsafe extern "efiapi" fn create_cq<K: Kernel>(
         // SAFETY: the consumer passes an adapter that it has open.
         let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
         if depth == 0 || depth > MAX_CQ_DEPTH {
-            return Err(Failure::PARAMETER);
+            return Err(StatusError::PARAMETER);
         }
         let tie = adapter.try_acquire(Kind::Successor)?;
         // SAFETY: the consumer passes null or an affinity.
@@ -167,10 +167,10 @@ unsafe extern "efiapi" fn create_listener<K: Kernel>(
 fn make_shared<K: Kernel>(
     adapter: &Object<K, Adapter<K>>,
     local: SocketAddr,
-) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, Failure> {
+) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, StatusError> {
     let tie = adapter.try_acquire(Kind::Successor)?;
     if !adapter.rnic().is_local(local.ip()) {
-        return Err(Failure(STATUS_INVALID_ADDRESS));
+        return Err(StatusError(STATUS_INVALID_ADDRESS));
     }
     let endpoint = Endpoint::bind(adapter.rnic().fabric(), local)?;
     create(adapter.version(), shared_endpoint::table::<K>(), SharedEndpoint::new(tie, endpoint))

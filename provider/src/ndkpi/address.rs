@@ -10,7 +10,7 @@ use sys::wdm::ULONG;
 
 use super::ulong;
 use crate::number::usize_from;
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// Reads an IPv4 or IPv6 address.
 ///
@@ -21,10 +21,10 @@ use crate::status::Failure;
 /// # Safety
 ///
 /// `address` is null or points to `length` readable bytes.
-pub(super) unsafe fn read(address: *const SOCKADDR, length: ULONG) -> Result<SocketAddr, Failure> {
+pub(super) unsafe fn read(address: *const SOCKADDR, length: ULONG) -> Result<SocketAddr, StatusError> {
     let length = usize_from(length);
     if address.is_null() || length < size_of::<u16>() {
-        return Err(Failure::PARAMETER);
+        return Err(StatusError::PARAMETER);
     }
     // SAFETY: at least two readable bytes; they may be unaligned.
     let family = unsafe { address.cast::<u16>().read_unaligned() };
@@ -43,7 +43,7 @@ pub(super) unsafe fn read(address: *const SOCKADDR, length: ULONG) -> Result<Soc
             // adapter is.
             Ok(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, 0).into())
         }
-        _ => Err(Failure::PARAMETER),
+        _ => Err(StatusError::PARAMETER),
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
             // SAFETY: so many bytes were just written.
             prop_assert_eq!(unsafe { read(place, length) }, Ok(address));
             // SAFETY: the length is shorter than what is there.
-            prop_assert_eq!(unsafe { read(place, length - 1) }, Err(Failure::PARAMETER));
+            prop_assert_eq!(unsafe { read(place, length - 1) }, Err(StatusError::PARAMETER));
         }
 
         #[test]

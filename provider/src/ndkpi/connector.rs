@@ -23,7 +23,7 @@ use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::number::usize_from;
 use crate::object::Object;
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// The functions of a connector.
 pub(super) fn table<K: Kernel>() -> &'static NDK_CONNECTOR_DISPATCH {
@@ -63,17 +63,17 @@ pub(crate) fn requested<K: Kernel>(
 /// # Safety
 ///
 /// `data` is null or has `length` readable bytes.
-unsafe fn private_data(data: *const VOID, length: ULONG) -> Result<PrivateData, Failure> {
+unsafe fn private_data(data: *const VOID, length: ULONG) -> Result<PrivateData, StatusError> {
     let length = usize_from(length);
     if length == 0 {
         return Ok(PrivateData::empty());
     }
     if data.is_null() || length > MAX_PRIVATE_DATA {
-        return Err(Failure::PARAMETER);
+        return Err(StatusError::PARAMETER);
     }
     // SAFETY: not null, and so many readable bytes, which the consumer leaves alone during the call.
     let source = unsafe { core::slice::from_raw_parts(data.cast::<u8>(), length) };
-    PrivateData::copy_of(source).ok_or(Failure::PARAMETER)
+    PrivateData::copy_of(source).ok_or(StatusError::PARAMETER)
 }
 
 /// NdkReject, always inline.
@@ -120,14 +120,14 @@ unsafe extern "efiapi" fn connection_data<K: Kernel>(
     let given = || {
         // SAFETY: the consumer passes a connector that it has not closed.
         let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
-        let (limits, data) = connector.peer_data().ok_or(Failure(STATUS_CONNECTION_INVALID))?;
+        let (limits, data) = connector.peer_data().ok_or(StatusError(STATUS_CONNECTION_INVALID))?;
         // SAFETY: null, or the consumer passes a place for a length.
         let room = unsafe { length.as_ref() }.map(|length| usize_from(*length));
         // All is checked before anything is written.
         let room = match (room, buffer.is_null()) {
             (None | Some(0), true) => 0,
             (Some(room), false) => room,
-            (None, false) | (Some(_), true) => return Err(Failure::PARAMETER),
+            (None, false) | (Some(_), true) => return Err(StatusError::PARAMETER),
         };
         for (place, limit) in [(inbound, limits.inbound), (outbound, limits.outbound)] {
             if !place.is_null() {
@@ -164,7 +164,7 @@ unsafe fn write_address<K: Kernel>(
     let written = || {
         // SAFETY: the consumer passes a connector that it has not closed.
         let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
-        let address = which(connector).ok_or(Failure(STATUS_CONNECTION_INVALID))?;
+        let address = which(connector).ok_or(StatusError(STATUS_CONNECTION_INVALID))?;
         // SAFETY: the consumer passes a length, and a buffer of that length.
         Ok(unsafe { address::write(address, buffer, length) })
     };

@@ -13,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::MAX_CQ_DEPTH;
 use crate::number::usize_from;
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// The functions of a completion queue.
 pub(super) fn table<K: Kernel>() -> &'static NDK_CQ_DISPATCH {
@@ -103,7 +103,7 @@ unsafe extern "efiapi" fn resize<K: Kernel>(
         // SAFETY: the consumer passes a queue that it has not closed.
         let cq = unsafe { object::<K, Cq<K>, _>(cq) }?;
         if depth == 0 || depth > MAX_CQ_DEPTH {
-            return Err(Failure::PARAMETER);
+            return Err(StatusError::PARAMETER);
         }
         // The consumer may close the queue in a notification that the new depth lets go.
         let cq = cq.try_acquire(Kind::Request)?;

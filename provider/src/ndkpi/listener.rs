@@ -13,7 +13,7 @@ use crate::consumer::Completion;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::rnic::lookup::{Listen, Waiting};
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// The functions of a listener.
 pub(super) fn table<K: Kernel>() -> &'static NDK_LISTENER_DISPATCH {
@@ -66,7 +66,7 @@ unsafe extern "efiapi" fn local_address<K: Kernel>(
     let written = || {
         // SAFETY: the consumer passes a listener that it has not closed.
         let listener = unsafe { object::<K, Listener<K>, _>(listener) }?;
-        let local = listener.local_address().ok_or(Failure(STATUS_INVALID_DEVICE_STATE))?;
+        let local = listener.local_address().ok_or(StatusError(STATUS_INVALID_DEVICE_STATE))?;
         // SAFETY: the consumer passes a length, and a buffer of that length.
         Ok(unsafe { address::write(local, buffer, length) })
     };

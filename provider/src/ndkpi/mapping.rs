@@ -17,7 +17,7 @@ use crate::lifetime::Kind;
 use crate::memory::{self, Mapped};
 use crate::number::u64_from;
 use crate::object::ObjectRef;
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// State of a logical address mapping between NdkBuildLAM and NdkReleaseLAM. The mapping is dropped before
 /// the adapter reference.
@@ -41,24 +41,24 @@ pub(super) unsafe extern "efiapi" fn build<K: Kernel>(
     let built = || {
         // SAFETY: the consumer passes an adapter that it has open.
         let adapter = unsafe { object::<K, Adapter<K>, _>(adapter) }?;
-        let mdl = NonNull::new(mdl).ok_or(Failure::PARAMETER)?;
+        let mdl = NonNull::new(mdl).ok_or(StatusError::PARAMETER)?;
         if length == 0 || size.is_null() || fbo.is_null() {
-            return Err(Failure::PARAMETER);
+            return Err(StatusError::PARAMETER);
         }
         // SAFETY: the consumer passes a live chain.
         let (offset, pages) = unsafe { memory::extent(mdl, length) };
-        let count = ULONG::try_from(pages).map_err(|_| Failure::PARAMETER)?;
+        let count = ULONG::try_from(pages).map_err(|_| StatusError::PARAMETER)?;
         let needed = pages
             .checked_mul(size_of::<NDK_LOGICAL_ADDRESS>())
             .and_then(|bytes| bytes.checked_add(offset_of!(NDK_LOGICAL_ADDRESS_MAPPING, AdapterPageArray)))
             .and_then(|bytes| ULONG::try_from(bytes).ok())
-            .ok_or(Failure::PARAMETER)?;
+            .ok_or(StatusError::PARAMETER)?;
         // SAFETY: not null; the consumer passes a place for a size.
         let room = unsafe { size.read() };
         if mapping.is_null() || room < needed {
             // SAFETY: as above.
             unsafe { size.write(needed) };
-            return Err(Failure(STATUS_BUFFER_TOO_SMALL));
+            return Err(StatusError(STATUS_BUFFER_TOO_SMALL));
         }
         let own = adapter.try_acquire(Kind::Successor)?;
         // SAFETY: the consumer passes a chain of lists over pages that stay locked until the mapping is released.

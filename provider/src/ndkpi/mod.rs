@@ -47,7 +47,7 @@ use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::object::{Object, ObjectType};
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// A size or count of ours as the interface has it; all of them are far below its limit.
 fn ulong(number: usize) -> ULONG {
@@ -59,9 +59,9 @@ fn ulong(number: usize) -> ULONG {
 /// # Safety
 ///
 /// `pointer` is null or an object of kind `B` that the consumer has not closed, or in whose callback it is.
-unsafe fn object<'a, K: Kernel, B: ObjectType<K>, P>(pointer: *mut P) -> Result<&'a Object<K, B>, Failure> {
+unsafe fn object<'a, K: Kernel, B: ObjectType<K>, P>(pointer: *mut P) -> Result<&'a Object<K, B>, StatusError> {
     // SAFETY: as the caller promises; an object begins with its public part.
-    unsafe { pointer.cast::<Object<K, B>>().as_ref() }.ok_or(Failure::PARAMETER)
+    unsafe { pointer.cast::<Object<K, B>>().as_ref() }.ok_or(StatusError::PARAMETER)
 }
 
 /// Hands a new object to the consumer, inline (RQ-1): no create pends but that of a shared endpoint, which
@@ -70,7 +70,7 @@ unsafe fn object<'a, K: Kernel, B: ObjectType<K>, P>(pointer: *mut P) -> Result<
 /// # Safety
 ///
 /// `out` is null or a place for the pointer.
-unsafe fn hand_out<T, P>(made: impl FnOnce() -> Result<NonNull<T>, Failure>, out: *mut *mut P) -> NTSTATUS {
+unsafe fn hand_out<T, P>(made: impl FnOnce() -> Result<NonNull<T>, StatusError>, out: *mut *mut P) -> NTSTATUS {
     if out.is_null() {
         return STATUS_INVALID_PARAMETER;
     }
@@ -80,7 +80,7 @@ unsafe fn hand_out<T, P>(made: impl FnOnce() -> Result<NonNull<T>, Failure>, out
             unsafe { out.write(object.as_ptr().cast()) };
             STATUS_SUCCESS
         }
-        Err(Failure(status)) => status,
+        Err(StatusError(status)) => status,
     }
 }
 
@@ -89,7 +89,7 @@ fn create<K: Kernel, B: ObjectType<K>, D>(
     version: NDK_VERSION,
     table: &'static D,
     body: Result<B, NoMemory>,
-) -> Result<NonNull<Object<K, B>>, Failure> {
+) -> Result<NonNull<Object<K, B>>, StatusError> {
     Ok(Object::create(version, table, body?)?)
 }
 
@@ -98,14 +98,14 @@ fn request<K: Kernel, B: ObjectType<K>>(
     object: &Object<K, B>,
     completion: Option<NDK_FN_REQUEST_COMPLETION>,
     context: PVOID,
-) -> Result<Request<K, B>, Failure> {
+) -> Result<Request<K, B>, StatusError> {
     Ok(Request::new(Completion::new(completion, context), object.try_acquire(Kind::Request)?))
 }
 
 /// The status of an outcome.
-fn status(outcome: Result<NTSTATUS, Failure>) -> NTSTATUS {
+fn status(outcome: Result<NTSTATUS, StatusError>) -> NTSTATUS {
     match outcome {
-        Ok(status) | Err(Failure(status)) => status,
+        Ok(status) | Err(StatusError(status)) => status,
     }
 }
 

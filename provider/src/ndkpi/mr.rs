@@ -15,7 +15,7 @@ use crate::kernel::Kernel;
 use crate::limits::MAX_REGISTRATION;
 use crate::memory::{Deregistered, Mr, Rights};
 use crate::number::usize_from;
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// The functions of a memory region.
 pub(super) fn table<K: Kernel>() -> &'static NDK_MR_DISPATCH {
@@ -44,10 +44,10 @@ unsafe extern "efiapi" fn register<K: Kernel>(
     let registered = || {
         // SAFETY: the consumer passes a region that it has not closed.
         let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
-        let mdl = NonNull::new(mdl).ok_or(Failure::PARAMETER)?;
-        let rights = Rights::from_ndk(flags).ok_or(Failure::PARAMETER)?;
+        let mdl = NonNull::new(mdl).ok_or(StatusError::PARAMETER)?;
+        let rights = Rights::from_ndk(flags).ok_or(StatusError::PARAMETER)?;
         if length == 0 || length > MAX_REGISTRATION {
-            return Err(Failure::PARAMETER);
+            return Err(StatusError::PARAMETER);
         }
         // SAFETY: the consumer passes a chain of locked lists that stays until it has deregistered.
         unsafe { mr.register(mdl, length, rights) }?;

@@ -19,7 +19,7 @@ use crate::memory::{MAX_SGE, Mr, Mw, Token};
 use crate::number::usize_from;
 use crate::object::{Object, ObjectRef};
 use crate::queue_pair::{Depths, Qp, Srq};
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// The functions of a protection domain.
 pub(super) fn table<K: Kernel>() -> &'static NDK_PD_DISPATCH {
@@ -40,11 +40,11 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_PD_DISPATCH {
 /// Makes an object of `pd` that owns a slot of the token table.
 fn with_slot<K: Kernel, T>(
     pd: &Object<K, Pd<K>>,
-    make: impl FnOnce(ObjectRef<K, Pd<K>>, u32) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+    make: impl FnOnce(ObjectRef<K, Pd<K>>, u32) -> Result<T, StatusError>,
+) -> Result<T, StatusError> {
     let tie = pd.try_acquire(Kind::Successor)?;
     let table = pd.adapter().table();
-    let slot = table.allocate()?.ok_or(Failure(STATUS_INSUFFICIENT_RESOURCES))?;
+    let slot = table.allocate()?.ok_or(StatusError(STATUS_INSUFFICIENT_RESOURCES))?;
     make(tie, slot).inspect_err(|_| table.give_back(slot))
 }
 
@@ -98,7 +98,7 @@ impl NewQp {
                 && depths.inline <= MAX_INLINE_DATA
                 && srq.is_none_or(|srq| core::ptr::eq(srq.pd(), pd));
             if !within {
-                return Err(Failure::PARAMETER);
+                return Err(StatusError::PARAMETER);
             }
             let tie = pd.try_acquire(Kind::Successor)?;
             let receive_tie = receive_cq.try_acquire(Kind::Successor)?;
@@ -170,7 +170,7 @@ unsafe extern "efiapi" fn create_srq<K: Kernel>(
         // SAFETY: the consumer passes a domain that it has not closed.
         let pd = unsafe { object::<K, Pd<K>, _>(pd) }?;
         if depth == 0 || depth > MAX_QUEUE_DEPTH || usize_from(sge) > MAX_SGE {
-            return Err(Failure::PARAMETER);
+            return Err(StatusError::PARAMETER);
         }
         let tie = pd.try_acquire(Kind::Successor)?;
         let sizes = (usize_from(depth), usize_from(sge), usize_from(threshold));

@@ -18,7 +18,7 @@ use crate::memory::{Sge, Token};
 use crate::number::usize_from;
 use crate::object::Object;
 use crate::queue_pair::{Flags, Operation, Qp};
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// The functions of a queue pair.
 pub(super) fn table<K: Kernel>() -> &'static NDK_QP_DISPATCH {
@@ -47,9 +47,9 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_QP_DISPATCH {
 pub(super) unsafe fn entries(
     list: *const NDK_SGE,
     count: ULONG,
-) -> Result<impl ExactSizeIterator<Item = Sge> + Clone, Failure> {
+) -> Result<impl ExactSizeIterator<Item = Sge> + Clone, StatusError> {
     if list.is_null() && count != 0 {
-        return Err(Failure::PARAMETER);
+        return Err(StatusError::PARAMETER);
     }
     Ok((0..usize_from(count)).map(move |index| {
         // SAFETY: the caller promises so many entries.
@@ -66,9 +66,9 @@ pub(super) unsafe fn entries(
 /// # Errors
 ///
 /// STATUS_INVALID_PARAMETER.
-pub(super) fn flags(given: ULONG, listed: &[ULONG]) -> Result<Flags, Failure> {
+pub(super) fn flags(given: ULONG, listed: &[ULONG]) -> Result<Flags, StatusError> {
     if !is_made_of(given, listed) {
-        return Err(Failure::PARAMETER);
+        return Err(StatusError::PARAMETER);
     }
     Ok(Flags::from_bits_truncate(given))
 }
@@ -105,7 +105,7 @@ const READ: &[ULONG] = &[
 /// `qp` is a queue pair that the consumer has not closed.
 pub(super) unsafe fn post<K: Kernel>(
     qp: *mut NDK_QP,
-    accept: impl FnOnce(&Object<K, Qp<K>>) -> Result<(), Failure>,
+    accept: impl FnOnce(&Object<K, Qp<K>>) -> Result<(), StatusError>,
 ) -> NTSTATUS {
     let posted = || {
         // SAFETY: as the caller promises.

@@ -20,7 +20,7 @@ use crate::memory::{AccessError, Domain, Layout, Mr, Mw, RegionOrWindow, Rights}
 use crate::number::usize_from;
 use crate::object::Object;
 use crate::queue_pair::{Operation, Qp};
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// Flags on the page of NdkFastRegister, and the read sink flag that its remarks name.
 const FAST_REGISTER: &[ULONG] = &[
@@ -42,7 +42,7 @@ const BIND: &[ULONG] = &[
 ];
 
 /// A region or window can be used on the queue pairs of its own protection domain only.
-fn same_domain<K: Kernel>(qp: &Object<K, Qp<K>>, domain: Domain) -> Result<(), Failure> {
+fn same_domain<K: Kernel>(qp: &Object<K, Qp<K>>, domain: Domain) -> Result<(), StatusError> {
     if qp.domain() == domain { Ok(()) } else { Err(AccessError::Domain.into()) }
 }
 
@@ -65,7 +65,7 @@ pub(super) unsafe extern "efiapi" fn fast_register<K: Kernel>(
         let mr = unsafe { object::<K, Mr<K>, _>(mr) }?;
         same_domain(qp, mr.domain())?;
         if pages.is_null() {
-            return Err(Failure::PARAMETER);
+            return Err(StatusError::PARAMETER);
         }
         let addresses = (0..usize_from(count)).map(|index| {
             // SAFETY: the consumer passes an array of so many addresses.
@@ -99,7 +99,7 @@ pub(super) unsafe extern "efiapi" fn bind<K: Kernel>(
         let mw = unsafe { object::<K, Mw<K>, _>(mw) }?;
         same_domain(qp, mw.domain())?;
         if length == 0 {
-            return Err(Failure::PARAMETER);
+            return Err(StatusError::PARAMETER);
         }
         let posted = mw.bind(mr, (address.addr(), length), Rights::of_window(given))?;
         qp.post_registration(Operation::Bind, (flags, Opaque(context)), posted)?;
@@ -115,15 +115,15 @@ pub(super) unsafe extern "efiapi" fn bind<K: Kernel>(
 /// # Safety
 ///
 /// `memory` is null or a region or window that the consumer has not closed.
-unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(RegionOrWindow<K>, Domain), Failure> {
+unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(RegionOrWindow<K>, Domain), StatusError> {
     // SAFETY: as the caller promises.
-    let kind = unsafe { memory.as_ref() }.ok_or(Failure::PARAMETER)?.ObjectType;
+    let kind = unsafe { memory.as_ref() }.ok_or(StatusError::PARAMETER)?.ObjectType;
     match kind {
         NDK_OBJECT_TYPE::NdkObjectTypeMr => {
             // SAFETY: it is a region, as its header says.
             let mr = unsafe { object::<K, Mr<K>, _>(memory) }?;
             if !mr.is_fast() {
-                return Err(Failure(STATUS_INVALID_DEVICE_STATE));
+                return Err(StatusError(STATUS_INVALID_DEVICE_STATE));
             }
             Ok((RegionOrWindow::Region(mr.try_acquire(Kind::Request)?), mr.domain()))
         }
@@ -132,7 +132,7 @@ unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(RegionOrWi
             let mw = unsafe { object::<K, Mw<K>, _>(memory) }?;
             Ok((RegionOrWindow::Window(mw.try_acquire(Kind::Request)?), mw.domain()))
         }
-        _ => Err(Failure::PARAMETER),
+        _ => Err(StatusError::PARAMETER),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::lifetime::Kind;
 use crate::limits::MAX_QUEUE_DEPTH;
 use crate::number::usize_from;
 use crate::queue_pair::Srq;
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// The functions of a shared receive queue.
 pub(super) fn table<K: Kernel>() -> &'static NDK_SRQ_DISPATCH {
@@ -40,7 +40,7 @@ unsafe extern "efiapi" fn modify<K: Kernel>(
         // SAFETY: the consumer passes a queue that it has not closed.
         let srq = unsafe { object::<K, Srq<K>, _>(srq) }?;
         if depth > MAX_QUEUE_DEPTH {
-            return Err(Failure::PARAMETER);
+            return Err(StatusError::PARAMETER);
         }
         // The notification may make the consumer close the queue before this returns.
         srq.try_acquire(Kind::Request)?.modify(usize_from(depth), usize_from(threshold))?;

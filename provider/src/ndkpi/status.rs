@@ -8,25 +8,25 @@ use sys::status::{
     STATUS_TOO_MANY_ADDRESSES,
 };
 
-use crate::completion::Contradictory;
+use crate::completion::ModerationError;
 use crate::connection::{BindError, ConnectError, ListenError};
 use crate::memory::{AccessError, RegisterError, WindowError};
 use crate::queue_pair::PostError;
-use crate::status::Failure;
+use crate::status::StatusError;
 
-impl From<Contradictory> for Failure {
-    fn from(_: Contradictory) -> Self {
+impl From<ModerationError> for StatusError {
+    fn from(_: ModerationError) -> Self {
         Self(STATUS_INVALID_PARAMETER_MIX)
     }
 }
 
-impl From<ConnectError> for Failure {
+impl From<ConnectError> for StatusError {
     fn from(ConnectError(status): ConnectError) -> Self {
         Self(status)
     }
 }
 
-impl From<BindError> for Failure {
+impl From<BindError> for StatusError {
     fn from(error: BindError) -> Self {
         Self(match error {
             BindError::InUse => STATUS_SHARING_VIOLATION,
@@ -36,7 +36,7 @@ impl From<BindError> for Failure {
     }
 }
 
-impl From<ListenError> for Failure {
+impl From<ListenError> for StatusError {
     fn from(error: ListenError) -> Self {
         match error {
             ListenError::Listening => Self(STATUS_ADDRESS_ALREADY_ASSOCIATED),
@@ -47,7 +47,7 @@ impl From<ListenError> for Failure {
     }
 }
 
-impl From<RegisterError> for Failure {
+impl From<RegisterError> for StatusError {
     fn from(error: RegisterError) -> Self {
         Self(match error {
             RegisterError::State => STATUS_INVALID_DEVICE_STATE,
@@ -59,13 +59,13 @@ impl From<RegisterError> for Failure {
     }
 }
 
-impl From<AccessError> for Failure {
+impl From<AccessError> for StatusError {
     fn from(_: AccessError) -> Self {
         Self(STATUS_ACCESS_VIOLATION)
     }
 }
 
-impl From<WindowError> for Failure {
+impl From<WindowError> for StatusError {
     fn from(refusal: WindowError) -> Self {
         match refusal {
             WindowError::Region(refusal) => refusal.into(),
@@ -74,7 +74,7 @@ impl From<WindowError> for Failure {
     }
 }
 
-impl From<PostError> for Failure {
+impl From<PostError> for StatusError {
     fn from(error: PostError) -> Self {
         Self(match error {
             PostError::NotConnected => STATUS_CONNECTION_INVALID,

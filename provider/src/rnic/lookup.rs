@@ -23,7 +23,7 @@ use super::{Rnic, RnicState};
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Within as _};
 use crate::kernel::{Kernel, Lock};
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// Requests that may wait at a time; more are refused as those that name an unknown address.
 const ROOM: usize = 64;
@@ -96,9 +96,9 @@ impl<K: Kernel> RnicState<K> {
     /// # Errors
     ///
     /// STATUS_INVALID_ADDRESS if it cannot wait; it is dropped, and never completed.
-    pub(crate) fn wait_for_addresses(&self, request: Waiting<K>) -> Result<(), Failure> {
+    pub(crate) fn wait_for_addresses(&self, request: Waiting<K>) -> Result<(), StatusError> {
         let (look_up, context) =
-            self.lookups.put(request).map_err(|_dropped_without_lock| Failure(STATUS_INVALID_ADDRESS))?;
+            self.lookups.put(request).map_err(|_dropped_without_lock| StatusError(STATUS_INVALID_ADDRESS))?;
         // SAFETY: the driver passed this function and context, which it keeps while consumers have the RNIC open.
         unsafe { look_up(context.0) };
         Ok(())

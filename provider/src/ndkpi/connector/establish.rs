@@ -20,7 +20,7 @@ use crate::ndkpi::{address, object, request, status};
 
 use crate::queue_pair::Qp;
 use crate::rnic::lookup::{Connect, Waiting};
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// Caps what the consumer asks for to what the adapter has (CM-6).
 fn limits(inbound: ULONG, outbound: ULONG) -> ReadLimits {
@@ -45,7 +45,7 @@ fn with_reason(
 /// The arguments are what the consumer passed to either.
 unsafe fn connect_from<'a, K: Kernel>(
     (connector, qp): (*mut NDK_CONNECTOR, *mut NDK_QP),
-    source: impl FnOnce() -> Result<Source<'a, K>, Failure>,
+    source: impl FnOnce() -> Result<Source<'a, K>, StatusError>,
     (destination, destination_length): (*const SOCKADDR, ULONG),
     limits: ReadLimits,
     (data, data_length): (*const VOID, ULONG),

@@ -18,7 +18,7 @@ use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
 use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
-use crate::status::Failure;
+use crate::status::StatusError;
 
 /// A request that waits. The consumer may close its objects meanwhile: their closes wait for it.
 #[expect(clippy::large_enum_variant, reason = "few wait, in room that is allocated once")]
@@ -53,7 +53,7 @@ pub(crate) struct Connect<K: Kernel> {
 
 /// Makes a shared endpoint with its table, which the edge knows.
 pub(crate) type MakeShared<K> =
-    fn(&Object<K, Adapter<K>>, SocketAddr) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, Failure>;
+    fn(&Object<K, Adapter<K>>, SocketAddr) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, StatusError>;
 
 /// NdkCreateSharedEndpoint.
 pub(crate) struct CreateShared<K: Kernel> {
@@ -67,7 +67,7 @@ pub(crate) struct CreateShared<K: Kernel> {
 
 /// The status of a request that has failed when it was tried again. An object that was being closed by then has
 /// cancelled it.
-const fn failed(Failure(status): Failure) -> NTSTATUS {
+const fn failed(StatusError(status): StatusError) -> NTSTATUS {
     match status {
         STATUS_DELETE_PENDING => STATUS_CANCELLED,
         other => other,
@@ -78,7 +78,7 @@ impl<K: Kernel> Waiting<K> {
     /// Tries the request again with the addresses that the RNIC has now, unless they could not be read. Completes it,
     /// but for a connect that goes on.
     pub(super) fn retry(self, outcome: Result<(), NTSTATUS>) {
-        let outcome = outcome.map_err(|_| Failure(STATUS_INSUFFICIENT_RESOURCES));
+        let outcome = outcome.map_err(|_| StatusError(STATUS_INSUFFICIENT_RESOURCES));
         match self {
             Self::Listen(request) => request.retry(outcome),
             Self::Connect(request) => request.retry(outcome),
@@ -88,7 +88,7 @@ impl<K: Kernel> Waiting<K> {
 }
 
 impl<K: Kernel> Listen<K> {
-    fn retry(self, outcome: Result<(), Failure>) {
+    fn retry(self, outcome: Result<(), StatusError>) {
         let Self { listener, at, completion } = self;
         let listening = outcome.and_then(|()| {
             let _open = listener.try_acquire(Kind::Request)?;
@@ -100,7 +100,7 @@ impl<K: Kernel> Listen<K> {
 }
 
 impl<K: Kernel> Connect<K> {
-    fn retry(self, outcome: Result<(), Failure>) {
+    fn retry(self, outcome: Result<(), StatusError>) {
         let Self { turn, connector, qp, origin, remote, limits, data, completion } = self;
         // The turn ends in here in any case: the consumer may connect again inside the completion.
         let connecting = outcome.and_then(|()| {
@@ -118,7 +118,7 @@ impl<K: Kernel> Connect<K> {
 }
 
 impl<K: Kernel> CreateShared<K> {
-    fn retry(self, outcome: Result<(), Failure>) {
+    fn retry(self, outcome: Result<(), StatusError>) {
         let Self { adapter, at, make, completion, context } = self;
         let made = outcome.and_then(|()| make(&adapter, at));
         // The consumer may close the object inside the completion: the close waits until that has returned (CL-3).

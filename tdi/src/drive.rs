@@ -12,7 +12,7 @@ use crate::event::Connect;
 use crate::handler_irp::Given;
 use crate::link_events::LinkEvents;
 use crate::listen::ConnectTarget;
-use crate::network::{Broken, Link, Network};
+use crate::network::{LinkBroken, Link, Network};
 use crate::request::{Command, Request};
 use crate::slab::Id;
 use crate::system::System;
@@ -103,7 +103,7 @@ impl<S: System<Client = Self>> Transport<S> {
     fn open(&self, id: Id, link: LinkOf<S>) {
         let queues = match link.open() {
             Ok(()) => Stream::<LinkOf<S>>::queues().map_err(|_| STATUS_INSUFFICIENT_RESOURCES),
-            Err(Broken) => Err(STATUS_CONNECTION_ABORTED),
+            Err(LinkBroken) => Err(STATUS_CONNECTION_ABORTED),
         };
         if let Some(Some(action)) = self.with_endpoint(id, |endpoint| endpoint.opened(link, queues)) {
             self.perform(id, action, None);

@@ -231,19 +231,19 @@ pub trait Link: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Broken`].
-    fn open(&self) -> Result<(), Broken>;
+    /// [`LinkBroken`].
+    fn open(&self) -> Result<(), LinkBroken>;
 
     /// Sends a message of the bytes at a place.
     ///
     /// # Errors
     ///
-    /// [`Broken`]; nothing is sent.
+    /// [`LinkBroken`]; nothing is sent.
     ///
     /// # Safety
     ///
     /// The bytes stay readable until the message has passed, or the link is gone.
-    unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), Broken>;
+    unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), LinkBroken>;
 
     /// The next thing that has happened; `None` if that was all, and more will be noted as
     /// [`LinkEvents::COMPLETED`](crate::LinkEvents). One thread at a time.
@@ -253,8 +253,8 @@ pub trait Link: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Broken`].
-    fn give_back(&self, data: Self::Data) -> Result<(), Broken>;
+    /// [`LinkBroken`].
+    fn give_back(&self, data: Self::Data) -> Result<(), LinkBroken>;
 
     /// Ends the connection at once and tells the peer.
     fn close(&self);
@@ -271,4 +271,4 @@ pub trait Link: Clone + Send + Sync + 'static {
 
 /// The connection is broken; [`LinkEvents::LOST`](crate::LinkEvents) has come or will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken;
+pub struct LinkBroken;

@@ -26,13 +26,13 @@ use crate::system::{EventOf, Opener as _, System};
 use crate::transport::Transport;
 
 /// Why an address of a list can't be opened.
-enum Refusal {
+enum CreateError {
     /// The next one may do.
     NotLocal,
     Final(NTSTATUS),
 }
 
-impl From<BindError> for Refusal {
+impl From<BindError> for CreateError {
     fn from(error: BindError) -> Self {
         match error {
             BindError::NotLocal => Self::NotLocal,
@@ -43,7 +43,7 @@ impl From<BindError> for Refusal {
     }
 }
 
-impl From<NoMemory> for Refusal {
+impl From<NoMemory> for CreateError {
     fn from(error: NoMemory) -> Self {
         BindError::from(error).into()
     }
@@ -89,8 +89,8 @@ impl<S: System<Client = Self>> Transport<S> {
                 for local in list {
                     match self.open_address(local, sharing, level) {
                         Ok(id) => return Ok(id),
-                        Err(Refusal::Final(status)) => return Err(status),
-                        Err(Refusal::NotLocal) => outcome = Err(STATUS_INVALID_ADDRESS),
+                        Err(CreateError::Final(status)) => return Err(status),
+                        Err(CreateError::NotLocal) => outcome = Err(STATUS_INVALID_ADDRESS),
                     }
                 }
                 outcome
@@ -103,7 +103,7 @@ impl<S: System<Client = Self>> Transport<S> {
         local: SocketAddr,
         opener: Option<&S::Opener>,
         level: PassiveLevel,
-    ) -> Result<Id, Refusal> {
+    ) -> Result<Id, CreateError> {
         let mut sharing = if opener.is_some() { Sharing::Wanted } else { Sharing::Exclusive };
         let id = loop {
             match (self.enter_address(local, &sharing)?, opener) {
@@ -111,14 +111,14 @@ impl<S: System<Client = Self>> Transport<S> {
                 (Entry::First(id), _) => break id,
                 (Entry::After(bound), _) => bound.wait(level),
                 (Entry::Not(Obstacle::NoList), Some(opener)) => {
-                    let list = opener.assign().map_err(Refusal::Final)?;
+                    let list = opener.assign().map_err(CreateError::Final)?;
                     sharing = Sharing::Own(Shared::new(list)?);
                 }
                 (Entry::Not(Obstacle::List(list)), Some(opener)) => {
-                    opener.admitted_by(&list).map_err(Refusal::Final)?;
+                    opener.admitted_by(&list).map_err(CreateError::Final)?;
                     sharing = Sharing::Theirs(list);
                 }
-                (Entry::Not(_), _) => return Err(Refusal::Final(STATUS_SHARING_VIOLATION)),
+                (Entry::Not(_), _) => return Err(CreateError::Final(STATUS_SHARING_VIOLATION)),
             }
         };
         let bound = self.bind(local, level);
@@ -133,7 +133,7 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     /// Enters an address object before it is bound, so that another create of the same address finds it meanwhile.
-    fn enter_address(&self, local: SocketAddr, sharing: &Sharing<S>) -> Result<Entry<S>, Refusal> {
+    fn enter_address(&self, local: SocketAddr, sharing: &Sharing<S>) -> Result<Entry<S>, CreateError> {
         let settled = Shared::new(EventOf::<S>::new())?;
         settled.initialise();
         let address = Address {
@@ -179,7 +179,7 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     /// Takes the port, on each host address that a wildcard stands for. Port 0 picks one.
-    fn bind(&self, local: SocketAddr, level: PassiveLevel) -> Result<(SocketAddr, Listeners<S>), Refusal> {
+    fn bind(&self, local: SocketAddr, level: PassiveLevel) -> Result<(SocketAddr, Listeners<S>), CreateError> {
         let mut hosts = Vec::new();
         if local.ip().is_unspecified() {
             hosts = self.network().hosts(local.is_ipv4())?;
@@ -196,14 +196,14 @@ impl<S: System<Client = Self>> Transport<S> {
             listeners.push_within((at, Shared::new(listener)?)).map_err(|_| NoMemory)?;
         }
         if listeners.is_empty() {
-            Err(Refusal::NotLocal)
+            Err(CreateError::NotLocal)
         } else {
             Ok((SocketAddr::new(local.ip(), port), listeners))
         }
     }
 
     /// An address object is bound, or gone if it could not be; those who wait for that go on.
-    fn settle(&self, id: Id, bound: Result<(SocketAddr, Listeners<S>), Refusal>) -> Result<(), Refusal> {
+    fn settle(&self, id: Id, bound: Result<(SocketAddr, Listeners<S>), CreateError>) -> Result<(), CreateError> {
         let mut locked = self.lock();
         let address = locked.address(id);
         let binding = address.map(|address| core::mem::replace(&mut address.state, State::Closed));
@@ -211,7 +211,7 @@ impl<S: System<Client = Self>> Transport<S> {
             // The file is this create's alone until it is bound.
             drop(locked);
             drop((bound, binding));
-            return Err(Refusal::Final(STATUS_INSUFFICIENT_RESOURCES));
+            return Err(CreateError::Final(STATUS_INSUFFICIENT_RESOURCES));
         };
         let (outcome, unneeded) = match bound {
             Ok((local, listeners)) => {

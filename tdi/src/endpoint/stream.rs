@@ -202,7 +202,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::network::{Broken, Kind};
+    use crate::network::{LinkBroken, Kind};
 
     /// A link of which only the streams are looked at.
     #[derive(Clone)]
@@ -215,20 +215,20 @@ mod tests {
         const CREDITS: Credits = Credits { normal: 2, expedited: 1 };
         const PIECE: usize = 8;
 
-        fn open(&self) -> Result<(), Broken> {
-            Err(Broken)
+        fn open(&self) -> Result<(), LinkBroken> {
+            Err(LinkBroken)
         }
 
-        unsafe fn send(&self, _: u64, _: Kind, _: *const u8, _: usize) -> Result<(), Broken> {
-            Err(Broken)
+        unsafe fn send(&self, _: u64, _: Kind, _: *const u8, _: usize) -> Result<(), LinkBroken> {
+            Err(LinkBroken)
         }
 
         fn next(&self) -> Option<Completion<Box<[u8]>>> {
             None
         }
 
-        fn give_back(&self, _: Box<[u8]>) -> Result<(), Broken> {
-            Err(Broken)
+        fn give_back(&self, _: Box<[u8]>) -> Result<(), LinkBroken> {
+            Err(LinkBroken)
         }
 
         fn close(&self) {}

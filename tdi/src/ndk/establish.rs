@@ -15,7 +15,7 @@ use super::message::{BUFFERS, SENDS};
 use super::passive::ConnectRequest;
 use super::rnic::Use;
 use super::sockaddr::{HELLO, Raw, hello};
-use crate::network::Broken;
+use crate::network::LinkBroken;
 use crate::slab::Id;
 use crate::system::System;
 
@@ -166,7 +166,7 @@ impl<S: System> NdkLink<S> {
         Ok(link)
     }
 
-    pub(super) fn complete_connect(&self) -> Result<(), Broken> {
+    pub(super) fn complete_connect(&self) -> Result<(), LinkBroken> {
         let connector = self.0.connector.load(Ordering::Acquire);
         // SAFETY: the connector is not closed; the context lives until its close has completed.
         let status = unsafe {

@@ -20,7 +20,7 @@ use super::call::{call, close, slot, ulong};
 use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::rnic::Use;
-use crate::network::{Broken, Completion, Credits, Kind, Link, RnicId};
+use crate::network::{LinkBroken, Completion, Credits, Kind, Link, RnicId};
 use crate::slab::Id;
 use crate::system::System;
 
@@ -141,7 +141,7 @@ impl<S: System> NdkLink<S> {
         }
     }
 
-    fn post(&self, index: usize) -> Result<(), Broken> {
+    fn post(&self, index: usize) -> Result<(), LinkBroken> {
         let sge = self.sge(self.buffer(index), BUFFER);
         let context = core::ptr::without_provenance_mut(RECEIVE | index);
         let qp = self.0.qp.load(Ordering::Acquire);
@@ -191,12 +191,12 @@ impl<S: System> Link for NdkLink<S> {
     const CREDITS: Credits = message::CREDITS;
     const PIECE: usize = message::PIECE;
 
-    fn open(&self) -> Result<(), Broken> {
+    fn open(&self) -> Result<(), LinkBroken> {
         (0..BUFFERS).try_for_each(|index| self.post(index))?;
         if self.0.active { self.complete_connect() } else { Ok(()) }
     }
 
-    unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), Broken> {
+    unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), LinkBroken> {
         let list = [self.sge(first_byte(kind), 1), self.sge(place, length)];
         let count = if length == 0 { 1 } else { 2 };
         let context = core::ptr::without_provenance_mut(usize::try_from(number).unwrap_or(0) & !RECEIVE);
@@ -218,7 +218,7 @@ impl<S: System> Link for NdkLink<S> {
         result.map(|result| self.understand(&result))
     }
 
-    fn give_back(&self, data: Data<S>) -> Result<(), Broken> {
+    fn give_back(&self, data: Data<S>) -> Result<(), LinkBroken> {
         self.post(data.index)
     }
 
@@ -265,6 +265,6 @@ pub(super) fn started(status: Option<NTSTATUS>) -> Result<(), NTSTATUS> {
     if NT_SUCCESS(status) { Ok(()) } else { Err(status) }
 }
 
-pub(super) fn posted(status: Option<NTSTATUS>) -> Result<(), Broken> {
-    started(status).map_err(|_| Broken)
+pub(super) fn posted(status: Option<NTSTATUS>) -> Result<(), LinkBroken> {
+    started(status).map_err(|_| LinkBroken)
 }

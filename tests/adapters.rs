@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use ntsim::Driver;
 use ntsim::ex::{Faults, hold_work, inject};
-use ntsim::io::{File, Status};
+use ntsim::io::{File, StatusError};
 use ntsim::ndis::{Adapter, AdapterConfig};
 use ntsim::sched::{self, Schedule, Strategy};
 use ntsim::{Machine, Report, boundary, ndk};
@@ -367,7 +367,7 @@ fn surprise_removed_adapter_is_freed() {
 }
 
 /// Opens the legacy transport's device.
-fn open_legacy(machine: &Machine) -> Result<File, Status> {
+fn open_legacy(machine: &Machine) -> Result<File, StatusError> {
     machine.open("\\Device\\Softndk", &[])
 }
 
@@ -385,7 +385,7 @@ fn adapter_without_addresses_starts_and_takes_those_that_come() {
 #[test]
 fn adapter_without_tcpip_starts() {
     let machine = Machine::builder().boot();
-    machine.refuse_addresses(Some(Status(STATUS_NOT_SUPPORTED)));
+    machine.refuse_addresses(Some(StatusError(STATUS_NOT_SUPPORTED)));
     let network = Network::on(machine, vec![configuration(12)]);
     assert!(network.adapters.iter().all(|adapter| adapter.is_ndk_enabled()));
     network.end_clean();
@@ -394,7 +394,7 @@ fn adapter_without_tcpip_starts() {
 #[test]
 fn adapter_without_legacy_device_starts_and_gets_it_when_enabled_again() {
     let machine = Machine::builder().boot();
-    machine.refuse_ndis_devices(Some(Status(STATUS_INSUFFICIENT_RESOURCES)));
+    machine.refuse_ndis_devices(Some(StatusError(STATUS_INSUFFICIENT_RESOURCES)));
     let network = Network::on(machine, vec![configuration(12)]);
     let [a] = &*network.adapters else { panic!("there is one adapter") };
     assert!(a.is_ndk_enabled());

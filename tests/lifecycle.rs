@@ -7,7 +7,7 @@ mod common;
 
 use common::IPV4;
 use ntsim::ex::{Faults, inject, injected, struck};
-use ntsim::io::{Opener, Status};
+use ntsim::io::{Opener, StatusError};
 use ntsim::loader::LoadError;
 use ntsim::se::Subject;
 use ntsim::{Machine, Report};
@@ -160,7 +160,7 @@ fn harness_device_admits_the_system_and_administrators_only() {
     };
     assert_eq!(open(Subject::system()), Ok(()));
     assert_eq!(open(Subject::administrator()), Ok(()));
-    assert_eq!(open(Subject::user(1001)), Err(Status(STATUS_ACCESS_DENIED)));
+    assert_eq!(open(Subject::user(1001)), Err(StatusError(STATUS_ACCESS_DENIED)));
     let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
 }

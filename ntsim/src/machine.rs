@@ -3,7 +3,7 @@
 use core::fmt;
 use std::path::Path;
 
-use nt::io::{self, File, Opener, Status};
+use nt::io::{self, File, Opener, StatusError};
 use nt::ke::debug;
 use nt::se::Subject;
 use ntsim_core::boot;
@@ -68,7 +68,7 @@ impl Machine {
     ///
     /// # Errors
     /// The status of the name look-up or of the driver's create routine.
-    pub fn open(&self, name: &str, attributes: &[u8]) -> Result<File, Status> {
+    pub fn open(&self, name: &str, attributes: &[u8]) -> Result<File, StatusError> {
         io::open(name, attributes)
     }
 
@@ -76,7 +76,7 @@ impl Machine {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub fn open_with(&self, name: &str, attributes: &[u8], share: u16) -> Result<File, Status> {
+    pub fn open_with(&self, name: &str, attributes: &[u8], share: u16) -> Result<File, StatusError> {
         self.open_as(name, attributes, &Opener::new(Subject::system()).share(share))
     }
 
@@ -84,7 +84,7 @@ impl Machine {
     ///
     /// # Errors
     /// As [`open`](Self::open), and STATUS_ACCESS_DENIED if the device does not admit the opener.
-    pub fn open_as(&self, name: &str, attributes: &[u8], opener: &Opener) -> Result<File, Status> {
+    pub fn open_as(&self, name: &str, attributes: &[u8], opener: &Opener) -> Result<File, StatusError> {
         io::open_as(name, attributes, opener)
     }
 

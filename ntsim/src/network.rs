@@ -5,7 +5,7 @@ use std::sync::Arc;
 use net::ip_helper::{self, AddressWatch};
 use net::ndis::{self, Adapter, AdapterConfig, LogEntry};
 use nt::ex;
-use nt::io::Status;
+use nt::io::StatusError;
 use ntsim_core::sched;
 use sys::netioapi::MIB_UNICASTIPADDRESS_ROW;
 
@@ -26,7 +26,7 @@ impl Machine {
     /// # Errors
     /// The status with which the driver's initialise or restart handler failed for the first of the
     /// adapters; the others run if they could be started.
-    pub fn start_adapters(&self, driver: &mut Driver) -> Result<(), Status> {
+    pub fn start_adapters(&self, driver: &mut Driver) -> Result<(), StatusError> {
         ndis::start_adapters(driver.object())
     }
 
@@ -54,13 +54,13 @@ impl Machine {
     }
 
     /// Lets `NdisRegisterDeviceEx` fail with this status from now on, or not any more.
-    pub fn refuse_ndis_devices(&self, status: Option<Status>) {
+    pub fn refuse_ndis_devices(&self, status: Option<StatusError>) {
         ndis::refuse_devices(status);
     }
 
     /// Lets TCP/IP fail with this status from now on when drivers ask for unicast addresses or changes to them,
     /// as it does where it is not there (STATUS_NOT_SUPPORTED); or not any more.
-    pub fn refuse_addresses(&self, status: Option<Status>) {
+    pub fn refuse_addresses(&self, status: Option<StatusError>) {
         ip_helper::refuse_addresses(status);
     }
 

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use ntsim::io::{File, Opener, Status};
+use ntsim::io::{File, Opener, StatusError};
 use ntsim::se::{Sid, Subject};
 use sys::status::*;
 use sys::tdi::{TdiConnectionContext, TdiTransportAddress};
@@ -17,7 +17,7 @@ fn second() -> Subject {
     Subject::user(1001).member_of(Sid::ADMINISTRATORS)
 }
 
-fn address(fixture: &Fixture, at: SocketAddr, opener: &Opener) -> Result<File, Status> {
+fn address(fixture: &Fixture, at: SocketAddr, opener: &Opener) -> Result<File, StatusError> {
     let attributes = attribute(TdiTransportAddress, TransportAddress::new(at).bytes());
     fixture.machine.open_as(DEVICE, &attributes, opener)
 }

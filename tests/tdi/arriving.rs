@@ -7,7 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 
 use ntsim::Machine;
-use ntsim::io::{File, Opener, Status, open_as};
+use ntsim::io::{File, Opener, StatusError, open_as};
 use ntsim::sched::{Schedule, Strategy};
 use ntsim::se::Subject;
 use sys::netioapi::NL_DAD_STATE;
@@ -25,20 +25,20 @@ const NEW: SocketAddr = SocketAddr::new(IpAddr::V4(core::net::Ipv4Addr::new(10, 
 /// Schedules that are played.
 const SEEDS: u64 = 30;
 
-fn open(at: SocketAddr) -> Result<File, Status> {
+fn open(at: SocketAddr) -> Result<File, StatusError> {
     let attributes = attribute(TdiTransportAddress, TransportAddress::new(at).bytes());
     open_as(DEVICE, &attributes, &Opener::new(Subject::system()))
 }
 
 /// A connection from the near adapter to the address that has arrived.
-fn is_reached(fixture: &Fixture, address: &File) -> Result<(), Status> {
+fn is_reached(fixture: &Fixture, address: &File) -> Result<(), StatusError> {
     let near_address = fixture.address(NEAR)?;
     let (near, far) = (fixture.associated(&near_address, 0xA)?, fixture.associated(address, 0xB)?);
     let listened = listen(&far, 0);
     for request in [connect(&near, NEW), listened] {
         match request.status() {
             STATUS_SUCCESS => {}
-            status => return Err(Status(status)),
+            status => return Err(StatusError(status)),
         }
     }
     Ok(())
@@ -49,7 +49,7 @@ fn played(seed: u64, at: SocketAddr) -> Result<(), String> {
     let schedule = Schedule::seeded(seed, Strategy::of_seed(seed));
     let fixture = Fixture::boot(Machine::builder().schedule(schedule), &images(), [NEAR.ip(), FAR.ip()]);
     let fixture = fixture.expect("the driver starts");
-    let opened: Arc<Mutex<Option<Result<File, Status>>>> = Arc::default();
+    let opened: Arc<Mutex<Option<Result<File, StatusError>>>> = Arc::default();
     let place = Arc::clone(&opened);
     let watch = fixture.machine.watch_addresses(move |row| {
         // SAFETY: the family is that of IPv4, which all addresses of the test have.

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use ntsim::ex::{Faults, inject, injected, settle};
-use ntsim::io::{File, Status};
+use ntsim::io::{File, StatusError};
 use sys::status::*;
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_EVENT_RECEIVE, TDI_QUERY_ACCEPT};
 use tdi_client::datagram::{receive_datagram, send_datagram};
@@ -13,7 +13,7 @@ use tdi_client::{Fixture, Request};
 use super::{FAR, NEAR, await_free, end_clean, fixture, is_one_of, pair, succeeds};
 
 /// The outcome of a create.
-type Opened = Result<File, Status>;
+type Opened = Result<File, StatusError>;
 
 /// More allocations than any request makes.
 const MANY: u64 = 200;

@@ -105,15 +105,15 @@ impl Endpoints {
         self.0.lock().clear();
     }
 
-    /// `heir` holds what `holder` does.
-    pub(crate) fn inherited(&self, heir: &Arc<TrackedObject>, holder: &TrackedObject) {
+    /// `accepted` holds what `holder` does.
+    pub(crate) fn inherited(&self, accepted: &Arc<TrackedObject>, holder: &TrackedObject) {
         let mut holdings = self.0.lock();
         let addresses: Vec<_> =
             holdings.iter().filter(|one| one.serial == holder.serial).map(|one| one.address).collect();
         holdings.extend(addresses.into_iter().map(|address| Holding {
             address,
-            holder: Arc::downgrade(heir),
-            serial: heir.serial,
+            holder: Arc::downgrade(accepted),
+            serial: accepted.serial,
         }));
     }
 }

@@ -78,6 +78,6 @@ fn abandon(fixture: &Fixture, pair: Pair, far: SocketAddr) -> Result<(), Error> 
     flight::launch(fixture, pair, far)?.land()
 }
 
-fn status(what: &'static str) -> impl Fn(ntsim::io::Status) -> Error {
+fn status(what: &'static str) -> impl Fn(ntsim::io::StatusError) -> Error {
     move |status| Error::Status { what, status: status.0, outcome: None }
 }

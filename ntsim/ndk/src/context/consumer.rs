@@ -52,7 +52,7 @@ pub(crate) enum Consumer {
 pub(crate) type Then = Box<dyn FnOnce(NTSTATUS) + Send>;
 
 /// The rules that a completion breaks which must not come.
-pub(crate) struct Broken {
+pub(crate) struct CompletionRules {
     /// It came before.
     pub(crate) twice: &'static str,
     /// The function did not return STATUS_PENDING.
@@ -61,11 +61,11 @@ pub(crate) struct Broken {
 
 impl Consumer {
     /// Returns the rules that a superfluous completion breaks.
-    pub(crate) fn broken_by_completion(&self) -> Broken {
+    pub(crate) fn completion_rules(&self) -> CompletionRules {
         if let Self::Close { .. } = self {
-            Broken { twice: rules::CLOSE_COMPLETED_TWICE, after_final: rules::CLOSE_COMPLETION_AFTER_SUCCESS }
+            CompletionRules { twice: rules::CLOSE_COMPLETED_TWICE, after_final: rules::CLOSE_COMPLETION_AFTER_SUCCESS }
         } else {
-            Broken { twice: rules::COMPLETION_TWICE, after_final: rules::COMPLETION_AFTER_INLINE }
+            CompletionRules { twice: rules::COMPLETION_TWICE, after_final: rules::COMPLETION_AFTER_INLINE }
         }
     }
 }

@@ -21,7 +21,7 @@ use ntsim_core::number::{ToU64, ToUsize};
 use parking_lot::Mutex;
 use sys::wdm::PVOID;
 
-pub(crate) use self::consumer::{Broken, Consumer, Out, Then};
+pub(crate) use self::consumer::{CompletionRules, Consumer, Out, Then};
 pub(crate) use self::prospect::Prospect;
 use crate::object::{Stage, TrackedObject};
 use crate::rules::{self, found};
@@ -139,7 +139,7 @@ impl Contexts {
 
     /// Notes whether the function returned STATUS_PENDING; says what that means for its request.
     pub(crate) fn returned(&self, context: &Context, pending: bool) -> Returned {
-        let Broken { twice, after_final } = context.consumer.broken_by_completion();
+        let CompletionRules { twice, after_final } = context.consumer.completion_rules();
         let bit = if pending { RETURNED_PENDING } else { RETURNED_FINAL };
         let called = context.answer.fetch_or(bit, Ordering::AcqRel) & CALLED != 0;
         match (pending, called) {
@@ -170,7 +170,7 @@ impl Contexts {
 
     /// Notes that the completion is called; `false`, with a finding, if it must not have been.
     pub(crate) fn called(&self, context: &Context, callback: &'static str) -> bool {
-        let Broken { twice, after_final } = context.consumer.broken_by_completion();
+        let CompletionRules { twice, after_final } = context.consumer.completion_rules();
         let before = context.answer.fetch_or(CALLED, Ordering::AcqRel);
         let subject = context.subject.get().map_or_else(String::new, ToString::to_string);
         if before & CALLED != 0 {

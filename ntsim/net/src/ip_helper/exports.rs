@@ -222,7 +222,7 @@ fn make_table(rows: &[MIB_UNICASTIPADDRESS_ROW]) -> Option<*mut MIB_UNICASTIPADD
 mod tests {
     use std::sync::mpsc;
 
-    use nt::io::Status;
+    use nt::io::StatusError;
     use sys::netioapi::MIB_NOTIFICATION_TYPE;
     use sys::status::STATUS_NOT_SUPPORTED;
 
@@ -273,7 +273,7 @@ mod tests {
         unsafe {
             assert_eq!(GetUnicastIpAddressTable(AF_UNSPEC, &mut table), STATUS_NOT_FOUND);
             add();
-            super::super::refuse_addresses(Some(Status(STATUS_NOT_SUPPORTED)));
+            super::super::refuse_addresses(Some(StatusError(STATUS_NOT_SUPPORTED)));
             assert_eq!(GetUnicastIpAddressTable(AF_UNSPEC, &mut table), STATUS_NOT_SUPPORTED);
             let mut handle = core::ptr::null_mut();
             let status =

@@ -13,7 +13,7 @@ pub use watch::AddressWatch;
 
 use core::net::IpAddr;
 
-use nt::io::Status;
+use nt::io::StatusError;
 use ntsim_core::Export;
 use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched;
@@ -91,8 +91,8 @@ fn interfaces() -> &'static Interfaces {
 
 /// Lets TCP/IP fail with this status from now on when drivers ask for unicast addresses or changes to them,
 /// as it does where it is not there (STATUS_NOT_SUPPORTED); or not any more.
-pub fn refuse_addresses(status: Option<Status>) {
-    *interfaces().refuses.lock() = status.map(|Status(status)| status);
+pub fn refuse_addresses(status: Option<StatusError>) {
+    *interfaces().refuses.lock() = status.map(|StatusError(status)| status);
 }
 
 /// The status with which TCP/IP refuses to tell of its addresses.

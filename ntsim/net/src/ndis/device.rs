@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use nt::io::{self, Status};
+use nt::io::{self, StatusError};
 use nt::rtl;
 use ntsim_core::address::Va;
 use ntsim_core::exports;
@@ -67,8 +67,8 @@ const ATTRIBUTES: Expected = Expected {
 };
 
 /// Lets `NdisRegisterDeviceEx` fail with this status from now on, or not any more.
-pub fn refuse_devices(status: Option<Status>) {
-    *devices().refused.lock() = status.map(|Status(status)| status);
+pub fn refuse_devices(status: Option<StatusError>) {
+    *devices().refused.lock() = status.map(|StatusError(status)| status);
 }
 
 /// The routine of a device that NDIS dispatches for, for a major function. An empty place is answered as the I/O

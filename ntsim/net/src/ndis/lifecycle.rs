@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use nt::io::Status;
+use nt::io::StatusError;
 use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
@@ -43,8 +43,8 @@ pub fn add_adapters(adapters: impl IntoIterator<Item = AdapterConfig>) {
 /// # Errors
 /// The status with which the driver's initialise or restart handler failed for the first of the
 /// adapters; the others run if they could be started.
-pub fn start_adapters(driver: *mut DRIVER_OBJECT) -> Result<(), Status> {
-    let driver = driver::of_object(driver).ok_or(Status(STATUS_NO_SUCH_DEVICE))?;
+pub fn start_adapters(driver: *mut DRIVER_OBJECT) -> Result<(), StatusError> {
+    let driver = driver::of_object(driver).ok_or(StatusError(STATUS_NO_SUCH_DEVICE))?;
     start(&driver)
 }
 
@@ -71,7 +71,7 @@ pub fn shutdown_adapters() {
 
 /// Lets a driver initialise every adapter that no driver runs, and starts them, each in a thread of its own:
 /// nothing on Windows says that one waits for another. The first failure, in the adapters' order.
-pub(super) fn start(driver: &Arc<MiniportDriver>) -> Result<(), Status> {
+pub(super) fn start(driver: &Arc<MiniportDriver>) -> Result<(), StatusError> {
     let _attached = sched::current().is_none().then(|| sched::attach("plug and play"));
     let running: Vec<_> = ndis().adapters.lock().values().map(|adapter| adapter.index()).collect();
     let mut idle = ndis().hardware.lock().clone();
@@ -81,7 +81,7 @@ pub(super) fn start(driver: &Arc<MiniportDriver>) -> Result<(), Status> {
 }
 
 /// Brings an adapter up in a thread of its own; the outcome comes later.
-fn begin(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Arc<Answer<Result<(), Status>>> {
+fn begin(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Arc<Answer<Result<(), StatusError>>> {
     let answer = Arc::new(Answer::default());
     let (told, driver) = (Arc::clone(&answer), Arc::clone(driver));
     let body = move || {
@@ -93,9 +93,9 @@ fn begin(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Arc<Answer<Resu
 
 /// Initialises and restarts an adapter. Only then do protocols bind to it, TCP/IP among them, whose addresses
 /// come after that.
-fn bring_up(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Result<(), Status> {
+fn bring_up(config: AdapterConfig, driver: &Arc<MiniportDriver>) -> Result<(), StatusError> {
     let addresses = config.addresses.clone();
-    let adapter = initialise(config, driver).map_err(Status)?;
+    let adapter = initialise(config, driver).map_err(StatusError)?;
     adapter.restart()?;
     adapter.bind_protocol();
     ip_helper::assign(adapter.index(), &addresses);
@@ -159,8 +159,8 @@ impl Adapter {
     ///
     /// # Errors
     /// If the adapter is not paused, or the status with which the driver refused.
-    pub fn restart(&self) -> Result<(), Status> {
-        self.advance(&[State::Paused], State::Restarting).map_err(|_| Status(STATUS_DEVICE_NOT_READY))?;
+    pub fn restart(&self) -> Result<(), StatusError> {
+        self.advance(&[State::Paused], State::Restarting).map_err(|_| StatusError(STATUS_DEVICE_NOT_READY))?;
         let mut parameters = NDIS_MINIPORT_RESTART_PARAMETERS {
             Header: head(NDIS_MINIPORT_RESTART_PARAMETERS_REVISION_1, RESTART_SIZE),
             RestartAttributes: core::ptr::null_mut(),
@@ -173,15 +173,15 @@ impl Adapter {
             unsafe { handler(context, &raw mut parameters) }
         });
         self.state.lock().state = if status == NDIS_STATUS_SUCCESS { State::Running } else { State::Paused };
-        if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(Status(status)) }
+        if status == NDIS_STATUS_SUCCESS { Ok(()) } else { Err(StatusError(status)) }
     }
 
     /// Stops the data of a running adapter; returns when the driver has nothing on its way.
     ///
     /// # Errors
     /// If the adapter does not run.
-    pub fn pause(&self) -> Result<(), Status> {
-        self.advance(&[State::Running], State::Pausing).map_err(|_| Status(STATUS_DEVICE_NOT_READY))?;
+    pub fn pause(&self) -> Result<(), StatusError> {
+        self.advance(&[State::Running], State::Pausing).map_err(|_| StatusError(STATUS_DEVICE_NOT_READY))?;
         let reason = if self.state.lock().removed {
             NDIS_PAUSE_MINIPORT_DEVICE_REMOVE
         } else {
@@ -210,7 +210,7 @@ impl Adapter {
     ///
     /// # Errors
     /// If the adapter is in a state in which neither can be done.
-    pub fn halt(&self) -> Result<(), Status> {
+    pub fn halt(&self) -> Result<(), StatusError> {
         self.halt_because(NDIS_HALT_ACTION::NdisHaltDeviceDisabled)
     }
 
@@ -218,7 +218,7 @@ impl Adapter {
     ///
     /// # Errors
     /// As for [`halt`](Self::halt).
-    pub fn surprise_remove(&self) -> Result<(), Status> {
+    pub fn surprise_remove(&self) -> Result<(), StatusError> {
         self.state.lock().removed = true;
         self.device_event(NDIS_DEVICE_PNP_EVENT::NdisDevicePnPEventSurpriseRemoved);
         self.state.lock().gone = true;
@@ -227,13 +227,13 @@ impl Adapter {
         self.halt_because(NDIS_HALT_ACTION::NdisHaltDeviceSurpriseRemoved)
     }
 
-    fn halt_because(&self, action: NDIS_HALT_ACTION) -> Result<(), Status> {
+    fn halt_because(&self, action: NDIS_HALT_ACTION) -> Result<(), StatusError> {
         // The consumers above the adapter go first.
         self.disable_ndk(Some(GRACE));
         if self.state() == State::Running {
             self.pause()?;
         }
-        self.advance(&[State::Paused], State::Halting).map_err(|_| Status(STATUS_DEVICE_NOT_READY))?;
+        self.advance(&[State::Paused], State::Halting).map_err(|_| StatusError(STATUS_DEVICE_NOT_READY))?;
         if self.open_ndk_adapters() > 0 {
             let text = format!(
                 "adapter {} is halted with {} RDMA adapters open",

@@ -4,7 +4,7 @@ use core::ptr;
 use core::sync::atomic::Ordering;
 
 use ndk::Opened;
-use nt::io::Status;
+use nt::io::StatusError;
 use ntsim_core::boundary;
 use ntsim_core::sched;
 use sys::ndis::NDIS_OPEN_NDK_ADAPTER_PARAMETERS;
@@ -23,10 +23,10 @@ impl Adapter {
     ///
     /// # Errors
     /// As WskOpenNdkAdapter.
-    pub fn open_ndk(&self, version: NDK_VERSION) -> Result<*mut NDK_ADAPTER, Status> {
+    pub fn open_ndk(&self, version: NDK_VERSION) -> Result<*mut NDK_ADAPTER, StatusError> {
         let _attached = sched::current().is_none().then(|| sched::attach("consumer"));
-        let opened = open_ndk_adapter(self.index(), version).map_err(Status)?;
-        ndk::open_adapter(version, opened).ok_or(Status(STATUS_UNSUCCESSFUL))
+        let opened = open_ndk_adapter(self.index(), version).map_err(StatusError)?;
+        ndk::open_adapter(version, opened).ok_or(StatusError(STATUS_UNSUCCESSFUL))
     }
 }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nt::io::Status;
+use nt::io::StatusError;
 use nt::mm::Block;
 use ntsim_core::address::Va;
 use ntsim_core::boundary;
@@ -87,7 +87,7 @@ impl Adapter {
     ///
     /// # Errors
     /// The driver's status.
-    pub fn query(&self, oid: u32, room: usize) -> Result<Vec<u8>, Status> {
+    pub fn query(&self, oid: u32, room: usize) -> Result<Vec<u8>, StatusError> {
         self.request(Kind::Query, oid, vec![0; room], false)
     }
 
@@ -95,7 +95,7 @@ impl Adapter {
     ///
     /// # Errors
     /// The driver's status.
-    pub fn set(&self, oid: u32, information: &[u8]) -> Result<(), Status> {
+    pub fn set(&self, oid: u32, information: &[u8]) -> Result<(), StatusError> {
         self.request(Kind::Set, oid, information.to_vec(), false).map(|_| ())
     }
 
@@ -103,15 +103,15 @@ impl Adapter {
     ///
     /// # Errors
     /// The driver's status.
-    pub fn query_direct(&self, oid: u32, room: usize) -> Result<Vec<u8>, Status> {
+    pub fn query_direct(&self, oid: u32, room: usize) -> Result<Vec<u8>, StatusError> {
         self.request(Kind::Query, oid, vec![0; room], true)
     }
 
-    fn request(&self, kind: Kind, oid: u32, mut buffer: Vec<u8>, direct: bool) -> Result<Vec<u8>, Status> {
+    fn request(&self, kind: Kind, oid: u32, mut buffer: Vec<u8>, direct: bool) -> Result<Vec<u8>, StatusError> {
         if matches!(self.state(), State::Halted | State::Initializing | State::Halting | State::ShutDown) {
-            return Err(Status(STATUS_DEVICE_NOT_READY));
+            return Err(StatusError(STATUS_DEVICE_NOT_READY));
         }
-        let block = Block::new(size_of::<NDIS_OID_REQUEST>()).ok_or(Status(STATUS_INSUFFICIENT_RESOURCES))?;
+        let block = Block::new(size_of::<NDIS_OID_REQUEST>()).ok_or(StatusError(STATUS_INSUFFICIENT_RESOURCES))?;
         let request = block.as_ptr::<NDIS_OID_REQUEST>();
         // SAFETY: the block is zeroed, which is a valid request, and has its size.
         kind.fill(unsafe { &mut *request }, oid, &mut buffer);
@@ -127,7 +127,7 @@ impl Adapter {
         // SAFETY: the request is over, and its memory still there.
         let written = kind.bytes_written(unsafe { &*request });
         if status != NDIS_STATUS_SUCCESS {
-            return Err(Status(status));
+            return Err(StatusError(status));
         }
         if written > buffer.len() {
             let text = format!("OID {oid:#010X} wrote {written} bytes into {}", buffer.len());

@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::sync::Arc;
 
-use nt::io::Status;
+use nt::io::StatusError;
 use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
@@ -32,7 +32,7 @@ impl Adapter {
     ///
     /// # Errors
     /// STATUS_DEVICE_NOT_READY if the adapter does not run, or the status of the miniport.
-    pub fn send(&self, frame: &[u8]) -> Result<(), Status> {
+    pub fn send(&self, frame: &[u8]) -> Result<(), StatusError> {
         self.send_all(&[&[frame]])
     }
 
@@ -41,11 +41,11 @@ impl Adapter {
     ///
     /// # Errors
     /// STATUS_DEVICE_NOT_READY if the adapter does not run, or the status of the first list that failed.
-    pub fn send_all(&self, lists: &[&[&[u8]]]) -> Result<(), Status> {
+    pub fn send_all(&self, lists: &[&[&[u8]]]) -> Result<(), StatusError> {
         if self.state() != State::Running {
-            return Err(Status(STATUS_DEVICE_NOT_READY));
+            return Err(StatusError(STATUS_DEVICE_NOT_READY));
         }
-        let short = || Status(STATUS_INSUFFICIENT_RESOURCES);
+        let short = || StatusError(STATUS_INSUFFICIENT_RESOURCES);
         let made: Option<Vec<_>> = lists.iter().map(|frames| Outgoing::new(frames)).collect();
         let made = made.ok_or_else(short)?;
         for pair in made.windows(2) {
@@ -62,7 +62,7 @@ impl Adapter {
             self.check_refused("a send", *status);
         }
         match results.into_iter().find(|status| *status != NDIS_STATUS_SUCCESS) {
-            Some(status) => Err(Status(status)),
+            Some(status) => Err(StatusError(status)),
             None => Ok(()),
         }
     }

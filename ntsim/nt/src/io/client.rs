@@ -12,7 +12,7 @@ use super::control::range;
 use super::direct::Direct;
 use super::file::{self, File, as_thread};
 use super::request::{Buffers, Request, Transfer};
-use super::{Status, dispatch, irp};
+use super::{StatusError, dispatch, irp};
 use crate::ob;
 
 /// A request that a driver above sends.
@@ -65,10 +65,10 @@ impl Drop for Prepared {
 
 impl Sending {
     /// Returns the transfer with the request's buffers, and the contents for the packet's first location.
-    fn into_transfer(self, file: *mut FILE_OBJECT) -> Result<(Arc<Transfer>, Fill), Status> {
+    fn into_transfer(self, file: *mut FILE_OBJECT) -> Result<(Arc<Transfer>, Fill), StatusError> {
         let Self { minor, parameters, data } = self;
         let described = (!data.is_empty()).then(|| range(&data));
-        let direct = described.map(|data| Direct::new(data, true)).transpose().map_err(Status)?;
+        let direct = described.map(|data| Direct::new(data, true)).transpose().map_err(StatusError)?;
         let address = direct.as_ref().map_or(ptr::null_mut(), Direct::list);
         let buffers = Buffers { direct, owned: Some((Vec::new(), data)), ..Buffers::default() };
         Ok((Transfer::new(file, buffers), Fill { minor, parameters, list: address }))
@@ -107,7 +107,7 @@ impl File {
     ///
     /// # Errors
     /// The status with which the I/O manager has no memory for it.
-    pub fn start_internal(&self, sending: Sending) -> Result<Request, Status> {
+    pub fn start_internal(&self, sending: Sending) -> Result<Request, StatusError> {
         self.reference().start_internal(sending)
     }
 
@@ -115,7 +115,7 @@ impl File {
     ///
     /// # Errors
     /// As [`start_internal`](Self::start_internal).
-    pub fn prepare_internal(&self, sending: Sending) -> Result<Prepared, Status> {
+    pub fn prepare_internal(&self, sending: Sending) -> Result<Prepared, StatusError> {
         let (transfer, fill) = sending.into_transfer(self.object())?;
         let irp = as_thread(|| {
             file::prepare(&transfer, self.object(), |irp, location| {
@@ -125,7 +125,7 @@ impl File {
                 location.DeviceObject = unsafe { (*self.object()).DeviceObject };
             })
         })
-        .map_err(Status)?;
+        .map_err(StatusError)?;
         Ok(Prepared { irp: Va::of(irp), request: Some(Request::new(transfer, self.reference())) })
     }
 }
@@ -135,7 +135,7 @@ impl Reference {
     ///
     /// # Errors
     /// As [`File::start_internal`].
-    pub fn start_internal(&self, sending: Sending) -> Result<Request, Status> {
+    pub fn start_internal(&self, sending: Sending) -> Result<Request, StatusError> {
         let object = self.0.ptr::<FILE_OBJECT>();
         let (transfer, fill) = sending.into_transfer(object)?;
         ob::reference(object.cast());
@@ -147,7 +147,7 @@ impl Reference {
             // SAFETY: the packet is the caller's and its next location is filled in.
             Ok(unsafe { dispatch::send_as_driver(device, irp) })
         })
-        .map_err(Status)?;
+        .map_err(StatusError)?;
         Ok(Request::new(transfer, own))
     }
 }

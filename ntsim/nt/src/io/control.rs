@@ -48,7 +48,7 @@ impl File {
     ///
     /// # Errors
     /// STATUS_INSUFFICIENT_RESOURCES, if there is no memory for it.
-    pub fn start_ioctl(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Result<Request, super::Status> {
+    pub fn start_ioctl(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Result<Request, super::StatusError> {
         let major = IRP_MJ_DEVICE_CONTROL;
         let control = Control { major, code, input: range(&input), output: range(&output) };
         as_thread(|| {
@@ -61,7 +61,7 @@ impl File {
             Ok(transfer)
         })
         .map(|transfer| Request::new(transfer, Arc::clone(&self.handle)))
-        .map_err(super::Status)
+        .map_err(super::StatusError)
     }
 
     fn send(&self, control: Control, owned: Option<(Vec<u8>, Vec<u8>)>) -> Result<Arc<Transfer>, NTSTATUS> {

@@ -105,4 +105,4 @@ impl Subsystem for Io {
 /// A status with which an operation failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("status {0:#010X}")]
-pub struct Status(pub NTSTATUS);
+pub struct StatusError(pub NTSTATUS);

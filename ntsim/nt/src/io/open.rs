@@ -1,14 +1,14 @@
 //! Opening files, as a test does.
 
 use super::file::{self, File, as_thread};
-use super::{Opener, Status};
+use super::{Opener, StatusError};
 use crate::se::Subject;
 
 /// As [`open_as`], as a program of the system does.
 ///
 /// # Errors
 /// As [`open_as`].
-pub fn open(name: &str, attributes: &[u8]) -> Result<File, Status> {
+pub fn open(name: &str, attributes: &[u8]) -> Result<File, StatusError> {
     open_as(name, attributes, &Opener::new(Subject::system()))
 }
 
@@ -18,6 +18,6 @@ pub fn open(name: &str, attributes: &[u8]) -> Result<File, Status> {
 /// # Errors
 /// The status of the name look-up or of the driver's create routine, and STATUS_ACCESS_DENIED if the device does not
 /// admit the opener.
-pub fn open_as(name: &str, attributes: &[u8], opener: &Opener) -> Result<File, Status> {
-    as_thread(|| file::open(name, attributes, opener)).map_err(Status)
+pub fn open_as(name: &str, attributes: &[u8], opener: &Opener) -> Result<File, StatusError> {
+    as_thread(|| file::open(name, attributes, opener)).map_err(StatusError)
 }

@@ -129,7 +129,7 @@ fn assign(given: Descriptor, subject: &Subject, mapping: &GENERIC_MAPPING) -> Re
     let default = subject.default_descriptor();
     let mut list = if given.list == List::Absent { default.list } else { given.list };
     if let List::Entries(entries) = &mut list {
-        // What only heirs get is mapped for them.
+        // Inherit-only entries are mapped for the children.
         for entry in entries.iter_mut().filter(|entry| entry.applies()) {
             entry.mask = map(entry.mask, mapping);
         }

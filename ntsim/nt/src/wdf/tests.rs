@@ -23,7 +23,7 @@ use super::memory::{WdfMemoryCreate, WdfMemoryGetBuffer};
 use super::object_exports::*;
 use super::timer::{WdfTimerCreate, WdfTimerStart, WdfTimerStop};
 use super::work_item::{WdfWorkItemCreate, WdfWorkItemEnqueue, WdfWorkItemFlush};
-use crate::io::{IoCreateDevice, IoDeleteDevice, Status};
+use crate::io::{IoCreateDevice, IoDeleteDevice, StatusError};
 
 /// The callbacks that were called, by handle.
 static CALLED: Mutex<Option<Sender<(&'static str, Va)>>> = Mutex::new(None);
@@ -422,7 +422,7 @@ fn overridden_dispatch_is_for_devices_of_the_framework() {
         (*device).Flags &= !DO_DEVICE_INITIALIZING;
     }
     let opened = crate::io::open("\\Device\\Own", &[]).map(|_| ());
-    assert_eq!(opened, Err(Status(STATUS_INVALID_DEVICE_REQUEST)));
+    assert_eq!(opened, Err(StatusError(STATUS_INVALID_DEVICE_REQUEST)));
     unsafe { IoDeleteDevice(device) };
     assert_eq!(fixture.finish().rules(), ["WdfDispatch"]);
 }

@@ -10,7 +10,7 @@ use core::ptr::{from_ref, null_mut};
 use core::slice;
 use std::net::SocketAddr;
 
-use ntsim::io::{File, Status};
+use ntsim::io::{File, StatusError};
 use sys::status::{NTSTATUS, STATUS_CONNECTION_REFUSED, STATUS_MORE_PROCESSING_REQUIRED, STATUS_SUCCESS};
 use sys::tdi::{
     TDI_EVENT_CONNECT, TDI_EVENT_DISCONNECT, TDI_EVENT_ERROR, TDI_EVENT_ERROR_EX, TDI_EVENT_RECEIVE,
@@ -27,14 +27,14 @@ use crate::request::set_event;
 /// # Errors
 ///
 /// The driver's status.
-pub fn off(address: &File, event: i32) -> Result<(), Status> {
+pub fn off(address: &File, event: i32) -> Result<(), StatusError> {
     register(address, event, core::ptr::null(), core::ptr::null())
 }
 
-fn register(address: &File, event: i32, function: *const (), context: *const c_void) -> Result<(), Status> {
+fn register(address: &File, event: i32, function: *const (), context: *const c_void) -> Result<(), StatusError> {
     match set_event(address, event, function, context.cast_mut()) {
         STATUS_SUCCESS => Ok(()),
-        status => Err(Status(status)),
+        status => Err(StatusError(status)),
     }
 }
 
@@ -61,7 +61,7 @@ impl Taken {
 /// # Errors
 ///
 /// The driver's status.
-pub fn on_receive<H>(address: &File, handler: &'static H) -> Result<(), Status>
+pub fn on_receive<H>(address: &File, handler: &'static H) -> Result<(), StatusError>
 where
     H: Fn(&[u8], usize) -> Taken + Sync,
 {
@@ -73,7 +73,7 @@ where
 /// # Errors
 ///
 /// The driver's status.
-pub fn on_expedited<H>(address: &File, handler: &'static H) -> Result<(), Status>
+pub fn on_expedited<H>(address: &File, handler: &'static H) -> Result<(), StatusError>
 where
     H: Fn(&[u8], usize) -> Taken + Sync,
 {
@@ -160,7 +160,7 @@ unsafe fn call(
 /// # Errors
 ///
 /// The driver's status.
-pub fn on_datagram<H>(address: &File, handler: &'static H) -> Result<(), Status>
+pub fn on_datagram<H>(address: &File, handler: &'static H) -> Result<(), StatusError>
 where
     H: Fn(Option<SocketAddr>, &[u8]) -> Taken + Sync,
 {
@@ -196,7 +196,7 @@ unsafe extern "efiapi" fn datagram<H: Fn(Option<SocketAddr>, &[u8]) -> Taken>(
 /// # Errors
 ///
 /// The driver's status.
-pub fn on_error<H>(address: &File, handler: &'static H) -> Result<(), Status>
+pub fn on_error<H>(address: &File, handler: &'static H) -> Result<(), StatusError>
 where
     H: Fn(NTSTATUS) + Sync,
 {
@@ -216,7 +216,7 @@ unsafe extern "efiapi" fn failed<H: Fn(NTSTATUS)>(context: *mut c_void, status: 
 /// # Errors
 ///
 /// The driver's status.
-pub fn on_error_ex<H>(address: &File, handler: &'static H) -> Result<(), Status>
+pub fn on_error_ex<H>(address: &File, handler: &'static H) -> Result<(), StatusError>
 where
     H: Fn(NTSTATUS, Option<SocketAddr>) + Sync,
 {
@@ -243,7 +243,7 @@ const IPV4: i32 = 22;
 /// # Errors
 ///
 /// The driver's status.
-pub fn on_send_possible<H>(address: &File, handler: &'static H) -> Result<(), Status>
+pub fn on_send_possible<H>(address: &File, handler: &'static H) -> Result<(), StatusError>
 where
     H: Fn(usize) + Sync,
 {
@@ -278,7 +278,7 @@ unsafe fn address(place: *const c_void, length: i32) -> Option<SocketAddr> {
 /// # Errors
 ///
 /// The driver's status.
-pub fn on_disconnect<H>(address: &File, handler: &'static H) -> Result<(), Status>
+pub fn on_disconnect<H>(address: &File, handler: &'static H) -> Result<(), StatusError>
 where
     H: Fn(usize, u32) + Sync,
 {
@@ -306,7 +306,7 @@ unsafe extern "efiapi" fn disconnected<H: Fn(usize, u32)>(
 /// # Errors
 ///
 /// The driver's status.
-pub fn on_connect<H>(address: &File, handler: &'static H) -> Result<(), Status>
+pub fn on_connect<H>(address: &File, handler: &'static H) -> Result<(), StatusError>
 where
     H: Fn(Option<SocketAddr>) -> Option<*mut IRP> + Sync,
 {

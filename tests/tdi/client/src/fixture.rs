@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use ntsim::Driver;
-use ntsim::io::{File, Status};
+use ntsim::io::{File, StatusError};
 use ntsim::machine::Builder;
 use ntsim::ndis::{Adapter, AdapterConfig};
 use ntsim::sched;
@@ -62,7 +62,7 @@ impl Fixture {
     /// # Errors
     ///
     /// The driver's status.
-    pub fn set_rdma(&self, which: usize, enabled: bool) -> Result<(), Status> {
+    pub fn set_rdma(&self, which: usize, enabled: bool) -> Result<(), StatusError> {
         self.adapter(which).map_or(Ok(()), |adapter| set_rdma(&adapter, enabled))
     }
 
@@ -92,7 +92,7 @@ impl Fixture {
     /// # Errors
     ///
     /// The driver's status.
-    pub fn open(&self, attributes: &[u8]) -> Result<File, Status> {
+    pub fn open(&self, attributes: &[u8]) -> Result<File, StatusError> {
         self.machine.open(DEVICE, attributes)
     }
 
@@ -101,7 +101,7 @@ impl Fixture {
     /// # Errors
     ///
     /// The driver's status.
-    pub fn exclusive(&self, at: SocketAddr) -> Result<File, Status> {
+    pub fn exclusive(&self, at: SocketAddr) -> Result<File, StatusError> {
         let attributes = attribute(TdiTransportAddress, TransportAddress::new(at).bytes());
         self.machine.open_with(DEVICE, &attributes, 0)
     }
@@ -111,7 +111,7 @@ impl Fixture {
     /// # Errors
     ///
     /// The driver's status.
-    pub fn address(&self, at: SocketAddr) -> Result<File, Status> {
+    pub fn address(&self, at: SocketAddr) -> Result<File, StatusError> {
         self.open(&attribute(TdiTransportAddress, TransportAddress::new(at).bytes()))
     }
 
@@ -120,7 +120,7 @@ impl Fixture {
     /// # Errors
     ///
     /// The driver's status.
-    pub fn endpoint(&self, context: usize) -> Result<File, Status> {
+    pub fn endpoint(&self, context: usize) -> Result<File, StatusError> {
         self.open(&attribute(TdiConnectionContext, &context.to_le_bytes()))
     }
 
@@ -129,11 +129,11 @@ impl Fixture {
     /// # Errors
     ///
     /// The driver's status.
-    pub fn associated(&self, address: &File, context: usize) -> Result<File, Status> {
+    pub fn associated(&self, address: &File, context: usize) -> Result<File, StatusError> {
         let endpoint = self.endpoint(context)?;
         match request::associate(&endpoint, address) {
             STATUS_SUCCESS => Ok(endpoint),
-            status => Err(Status(status)),
+            status => Err(StatusError(status)),
         }
     }
 
@@ -142,7 +142,7 @@ impl Fixture {
     /// # Errors
     ///
     /// The driver's status.
-    pub fn pair(&self, near: SocketAddr, far: SocketAddr) -> Result<Pair, Status> {
+    pub fn pair(&self, near: SocketAddr, far: SocketAddr) -> Result<Pair, StatusError> {
         let (near_address, far_address) = (self.address(near)?, self.address(far)?);
         let (near, far_end) = (self.associated(&near_address, 0xA)?, self.associated(&far_address, 0xB)?);
         let pair = Pair { near, far: far_end, near_address, far_address };
@@ -152,7 +152,7 @@ impl Fixture {
 }
 
 /// See [`Fixture::set_rdma`].
-pub(crate) fn set_rdma(adapter: &Adapter, enabled: bool) -> Result<(), Status> {
+pub(crate) fn set_rdma(adapter: &Adapter, enabled: bool) -> Result<(), StatusError> {
     adapter.set(OID_NDK_SET_STATE, &[enabled.into()])?;
     while adapter.is_ndk_enabled() != enabled {
         sched::block(Some(Duration::from_millis(1)));
@@ -179,13 +179,13 @@ impl Pair {
     /// # Errors
     ///
     /// The status of the connect or the listen.
-    pub fn establish(&self, far: SocketAddr) -> Result<(), Status> {
+    pub fn establish(&self, far: SocketAddr) -> Result<(), StatusError> {
         let listen = request::listen(&self.far, 0);
         let connect = request::connect(&self.near, far);
         for request in [connect, listen] {
             match request.status() {
                 STATUS_SUCCESS => {}
-                status => return Err(Status(status)),
+                status => return Err(StatusError(status)),
             }
         }
         Ok(())
@@ -196,11 +196,11 @@ impl Pair {
     /// # Errors
     ///
     /// The status of either disconnect.
-    pub fn release(&self) -> Result<(), Status> {
+    pub fn release(&self) -> Result<(), StatusError> {
         let ends = [&self.near, &self.far].map(|file| request::disconnect(file, TDI_DISCONNECT_RELEASE));
         match ends.map(request::Request::status) {
             [STATUS_SUCCESS, STATUS_SUCCESS] => Ok(()),
-            [STATUS_SUCCESS, status] | [status, _] => Err(Status(status)),
+            [STATUS_SUCCESS, status] | [status, _] => Err(StatusError(status)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ntsim::io::{File, Status};
+use ntsim::io::{File, StatusError};
 use runner::Error;
 use sys::status::{STATUS_CANCELLED, STATUS_PENDING};
 use sys::tdi::{TDI_DISCONNECT_RELEASE, TDI_QUERY_ACCEPT};
@@ -46,7 +46,7 @@ impl core::fmt::Debug for Flight {
 ///
 /// The status of what has to succeed before.
 pub fn launch(fixture: &Fixture, pair: Pair, far_at: SocketAddr) -> Result<Flight, Error> {
-    let opened = |status: Status| failed("open an endpoint", status.0);
+    let opened = |status: StatusError| failed("open an endpoint", status.0);
     let Pair { near, far, near_address, far_address } = pair;
     let mut requests: Vec<Request> = Vec::new();
     requests.extend((0..EACH).map(|_| send(&near, vec![1; LONG])));

@@ -8,7 +8,7 @@ use core::ptr::null_mut;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ntsim::io::{File, Outcome, Reference, Sending, Status};
+use ntsim::io::{File, Outcome, Reference, Sending, StatusError};
 use sys::status::NTSTATUS;
 use sys::tdi::{
     TDI_ACCEPT, TDI_ASSOCIATE_ADDRESS, TDI_CONNECT, TDI_CONNECTION_INFORMATION, TDI_DISASSOCIATE_ADDRESS,
@@ -136,17 +136,17 @@ pub trait Target {
     /// # Errors
     ///
     /// If the host is out of memory.
-    fn start(&self, sending: Sending) -> Result<ntsim::io::Request, Status>;
+    fn start(&self, sending: Sending) -> Result<ntsim::io::Request, StatusError>;
 }
 
 impl Target for File {
-    fn start(&self, sending: Sending) -> Result<ntsim::io::Request, Status> {
+    fn start(&self, sending: Sending) -> Result<ntsim::io::Request, StatusError> {
         self.start_internal(sending)
     }
 }
 
 impl Target for Reference {
-    fn start(&self, sending: Sending) -> Result<ntsim::io::Request, Status> {
+    fn start(&self, sending: Sending) -> Result<ntsim::io::Request, StatusError> {
         self.start_internal(sending)
     }
 }

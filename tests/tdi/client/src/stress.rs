@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ntsim::io::{File, Reference, Status};
+use ntsim::io::{File, Reference, StatusError};
 
 use crate::Fixture;
 use crate::any::any;
@@ -98,7 +98,7 @@ fn connect(fixture: &Fixture, near: SocketAddr, far: SocketAddr, plan: Plan) -> 
 }
 
 /// Registers handlers: for data, of which half is taken, and those that are told something.
-fn watch(address: &File) -> Result<(), Status> {
+fn watch(address: &File) -> Result<(), StatusError> {
     event::on_receive(address, &|data: &[u8], _| Taken::bytes(data.len().div_ceil(2)))?;
     event::on_disconnect(address, &|_, _| ())?;
     event::on_send_possible(address, &|_| ())?;

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ntsim::io::{File, Status};
+use ntsim::io::{File, StatusError};
 use ntsim::sched;
 use runner::Error;
 use runner::transfer::{Hash, Transfer};
@@ -174,6 +174,6 @@ fn await_all(address: &File, watch: Watch, length: u64, progress: impl Fn(u64)) 
     Ok(digest.finalize().into())
 }
 
-fn set(status: Status) -> Error {
+fn set(status: StatusError) -> Error {
     failed("set a receive handler", status.0)
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use ntsim::io::Status;
+use ntsim::io::StatusError;
 use runner::Error;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use tdi::completion_status;
@@ -19,8 +19,8 @@ impl fmt::Display for Violation {
     }
 }
 
-impl From<Status> for Violation {
-    fn from(status: Status) -> Self {
+impl From<StatusError> for Violation {
+    fn from(status: StatusError) -> Self {
         Self(format!("a client was refused what it needs: {status}"))
     }
 }
@@ -46,7 +46,7 @@ pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<
 ///
 /// The status, if it is none of them.
 pub(crate) fn one_of(what: &str, status: NTSTATUS, expected: &[NTSTATUS]) -> Result<(), Violation> {
-    ensure(expected.contains(&status), || format!("{what} ended with {}", Status(status)))
+    ensure(expected.contains(&status), || format!("{what} ended with {}", StatusError(status)))
 }
 
 /// Waits until a request has succeeded.
@@ -69,7 +69,7 @@ pub(crate) fn over<'a>(requests: impl IntoIterator<Item = &'a Request>) -> Resul
             return Err(Violation(format!("{request:?} outlived the cleanup of its file")));
         };
         ensure(completion_status::is_permitted(request.minor, outcome.status), || {
-            format!("a request with minor function {} ended with {}", request.minor, Status(outcome.status))
+            format!("a request with minor function {} ended with {}", request.minor, StatusError(outcome.status))
         })?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use core::ptr;
 
-use nt::io::{IofCompleteRequest, Opener, Status};
+use nt::io::{IofCompleteRequest, Opener, StatusError};
 use nt::se::Subject;
 use ntsim_core::number::narrow;
 use sys::ndis::*;
@@ -97,7 +97,7 @@ fn device_admits_subjects_that_its_definition_admits() {
         let opens = |subject| nt::io::open_as("\\Device\\Own", &[], &Opener::new(subject)).map(|_| ());
         assert_eq!(opens(Subject::system()), Ok(()));
         assert_eq!(opens(Subject::administrator()), Ok(()));
-        assert_eq!(opens(Subject::user(1001)), Err(Status(STATUS_ACCESS_DENIED)));
+        assert_eq!(opens(Subject::user(1001)), Err(StatusError(STATUS_ACCESS_DENIED)));
         unsafe { NdisDeregisterDeviceEx(handle) };
     });
     assert_eq!(rules, [""; 0]);
@@ -135,7 +135,7 @@ fn requests_do_not_reach_a_driver_whose_device_is_deregistered() {
 #[test]
 fn devices_are_refused_while_a_test_wants_that() {
     let rules = found(|fixture| {
-        crate::ndis::refuse_devices(Some(Status(STATUS_INSUFFICIENT_RESOURCES)));
+        crate::ndis::refuse_devices(Some(StatusError(STATUS_INSUFFICIENT_RESOURCES)));
         assert_eq!(register_for(fixture, &[], ""), Err(STATUS_INSUFFICIENT_RESOURCES));
         crate::ndis::refuse_devices(None);
         unsafe { NdisDeregisterDeviceEx(register(fixture, &[])) };

@@ -78,7 +78,7 @@ fn breaks(rule: Break) -> bool {
 pub(super) struct Fixture {
     pub(super) machine: Machine,
     pub(super) registered: NDIS_STATUS,
-    pub(super) started: Result<(), nt::io::Status>,
+    pub(super) started: Result<(), nt::io::StatusError>,
     driver: Box<DRIVER_OBJECT>,
 }
 

@@ -78,7 +78,7 @@ fn rdma_opens_only_while_it_is_enabled() {
 #[test]
 fn adapter_that_can_not_be_initialised_leaves_nothing() {
     let fixture = Fixture::boot(Break::InitializeFails);
-    assert_eq!(fixture.started, Err(nt::io::Status(STATUS_INSUFFICIENT_RESOURCES)));
+    assert_eq!(fixture.started, Err(nt::io::StatusError(STATUS_INSUFFICIENT_RESOURCES)));
     assert!(crate::ndis::adapter(12).is_none());
     assert!(fixture.finish().is_clean());
 }

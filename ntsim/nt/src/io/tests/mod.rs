@@ -10,7 +10,7 @@ mod synchronous;
 
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
 
-use crate::io::Status;
+use crate::io::StatusError;
 use driver::{CONTROL, Way, code};
 use fixture::Fixture;
 use sys::wdm::{METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_NEITHER, METHOD_OUT_DIRECT};
@@ -56,7 +56,7 @@ fn create_cleanup_and_close_come_in_this_order_and_cleanup_with_the_last_handle(
 fn create_that_fails_is_followed_by_nothing() {
     let fixture = Fixture::boot();
     CONTROL.fail_creates(STATUS_CANCELLED);
-    assert_eq!(crate::io::open("\\\\.\\Test", &[]).unwrap_err(), Status(STATUS_CANCELLED));
+    assert_eq!(crate::io::open("\\\\.\\Test", &[]).unwrap_err(), StatusError(STATUS_CANCELLED));
     assert_eq!(CONTROL.take_majors(), [0x00]);
     assert!(fixture.finish().is_clean());
 }

@@ -9,7 +9,7 @@ use sys::status::*;
 use sys::wdm::*;
 
 use crate::io::generic_mapping::IoGetFileObjectGenericMapping;
-use crate::io::{IofCompleteRequest, Made, Opener, Status, create_device, delete_device, driver_is_ready};
+use crate::io::{IofCompleteRequest, Made, Opener, StatusError, create_device, delete_device, driver_is_ready};
 use crate::rtl::RtlMapGenericMask;
 use crate::se::{Descriptor, Subject};
 
@@ -63,7 +63,7 @@ unsafe fn seen(irp: &IRP, location: &IO_STACK_LOCATION) -> Seen {
 }
 
 /// Opens a device that has this security: what its driver sees, or why it does not.
-fn opens(security: &str, opener: &Opener) -> Result<Seen, Status> {
+fn opens(security: &str, opener: &Opener) -> Result<Seen, StatusError> {
     let (outcome, report) = on_machine(security, |_machine, _| {
         SEEN.lock().take();
         let outcome = crate::io::open_as("\\Device\\Test", &[], opener);
@@ -96,7 +96,7 @@ fn on_machine<R>(security: &str, f: impl FnOnce(&Machine, &mut DEVICE_OBJECT) ->
 }
 
 const READ_WRITE: u32 = 0x0010_0003;
-const DENIED: Status = Status(STATUS_ACCESS_DENIED);
+const DENIED: StatusError = StatusError(STATUS_ACCESS_DENIED);
 
 #[test]
 fn device_admits_subjects_that_its_descriptor_admits() {

@@ -10,7 +10,7 @@ use sys::wdm::METHOD_BUFFERED;
 
 use super::driver::{CONTROL, Way, code};
 use super::fixture::Fixture;
-use crate::io::{File, Io, Opener, Status, open_as};
+use crate::io::{File, Io, Opener, StatusError, open_as};
 use crate::se::Subject;
 
 /// The time in which a request that has nothing to wait for is over, with a host that is busy.
@@ -90,6 +90,6 @@ fn request_that_is_started_on_synchronous_file_is_over_at_once() {
 fn synchronous_open_without_the_right_to_wait_is_refused() {
     let fixture = Fixture::boot();
     let refused = open_as("\\\\.\\Test", &[], &synchronous().access(0x3)).unwrap_err();
-    assert_eq!(refused, Status(STATUS_INVALID_PARAMETER));
+    assert_eq!(refused, StatusError(STATUS_INVALID_PARAMETER));
     assert!(fixture.finish().is_clean());
 }

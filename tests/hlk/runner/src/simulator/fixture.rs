@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use ntsim::Driver;
-use ntsim::io::Status;
+use ntsim::io::StatusError;
 use ntsim::ndis::AdapterConfig;
 use ntsim::{Machine, Report};
 
@@ -157,6 +157,6 @@ fn halt(machine: &Machine, places: &[Place]) {
     }
 }
 
-fn cannot_start(status: Status) -> Error {
+fn cannot_start(status: StatusError) -> Error {
     Error::Status { what: "start the adapters", status: status.0, outcome: None }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ntsim::ex::{Faults, inject, injected};
-use ntsim::io::{File, Status};
+use ntsim::io::{File, StatusError};
 use ntsim::{ndis, sched};
 use sys::ndis::OID_NDK_SET_STATE;
 
@@ -104,6 +104,6 @@ fn attached() -> Option<impl Sized> {
     sched::current().is_none().then(|| sched::attach("plug and play"))
 }
 
-fn failed(what: &'static str) -> impl Fn(Status) -> Error {
+fn failed(what: &'static str) -> impl Fn(StatusError) -> Error {
     move |status| Error::Status { what, status: status.0, outcome: None }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ntsim::io::{Opener, Status, open_as};
+use ntsim::io::{Opener, StatusError, open_as};
 use ntsim::se::{Descriptor, Sid, Subject};
 use sys::status::{STATUS_ACCESS_DENIED, STATUS_SHARING_VIOLATION};
 use sys::tdi::TdiTransportAddress;
@@ -52,7 +52,7 @@ fn come_and_go(which: usize, opener: &Opener, holders: &Holders) -> Result<(), V
                 drop(again);
             }
             // The port of those who had the address before may not be free yet.
-            Err(Status(STATUS_ACCESS_DENIED | STATUS_SHARING_VIOLATION)) => {}
+            Err(StatusError(STATUS_ACCESS_DENIED | STATUS_SHARING_VIOLATION)) => {}
             Err(status) => return Err(Violation(format!("a create ended with {status}"))),
         }
     }

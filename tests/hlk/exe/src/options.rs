@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum};
 use protocol::Endpoint;
 use runner::command::{Format, Run};
-use runner::{PORT, Selection, Unknown};
+use runner::{PORT, Selection, UnknownName};
 
 /// Install the RDMA adapters and the harness, run it, and remove both. As administrator.
 #[derive(Debug, Parser)]
@@ -107,7 +107,7 @@ impl RunOptions {
     /// # Errors
     /// The first name that selects nothing.
     #[cfg_attr(not(windows), allow(dead_code, reason = "as above"))]
-    pub(crate) fn run(self) -> Result<Run, Unknown> {
+    pub(crate) fn run(self) -> Result<Run, UnknownName> {
         let level = self.level.map(|level| match level {
             Level::Passive => protocol::Level::Passive,
             Level::Dispatch => protocol::Level::Dispatch,
@@ -138,7 +138,7 @@ mod tests {
         Command::try_parse_from(line.split(' '))
     }
 
-    fn run(line: &str) -> Result<Run, Unknown> {
+    fn run(line: &str) -> Result<Run, UnknownName> {
         match parse(line).unwrap() {
             Command::Run(options) => options.run(),
             other => panic!("{other:?}"),
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn unknown_scenario_option_or_command_is_refused() {
-        assert_eq!(run("ndkhlk run Nothing").unwrap_err(), Unknown("Nothing".to_owned()));
+        assert_eq!(run("ndkhlk run Nothing").unwrap_err(), UnknownName("Nothing".to_owned()));
         assert!(parse("ndkhlk run --level high").is_err());
         assert!(parse("ndkhlk install --near 10.0.0.1").is_err());
         assert!(parse("ndkhlk").is_err());

@@ -58,7 +58,7 @@ pub use host::{Adapter, Control, Host, Shortage};
 pub use measure::{Measuring, Samples, Series};
 pub use own_addresses::{PREFIX, Taken, own_addresses};
 pub use pair::{NoPair, PORT, Pair};
-pub use selection::{Selection, Unknown, level_name, name};
+pub use selection::{Selection, UnknownName, level_name, name};
 pub use transport::TRANSPORT;
 
 #[cfg(not(windows))]

@@ -6,7 +6,7 @@ use thiserror::Error;
 /// A name that selects nothing.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[error("{0}: neither a scenario nor a rule; `list` prints both")]
-pub struct Unknown(pub String);
+pub struct UnknownName(pub String);
 
 /// The scenarios and levels of a run.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,14 +21,14 @@ impl Selection {
     ///
     /// # Errors
     /// The first name that is neither.
-    pub fn new<S: AsRef<str>>(names: &[S], level: Option<Level>) -> Result<Self, Unknown> {
+    pub fn new<S: AsRef<str>>(names: &[S], level: Option<Level>) -> Result<Self, UnknownName> {
         let mut chosen = Vec::new();
         for name in names {
             let name = name.as_ref();
             let before = chosen.len();
             chosen.extend(Scenario::ALL.iter().copied().filter(|scenario| answers_to(*scenario, name)));
             if chosen.len() == before {
-                return Err(Unknown(name.to_owned()));
+                return Err(UnknownName(name.to_owned()));
             }
         }
         let wanted = |scenario: &Scenario| names.is_empty() || chosen.contains(scenario);
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn name_that_selects_nothing_is_refused() {
         let refused = Selection::new(&["Flush", "Nothing"], None);
-        assert_eq!(refused, Err(Unknown("Nothing".to_owned())));
+        assert_eq!(refused, Err(UnknownName("Nothing".to_owned())));
         // An example of what never ends is no test.
         assert!(Selection::new(&["LeakOnPurpose"], None).is_err());
     }

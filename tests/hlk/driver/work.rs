@@ -10,7 +10,7 @@ use protocol::{Kind, Violation};
 use sys::ndk::{NDK_CQ, NDK_CQ_NOTIFY_ANY, NDK_OPERATION_TYPE, NDK_RESULT};
 use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT, STATUS_PENDING};
 
-use crate::call_log::{CallLog, PATIENCE};
+use crate::call_log::{CallLog, WAIT_TIMEOUT};
 use crate::ndk::Handle;
 
 /// One work request. Its address is the request context.
@@ -141,7 +141,7 @@ impl Handle<'_, NDK_CQ> {
             Poll::Plain => self.harvest(),
             Poll::Extended => self.harvest_extended(),
         };
-        for _ in 0..PATIENCE.saturating_mul(100) {
+        for _ in 0..WAIT_TIMEOUT.saturating_mul(100) {
             if let Some(ready) = ready() {
                 return Some(ready);
             }

@@ -17,7 +17,7 @@ use super::layout::Layout;
 use crate::{build, failure::CommandError};
 
 /// The time after which a process that is idle has no end. One that gets some of a busy host's processors goes on.
-const PATIENCE: Duration = Duration::from_secs(60);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The number of times that a busy process is waited for.
 const WAITS: u32 = 20;
@@ -138,7 +138,7 @@ impl Player {
         match child {
             -1 => Err(io::Error::last_os_error()),
             0 => in_child(path, &self.said),
-            child => wait(child, PATIENCE),
+            child => wait(child, IDLE_TIMEOUT),
         }
     }
 }
@@ -179,8 +179,8 @@ fn in_child(path: &std::path::Path, said: &File) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Waits for the end of a process. One that is idle for as long as `patience`, or goes on for too long, is killed.
-fn wait(child: libc::pid_t, patience: Duration) -> io::Result<Option<i32>> {
+/// Waits for the end of a process. One that is idle for as long as `timeout`, or goes on for too long, is killed.
+fn wait(child: libc::pid_t, timeout: Duration) -> io::Result<Option<i32>> {
     // SAFETY: the call has no preconditions.
     let handle = unsafe { libc::syscall(libc::SYS_pidfd_open, child, 0) };
     if handle < 0 {
@@ -192,9 +192,9 @@ fn wait(child: libc::pid_t, patience: Duration) -> io::Result<Option<i32>> {
     for _ in 0..WAITS {
         let mut event = libc::pollfd { fd: handle.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: the structure is valid.
-        ended = unsafe { libc::poll(&raw mut event, 1, patience.as_millis() as i32) } > 0;
+        ended = unsafe { libc::poll(&raw mut event, 1, timeout.as_millis() as i32) } > 0;
         let before = core::mem::replace(&mut used, processor_time(child));
-        if ended || used.saturating_sub(before) < patience / BUSY {
+        if ended || used.saturating_sub(before) < timeout / BUSY {
             break;
         }
     }

@@ -18,7 +18,7 @@ use super::worker::{Outcome, Request, outcome};
 use crate::failure::CommandError;
 
 /// The time limit of a play: a thousand times what it usually takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Plays after which a worker is replaced: a machine that is over leaves some memory behind.
 const SHIFT: usize = 2000;
@@ -153,13 +153,13 @@ impl Worker {
             // If the process is gone, there is no answer, either.
             let _ = writeln!(tasks, "{request}");
         }
-        match self.answers.recv_timeout(PATIENCE) {
+        match self.answers.recv_timeout(ANSWER_TIMEOUT) {
             Ok(answer) => {
                 serde_json::from_str(&answer).map_err(|error| format!("a worker answered {answer}: {error}"))
             }
             Err(RecvTimeoutError::Timeout) => {
                 let _ = self.child.kill();
-                Err(format!("no end and no finding in {} s; {}", PATIENCE.as_secs(), self.last_words()))
+                Err(format!("no end and no finding in {} s; {}", ANSWER_TIMEOUT.as_secs(), self.last_words()))
             }
             Err(RecvTimeoutError::Disconnected) => Err(self.last_words()),
         }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The time limit of a check; the simulator gives a machine that hangs up after a minute.
-const PATIENCE: Duration = Duration::from_secs(150);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// The result of a check.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl<'t> CheckRunner<'t> {
         let mut command = Command::new(program);
         command.args(["--exact", &check.test, "--test-threads=1", "--nocapture"]);
         command.current_dir(self.tree.root()).env("SOFTNDK_IMAGES", &self.drivers.images);
-        let (succeeded, output) = within(PATIENCE, &mut command)?;
+        let (succeeded, output) = within(CHECK_TIMEOUT, &mut command)?;
         if !succeeded {
             return Ok(judge(&output, &check.finding));
         }
@@ -107,7 +107,7 @@ impl<'t> CheckRunner<'t> {
         let mut command = Command::new(tool);
         command.args(["explore", "--from", "1", "--scenario", scenario, "--seeds", &seeds.to_string()]);
         command.arg("--images").arg(&self.drivers.images);
-        let (succeeded, output) = within(PATIENCE, &mut command)?;
+        let (succeeded, output) = within(CHECK_TIMEOUT, &mut command)?;
         Ok(if succeeded { Verdict::Passed } else { judge(&output, finding) })
     }
 
@@ -168,20 +168,20 @@ fn does_not_compile(output: &str) -> String {
     format!("does not compile: {error}")
 }
 
-/// Runs a program, but not for longer than `patience`. Whether it succeeded, and all that it wrote.
-fn within(patience: Duration, command: &mut Command) -> Result<(bool, String), CommandError> {
+/// Runs a program, but not for longer than `timeout`. Whether it succeeded, and all that it wrote.
+fn within(timeout: Duration, command: &mut Command) -> Result<(bool, String), CommandError> {
     let failed = |error: std::io::Error| CommandError::work(format!("a check can't be run: {error}"));
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let readers = [read(child.stdout.take()), read(child.stderr.take())];
-    let ended = child.wait_timeout(patience).map_err(failed)?;
+    let ended = child.wait_timeout(timeout).map_err(failed)?;
     if ended.is_none() {
         child.kill().and_then(|()| child.wait()).map_err(failed)?;
     }
     let mut output: String =
         readers.into_iter().map(|reader| reader.join().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     if ended.is_none() {
-        output.push_str(&format!("\nthe check did not end within {} s", patience.as_secs()));
+        output.push_str(&format!("\nthe check did not end within {} s", timeout.as_secs()));
     }
     Ok((ended.is_some_and(|status| status.success()), output))
 }
@@ -233,9 +233,9 @@ mod tests {
 
     #[test]
     fn output_of_a_program_is_kept_whole() {
-        let written = within(PATIENCE, &mut shell("echo out; echo err >&2; exit 1")).unwrap();
+        let written = within(CHECK_TIMEOUT, &mut shell("echo out; echo err >&2; exit 1")).unwrap();
         assert_eq!(written, (false, "out\n\nerr\n".to_owned()));
-        assert!(within(PATIENCE, &mut shell("true")).unwrap().0);
+        assert!(within(CHECK_TIMEOUT, &mut shell("true")).unwrap().0);
     }
 
     #[test]

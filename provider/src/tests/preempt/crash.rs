@@ -17,7 +17,7 @@ thread_local! {
 static HANDLED: Once = Once::new();
 
 /// Time limit of a case, which takes less than a millisecond.
-const PATIENCE: Duration = Duration::from_secs(60);
+const CASE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The cases that run, by their threads, and since when.
 static RUNNING: LazyLock<Mutex<HashMap<ThreadId, (Instant, String)>>> = LazyLock::new(Mutex::default);
@@ -30,8 +30,8 @@ fn running() -> MutexGuard<'static, HashMap<ThreadId, (Instant, String)>> {
 fn watch() {
     loop {
         thread::sleep(Duration::from_secs(1));
-        if let Some((_, case)) = running().values().find(|(since, _)| since.elapsed() > PATIENCE) {
-            eprintln!("SOFTNDK_PREEMPT_CASE={case} has not come to its end in {} s", PATIENCE.as_secs());
+        if let Some((_, case)) = running().values().find(|(since, _)| since.elapsed() > CASE_TIMEOUT) {
+            eprintln!("SOFTNDK_PREEMPT_CASE={case} has not come to its end in {} s", CASE_TIMEOUT.as_secs());
             std::process::abort();
         }
     }

@@ -10,7 +10,7 @@ use protocol::Violation;
 use sys::ndk::NDK_OBJECT_HEADER;
 use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT, STATUS_PENDING, STATUS_SUCCESS};
 
-use super::{CallLog, Object, PATIENCE};
+use super::{CallLog, Object, WAIT_TIMEOUT};
 use crate::kernel::{self, Event, Reset};
 
 /// The record of a call. Its address is the context of the completion, so it is never used again: a
@@ -138,7 +138,7 @@ impl<'l> Ticket<'l> {
         if returned != STATUS_PENDING {
             return returned;
         }
-        if self.call.done.wait(PATIENCE) {
+        if self.call.done.wait(WAIT_TIMEOUT) {
             return self.call.status.load(Ordering::Acquire);
         }
         // SAFETY: the owner is a record of the same call log.

@@ -32,7 +32,7 @@ use crate::heap::List;
 use crate::kernel;
 
 /// The time, in milliseconds, that the harness gives the provider for any step.
-pub(crate) const PATIENCE: u32 = 10_000;
+pub(crate) const WAIT_TIMEOUT: u32 = 10_000;
 
 /// A moment, on the clock that all callbacks share. Zero is before all.
 pub(crate) fn stamp() -> u64 {
@@ -115,7 +115,7 @@ impl CallLog {
     /// `connect` that leads to it: its failure is the error.
     pub(crate) fn take_offer(&self, listener: &Object, connect: Ticket<'_>) -> Result<&Object, NTSTATUS> {
         const SLICE: u32 = 20;
-        for _ in 0..PATIENCE / SLICE {
+        for _ in 0..WAIT_TIMEOUT / SLICE {
             if let Some(offer) = self.objects().find(|object| object.take_offer_of(listener)) {
                 return Ok(offer);
             }

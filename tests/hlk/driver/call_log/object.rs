@@ -9,7 +9,7 @@ use protocol::{Kind, Violation};
 use sys::ndk::{NDK_FN_CLOSE_OBJECT, NDK_OBJECT_HEADER};
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 
-use super::{Call, CallLog, PATIENCE, Ticket, close_completed, stamp};
+use super::{Call, CallLog, WAIT_TIMEOUT, Ticket, close_completed, stamp};
 use crate::heap::List;
 use crate::interface::close_function;
 use crate::kernel::{self, Event, Reset};
@@ -199,7 +199,7 @@ impl Object {
     /// Waits for the object's next event or notification that no wait has consumed.
     #[must_use]
     pub(crate) fn wait_for_event(&self, step: &str) -> bool {
-        let came = self.event.wait(PATIENCE);
+        let came = self.event.wait(WAIT_TIMEOUT);
         if !came {
             self.call_log().find(Violation::TimedOut, self.kind, step, STATUS_PENDING, STATUS_SUCCESS);
         }
@@ -280,7 +280,7 @@ impl Object {
     /// Waits until a close that was asked for is complete.
     #[must_use]
     pub(crate) fn wait_closed(&self) -> bool {
-        let closed = self.close.done.wait(PATIENCE);
+        let closed = self.close.done.wait(WAIT_TIMEOUT);
         if !closed {
             self.call_log().find(Violation::TimedOut, self.kind, "close", STATUS_PENDING, STATUS_SUCCESS);
         }

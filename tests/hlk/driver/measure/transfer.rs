@@ -15,7 +15,7 @@ use sys::status::{
 
 use super::Samples;
 use crate::buffer::Buffer;
-use crate::call_log::PATIENCE;
+use crate::call_log::WAIT_TIMEOUT;
 use crate::kernel;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
 use crate::pair::{self, QpSet};
@@ -92,8 +92,8 @@ impl<'l> End<'l> {
             empty = empty.wrapping_add(1);
             if empty.is_multiple_of(EMPTY_POLLS) {
                 let now = kernel::ticks();
-                let patience = kernel::frequency().saturating_mul(u64::from(PATIENCE)) / 1000;
-                if now > *deadline.get_or_insert(now.saturating_add(patience)) || abandoned() {
+                let timeout = kernel::frequency().saturating_mul(u64::from(WAIT_TIMEOUT)) / 1000;
+                if now > *deadline.get_or_insert(now.saturating_add(timeout)) || abandoned() {
                     return Err(STATUS_IO_TIMEOUT);
                 }
             }
@@ -127,7 +127,7 @@ impl<'l> Link<'l> {
             far.receive(length)?;
             near.qp_set.cq.arm(NDK_CQ_NOTIFY_ANY);
             near.send(length, 0)?;
-            if !near.qp_set.cq.object().event_within(PATIENCE) {
+            if !near.qp_set.cq.object().event_within(WAIT_TIMEOUT) {
                 return Err(STATUS_IO_TIMEOUT);
             }
             near.results(1, length, never)?;

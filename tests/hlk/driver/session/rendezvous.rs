@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT};
 
-use crate::call_log::PATIENCE;
+use crate::call_log::WAIT_TIMEOUT;
 use crate::kernel::{Event, Reset};
 
 /// One offer at a time.
@@ -30,12 +30,12 @@ impl Rendezvous {
     pub(super) fn offer(&self, memory: *mut u8) -> Result<(), NTSTATUS> {
         self.memory.store(memory, Ordering::Release);
         self.offered.set();
-        if self.taken.wait(PATIENCE) {
+        if self.taken.wait(WAIT_TIMEOUT) {
             return Ok(());
         }
         if self.memory.swap(null_mut(), Ordering::AcqRel).is_null() {
             // Another thread has just taken it, and is using it.
-            while !self.taken.wait(PATIENCE) {}
+            while !self.taken.wait(WAIT_TIMEOUT) {}
             return Ok(());
         }
         Err(STATUS_IO_TIMEOUT)
@@ -44,7 +44,7 @@ impl Rendezvous {
     /// Waits for an offer and uses it.
     pub(super) fn take(&self, with: impl FnOnce(*mut u8)) -> Result<(), NTSTATUS> {
         for _ in 0..2 {
-            if !self.offered.wait(PATIENCE) {
+            if !self.offered.wait(WAIT_TIMEOUT) {
                 break;
             }
             // An offer that was withdrawn leaves its signal behind.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::{Device, Error};
 
 /// The time limit of a change of the RDMA state.
-const PATIENCE: Duration = Duration::from_secs(60);
+const ADAPTER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An adapter of the provider under test.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -120,7 +120,7 @@ pub trait Control: Send + Sync {
 pub(crate) fn await_rdma(adapter: &dyn Control, enabled: bool) -> Result<(), Error> {
     let began = Instant::now();
     while adapter.has_rdma()? != enabled {
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > ADAPTER_TIMEOUT {
             return Err(Error::Late("the change of the RDMA state"));
         }
         thread::sleep(Duration::from_millis(1));

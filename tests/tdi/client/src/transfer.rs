@@ -25,7 +25,7 @@ const CHUNK: usize = 256 << 10;
 /// Requests under way at each end.
 const WINDOW: usize = 4;
 /// The time without arriving data after which the transfer is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DATA_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The far client's way of taking arriving data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -161,7 +161,7 @@ fn watch(address: &File) -> Result<Watch, Error> {
 fn await_all(address: &File, watch: Watch, length: u64, progress: impl Fn(u64)) -> Result<Hash, Error> {
     let mut left = length;
     while left > 0 {
-        let Ok(shown) = watch.shown.recv_timeout(PATIENCE) else {
+        let Ok(shown) = watch.shown.recv_timeout(DATA_TIMEOUT) else {
             let [arrived, sent] =
                 [length - left, length].map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
             return Err(Error::Short { what: "receive event", arrived, sent });

@@ -26,7 +26,7 @@ use super::text::{failed, wide};
 use super::{addresses, install};
 
 /// The time for an adapter to come or to go.
-const PATIENCE: Duration = Duration::from_secs(60);
+const DEVICE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// This machine.
 #[derive(Default)]
@@ -152,7 +152,7 @@ impl Host for Machine {
         while self.adapters()?.iter().filter(|adapter| adapter.rdma && !adapter.addresses.is_empty()).count()
             <= before
         {
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > DEVICE_TIMEOUT {
                 return Err(Error::Late("the adapter's start"));
             }
             thread::sleep(Duration::from_millis(500));
@@ -177,7 +177,7 @@ pub(super) fn await_adapters(number: usize) -> Result<Vec<Interface>, Error> {
         if up.len() >= number {
             return Ok(up);
         }
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > DEVICE_TIMEOUT {
             return Err(Error::Late("the adapters' start"));
         }
         thread::sleep(Duration::from_millis(500));

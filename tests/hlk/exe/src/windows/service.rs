@@ -23,7 +23,7 @@ use windows_sys::Win32::System::Services::{
 use super::text::{failed, last_error, wide};
 
 /// The time for a driver to unload.
-const PATIENCE: Duration = Duration::from_secs(30);
+const STATE_TIMEOUT: Duration = Duration::from_secs(30);
 
 struct Handle(SC_HANDLE);
 
@@ -116,7 +116,7 @@ fn stop(service: &Handle) -> Result<(), Error> {
     }
     let began = Instant::now();
     while status.dwCurrentState != SERVICE_STOPPED {
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > STATE_TIMEOUT {
             return Err(Error::Late("the unloading of the driver"));
         }
         thread::sleep(Duration::from_millis(100));

@@ -20,7 +20,7 @@ use crate::status::SUCCESS;
 use crate::{Client, Error, Host, Shortage, suite};
 
 /// The time limit of any step.
-const PATIENCE: Duration = Duration::from_secs(60);
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The parameters of a round.
 #[derive(Clone, Copy, Debug)]
@@ -181,7 +181,7 @@ fn connect(stress: &Stress, plan: &Plan, short: bool) -> Result<Vec<(u32, u32)>,
 fn await_traffic(stress: &Stress, results: u64) -> Result<(), Error> {
     let began = Instant::now();
     while stress.counters()?.results < results {
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > STEP_TIMEOUT {
             return Err(Error::Late("the traffic before the sides are stopped"));
         }
         thread::sleep(Duration::from_millis(1));

@@ -3,7 +3,7 @@
 use sys::ndk::{NDK_ADAPTER, NDK_CONNECTOR, NDK_CQ, NDK_LISTENER, NDK_MR, NDK_PD, NDK_QP};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
-use crate::call_log::{Reaction, Ticket};
+use crate::call_log::{Reaction, StartedCall};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits};
 use crate::test_context::TestContext;
 
@@ -47,9 +47,9 @@ impl Connection<'_> {
     /// Disconnects both sides: whatever either waits for, or will, does not come any more, and a disconnected QP
     /// cancels it. (A flush would only cancel what is posted already.)
     pub(crate) fn give_up(&self) {
-        for ticket in [self.near, self.far].map(|end| end.disconnect(Inside::Nothing)).into_iter().flatten() {
+        for started in [self.near, self.far].map(|end| end.disconnect(Inside::Nothing)).into_iter().flatten() {
             // However it ends, the connection is over.
-            let _ = ticket.status();
+            let _ = started.status();
         }
     }
 
@@ -61,7 +61,7 @@ impl Connection<'_> {
     /// Disconnects the near side, and closes its connector inside the completion.
     pub(crate) fn close_near_inside(&self) {
         // However it ends, the closes of the take-down end what is left.
-        let _ = self.near.disconnect(Inside::Close).map(Ticket::status);
+        let _ = self.near.disconnect(Inside::Close).map(StartedCall::status);
     }
 }
 
@@ -80,11 +80,11 @@ pub(crate) fn start_connect<'l>(
     test: &TestContext<'l>,
     qp: Handle<'l, NDK_QP>,
     data: &[u8],
-) -> Result<(Handle<'l, NDK_CONNECTOR>, Ticket<'l>), NTSTATUS> {
+) -> Result<(Handle<'l, NDK_CONNECTOR>, StartedCall<'l>), NTSTATUS> {
     let connector = test.near.create_connector()?;
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
-    let ticket = connector.connect(qp, &from, &to, READS, data, Inside::Nothing)?;
-    Ok((connector, ticket))
+    let started = connector.connect(qp, &from, &to, READS, data, Inside::Nothing)?;
+    Ok((connector, started))
 }
 
 /// Connects `near_qp` and `far_qp`, with private data both ways, which is checked.
@@ -106,7 +106,7 @@ pub(crate) fn connect_to<'l>(
     (far_qp, far_data): (Handle<'l, NDK_QP>, &[u8]),
 ) -> Result<Connection<'l>, NTSTATUS> {
     let (near, connecting) = start_connect(test, near_qp, near_data)?;
-    let offer = test.call_log().take_offer(listener.object(), connecting)?;
+    let offer = test.call_log().take_connect_event(listener.object(), connecting)?;
     let far = Handle::new(test.call_log(), offer);
     expect_data(far, near_data, "private data of the connector");
     let accepting = far.accept(far_qp, READS, far_data, Inside::Nothing)?;

@@ -9,7 +9,7 @@ use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 
 /// Identifies a request, a work request, an event or a close; it is their context.
-pub(crate) type Ticket = usize;
+pub(crate) type RequestId = usize;
 
 /// Identifies a CQ.
 pub(crate) type Queue = usize;
@@ -60,9 +60,9 @@ pub struct Tally {
 #[derive(Default)]
 struct CallLog {
     tally: Tally,
-    last: Ticket,
-    calls: HashMap<Ticket, Call>,
-    work: HashMap<Ticket, Owed>,
+    last: RequestId,
+    calls: HashMap<RequestId, Call>,
+    work: HashMap<RequestId, Owed>,
     /// Connectors that were offered and not taken up.
     offers: Vec<usize>,
 }
@@ -80,27 +80,27 @@ pub(crate) fn begin() {
     with(|call_log| *call_log = CallLog::default());
 }
 
-fn ticket() -> Ticket {
+fn id() -> RequestId {
     with(|call_log| {
         call_log.last += 1;
         call_log.last
     })
 }
 
-fn number(context: PVOID) -> Ticket {
+fn number(context: PVOID) -> RequestId {
     context.addr()
 }
 
 /// Makes a call that takes a completion; `call` gets the context.
 pub(crate) fn request(call: impl FnOnce(PVOID) -> NTSTATUS) -> NTSTATUS {
-    let ticket = ticket();
-    with(|call_log| call_log.calls.insert(ticket, Call::Running));
-    let status = call(core::ptr::without_provenance_mut(ticket));
+    let id = id();
+    with(|call_log| call_log.calls.insert(id, Call::Running));
+    let status = call(core::ptr::without_provenance_mut(id));
     with(|call_log| {
-        let before = call_log.calls.remove(&ticket);
+        let before = call_log.calls.remove(&id);
         match (status, before) {
             (STATUS_PENDING, Some(Call::Running)) => {
-                call_log.calls.insert(ticket, Call::Pending);
+                call_log.calls.insert(id, Call::Pending);
             }
             (STATUS_PENDING, Some(Call::Overtaken)) | (_, Some(Call::Running)) => {}
             (_, before) => panic!("a call returned {status:#010x} and was {before:?}"),
@@ -121,13 +121,13 @@ pub(crate) unsafe extern "efiapi" fn closed(context: PVOID) {
 }
 
 fn settle(context: PVOID) {
-    let ticket = number(context);
-    with(|call_log| match call_log.calls.insert(ticket, Call::Overtaken) {
+    let id = number(context);
+    with(|call_log| match call_log.calls.insert(id, Call::Overtaken) {
         Some(Call::Running) => {}
         Some(Call::Pending) => {
-            call_log.calls.remove(&ticket);
+            call_log.calls.remove(&id);
         }
-        before => panic!("completion {ticket} was called, and its call was {before:?}"),
+        before => panic!("completion {id} was called, and its call was {before:?}"),
     });
 }
 
@@ -139,12 +139,12 @@ pub(crate) fn close(call: impl FnOnce(PVOID) -> NTSTATUS) {
 
 /// Posts a work request; whether it was accepted.
 pub(crate) fn post(owed: Owed, call: impl FnOnce(PVOID) -> NTSTATUS) -> bool {
-    let ticket = ticket();
-    with(|call_log| call_log.work.insert(ticket, owed));
-    let status = call(core::ptr::without_provenance_mut(ticket));
+    let id = id();
+    with(|call_log| call_log.work.insert(id, owed));
+    let status = call(core::ptr::without_provenance_mut(id));
     assert_ne!(status, STATUS_PENDING, "a work request does not pend");
     if !NT_SUCCESS(status) {
-        let known = with(|call_log| call_log.work.remove(&ticket));
+        let known = with(|call_log| call_log.work.remove(&id));
         assert!(known.is_some(), "a work request that was refused had a result");
     }
     count(status, |tally| &mut tally.accepted, |tally| &mut tally.refused);
@@ -159,16 +159,16 @@ fn count(status: NTSTATUS, good: fn(&mut Tally) -> &mut usize, bad: fn(&mut Tall
 /// A result was taken from `queue`.
 pub(crate) fn result(queue: Queue, context: PVOID, status: NTSTATUS) {
     count(status, |tally| &mut tally.succeeded, |tally| &mut tally.failed);
-    let ticket = number(context);
-    match with(|call_log| call_log.work.remove(&ticket)) {
+    let id = number(context);
+    match with(|call_log| call_log.work.remove(&id)) {
         Some(Owed::Somewhere) => {}
         Some(Owed::Failure(of)) if NT_SUCCESS(status) => {
-            panic!("work request {ticket} of queue {of} was to be silent, and has a result")
+            panic!("work request {id} of queue {of} was to be silent, and has a result")
         }
         Some(Owed::To(of) | Owed::Failure(of)) => {
             assert_eq!(of, queue, "a result is in the queue of its request");
         }
-        None => panic!("a result for work request {ticket}, which has none outstanding"),
+        None => panic!("a result for work request {id}, which has none outstanding"),
     }
 }
 

@@ -77,7 +77,7 @@ impl Call {
 /// A call that has been made.
 #[must_use]
 #[derive(Clone, Copy)]
-pub(crate) struct Ticket<'l> {
+pub(crate) struct StartedCall<'l> {
     call_log: &'l CallLog,
     call: &'l Call,
 }
@@ -89,12 +89,12 @@ impl CallLog {
         &self,
         call: Call,
         function: impl FnOnce(*mut c_void) -> NTSTATUS,
-    ) -> Result<Ticket<'_>, NTSTATUS> {
+    ) -> Result<StartedCall<'_>, NTSTATUS> {
         let call = self.calls.push(call)?;
         call.done.place(Reset::Never);
         let returned = kernel::at(self.level(), || function(ptr::from_ref(call).cast_mut().cast()));
         call.returned.store(returned, Ordering::Release);
-        Ok(Ticket { call_log: self, call })
+        Ok(StartedCall { call_log: self, call })
     }
 
     /// The same for a create, whose function also gets the place for the created object.
@@ -102,7 +102,7 @@ impl CallLog {
         &self,
         call: Call,
         function: impl FnOnce(*mut c_void, *mut *mut T) -> NTSTATUS,
-    ) -> Result<Ticket<'_>, NTSTATUS> {
+    ) -> Result<StartedCall<'_>, NTSTATUS> {
         self.start(call, |context| {
             // SAFETY: the context is the record that `start` made.
             let call = unsafe { &*context.cast::<Call>() };
@@ -117,7 +117,7 @@ impl CallLog {
     }
 }
 
-impl<'l> Ticket<'l> {
+impl<'l> StartedCall<'l> {
     pub(super) const fn call(self) -> &'l Call {
         self.call
     }

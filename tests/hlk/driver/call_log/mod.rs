@@ -22,7 +22,7 @@ use sys::status::{
     STATUS_SUCCESS,
 };
 
-pub(crate) use self::call::{Call, Ticket};
+pub(crate) use self::call::{Call, StartedCall};
 pub(crate) use self::callback::{
     close_completed, connect_event, created, disconnected, disconnected_with_reason, notified,
     request_completed, srq_notified,
@@ -113,10 +113,10 @@ impl CallLog {
 
     /// Takes one connector that `listener` has offered, after waiting for it, but not longer than for the
     /// `connect` that leads to it: its failure is the error.
-    pub(crate) fn take_offer(&self, listener: &Object, connect: Ticket<'_>) -> Result<&Object, NTSTATUS> {
+    pub(crate) fn take_connect_event(&self, listener: &Object, connect: StartedCall<'_>) -> Result<&Object, NTSTATUS> {
         const SLICE: u32 = 20;
         for _ in 0..WAIT_TIMEOUT / SLICE {
-            if let Some(offer) = self.objects().find(|object| object.take_offer_of(listener)) {
+            if let Some(offer) = self.objects().find(|object| object.take_connect_event_of(listener)) {
                 return Ok(offer);
             }
             if connect.is_over() {

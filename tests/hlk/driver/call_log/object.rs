@@ -9,7 +9,7 @@ use protocol::{Kind, Violation};
 use sys::ndk::{NDK_FN_CLOSE_OBJECT, NDK_OBJECT_HEADER};
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 
-use super::{Call, CallLog, WAIT_TIMEOUT, Ticket, close_completed, stamp};
+use super::{Call, CallLog, WAIT_TIMEOUT, StartedCall, close_completed, stamp};
 use crate::heap::List;
 use crate::interface::close_function;
 use crate::kernel::{self, Event, Reset};
@@ -150,7 +150,7 @@ impl Object {
     }
 
     /// `antecedent` must outlive this object if the request succeeds.
-    pub(crate) fn depend_if(&self, antecedent: &Object, request: Ticket<'_>) -> Result<(), NTSTATUS> {
+    pub(crate) fn depend_if(&self, antecedent: &Object, request: StartedCall<'_>) -> Result<(), NTSTATUS> {
         self.antecedents.push(Antecedent { object: antecedent, tie: request.call() }).map(drop)
     }
 
@@ -181,7 +181,7 @@ impl Object {
         self.offered_by.store(ptr::from_ref(listener).cast_mut(), Ordering::Release);
     }
 
-    pub(super) fn take_offer_of(&self, listener: &Object) -> bool {
+    pub(super) fn take_connect_event_of(&self, listener: &Object) -> bool {
         let listener = ptr::from_ref(listener).cast_mut();
         self.offered_by.compare_exchange(listener, null_mut(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }

@@ -13,7 +13,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::GROUP_AFFINITY;
 
 use super::{Address, Handle, QpDepths, call};
-use crate::call_log::{self, Call, Object, Ticket};
+use crate::call_log::{self, Call, Object, StartedCall};
 use crate::kernel;
 
 /// The number of results that a CQ holds.
@@ -23,17 +23,17 @@ pub(crate) struct CqDepth(pub(crate) u32);
 /// An object that is being created.
 pub(crate) struct Creation<'l, T> {
     handle: Handle<'l, T>,
-    ticket: Ticket<'l>,
+    started: StartedCall<'l>,
 }
 
 impl<'l, T> Creation<'l, T> {
     /// The object, once it exists.
     pub(crate) fn wait(self) -> Result<Handle<'l, T>, NTSTATUS> {
-        self.ticket.wait().map(|()| self.handle)
+        self.started.wait().map(|()| self.handle)
     }
 
-    pub(crate) fn ticket(&self) -> Ticket<'l> {
-        self.ticket
+    pub(crate) fn started(&self) -> StartedCall<'l> {
+        self.started
     }
 
     /// The record, whether or not the object exists.
@@ -62,8 +62,8 @@ impl<'l, P: super::Interface> Handle<'l, P> {
         object.depend_on(self.object)?;
         let call: Call = Call::new(step, self.object).creates(object);
         let call = if then == Then::CloseInside { call.closes_inside(object) } else { call };
-        let ticket = self.call_log.start_create(call, |context, place| function(object, context, place))?;
-        Ok(Creation { handle: Handle::new(self.call_log, object), ticket })
+        let started = self.call_log.start_create(call, |context, place| function(object, context, place))?;
+        Ok(Creation { handle: Handle::new(self.call_log, object), started })
     }
 }
 

@@ -6,7 +6,7 @@ use sys::sockaddr::SOCKADDR;
 use sys::status::NTSTATUS;
 
 use super::{Handle, call};
-use crate::call_log::{self, Call, Ticket};
+use crate::call_log::{self, Call, StartedCall};
 use crate::kernel;
 
 /// A socket address as NDK takes it.
@@ -82,7 +82,7 @@ macro_rules! accept {
 }
 
 impl<'l> Handle<'l, NDK_LISTENER> {
-    pub(crate) fn listen(self, address: &Address, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
+    pub(crate) fn listen(self, address: &Address, inside: Inside) -> Result<StartedCall<'l>, NTSTATUS> {
         let (start, length) = address.parts();
         self.request("listen", inside, |context| {
             call!(self.NdkListen(start, length, Some(call_log::request_completed), context))
@@ -121,7 +121,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         limits: ReadLimits,
         private_data: &[u8],
         inside: Inside,
-    ) -> Result<Ticket<'l>, NTSTATUS> {
+    ) -> Result<StartedCall<'l>, NTSTATUS> {
         let ((from, from_length), (to, to_length)) = (from.parts(), to.parts());
         let connecting = self.request("connect", inside, |context| {
             call!(self.NdkConnect(
@@ -150,7 +150,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         to: &Address,
         limits: ReadLimits,
         private_data: &[u8],
-    ) -> Result<Ticket<'l>, NTSTATUS> {
+    ) -> Result<StartedCall<'l>, NTSTATUS> {
         let (to, to_length) = to.parts();
         let connecting = self.request("connect with shared endpoint", Inside::Nothing, |context| {
             call!(self.NdkConnectWithSharedEndpoint(
@@ -171,14 +171,14 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         Ok(connecting)
     }
 
-    pub(crate) fn complete_connect(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
+    pub(crate) fn complete_connect(self, inside: Inside) -> Result<StartedCall<'l>, NTSTATUS> {
         self.request("complete connect", inside, |context| {
             complete_connect!(self.NdkCompleteConnect, disconnected, context)
         })
     }
 
     /// `NdkCompleteConnectEx`.
-    pub(crate) fn complete_connect_extended(self) -> Result<Ticket<'l>, NTSTATUS> {
+    pub(crate) fn complete_connect_extended(self) -> Result<StartedCall<'l>, NTSTATUS> {
         self.request("complete connect, extended", Inside::Nothing, |context| {
             complete_connect!(self.NdkCompleteConnectEx, disconnected_with_reason, context)
         })
@@ -191,7 +191,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         limits: ReadLimits,
         private_data: &[u8],
         inside: Inside,
-    ) -> Result<Ticket<'l>, NTSTATUS> {
+    ) -> Result<StartedCall<'l>, NTSTATUS> {
         let accepting = self.request("accept", inside, |context| {
             accept!(self.NdkAccept(qp, limits, private_data), disconnected, context)
         })?;
@@ -205,7 +205,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         qp: Handle<'l, NDK_QP>,
         limits: ReadLimits,
         private_data: &[u8],
-    ) -> Result<Ticket<'l>, NTSTATUS> {
+    ) -> Result<StartedCall<'l>, NTSTATUS> {
         let accepting = self.request("accept, extended", Inside::Nothing, |context| {
             accept!(self.NdkAcceptEx(qp, limits, private_data), disconnected_with_reason, context)
         })?;
@@ -217,7 +217,7 @@ impl<'l> Handle<'l, NDK_CONNECTOR> {
         kernel::at(self.call_log.level(), || call!(self.NdkReject(start(private_data), length(private_data))))
     }
 
-    pub(crate) fn disconnect(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
+    pub(crate) fn disconnect(self, inside: Inside) -> Result<StartedCall<'l>, NTSTATUS> {
         self.request("disconnect", inside, |context| {
             call!(self.NdkDisconnect(Some(call_log::request_completed), context))
         })
@@ -268,7 +268,7 @@ impl<'l, T: super::Interface> Handle<'l, T> {
         step: &'static str,
         inside: Inside,
         function: impl FnOnce(*mut core::ffi::c_void) -> NTSTATUS,
-    ) -> Result<Ticket<'l>, NTSTATUS> {
+    ) -> Result<StartedCall<'l>, NTSTATUS> {
         let call = Call::new(step, self.object);
         let call = if inside == Inside::Close { call.closes_inside(self.object) } else { call };
         self.call_log.start(call, function)

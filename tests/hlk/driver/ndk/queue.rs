@@ -8,7 +8,7 @@ use sys::ndk::{NDK_CQ, NDK_QP, NDK_RESULT, NDK_RESULT_EX, NDK_SGE, NDK_SGE_ADDRE
 use sys::status::NTSTATUS;
 
 use super::{CqDepth, Handle, Inside, call};
-use crate::call_log::{self, Ticket};
+use crate::call_log::{self, StartedCall};
 
 /// The depths of a QP's queues.
 #[derive(Clone, Copy)]
@@ -83,7 +83,7 @@ impl Handle<'_, NDK_QP> {
 
 impl<'l> Handle<'l, NDK_SRQ> {
     /// `NdkModifySrq`; zero keeps what is.
-    pub(crate) fn modify(self, depth: u32, threshold: u32) -> Result<Ticket<'l>, NTSTATUS> {
+    pub(crate) fn modify(self, depth: u32, threshold: u32) -> Result<StartedCall<'l>, NTSTATUS> {
         self.request("modify SRQ", Inside::Nothing, |context| {
             call!(self.NdkModifySrq(depth, threshold, Some(call_log::request_completed), context))
         })
@@ -98,7 +98,7 @@ impl<'l> Handle<'l, NDK_SRQ> {
 
 impl<'l> Handle<'l, NDK_CQ> {
     /// `NdkResizeCq`.
-    pub(crate) fn resize(self, depth: CqDepth) -> Result<Ticket<'l>, NTSTATUS> {
+    pub(crate) fn resize(self, depth: CqDepth) -> Result<StartedCall<'l>, NTSTATUS> {
         self.request("resize CQ", Inside::Nothing, |context| {
             call!(self.NdkResizeCq(depth.0, Some(call_log::request_completed), context))
         })

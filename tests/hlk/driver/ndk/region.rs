@@ -5,7 +5,7 @@ use sys::status::NTSTATUS;
 use sys::wdm::MDL;
 
 use super::{Handle, Inside, call};
-use crate::call_log::{self, Ticket};
+use crate::call_log::{self, StartedCall};
 use crate::kernel;
 
 impl<'l> Handle<'l, NDK_MR> {
@@ -17,14 +17,14 @@ impl<'l> Handle<'l, NDK_MR> {
         length: u32,
         flags: u32,
         inside: Inside,
-    ) -> Result<Ticket<'l>, NTSTATUS> {
+    ) -> Result<StartedCall<'l>, NTSTATUS> {
         self.request("register MR", inside, |context| {
             call!(self.NdkRegisterMr(mdl, length as usize, flags, Some(call_log::request_completed), context))
         })
     }
 
     /// `NdkDeregisterMr`.
-    pub(crate) fn deregister(self, inside: Inside) -> Result<Ticket<'l>, NTSTATUS> {
+    pub(crate) fn deregister(self, inside: Inside) -> Result<StartedCall<'l>, NTSTATUS> {
         self.request("deregister MR", inside, |context| {
             call!(self.NdkDeregisterMr(Some(call_log::request_completed), context))
         })

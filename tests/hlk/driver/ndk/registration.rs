@@ -6,7 +6,7 @@ use sys::ndk::{NDK_MR, NDK_MW, NDK_PD, NDK_QP, NDK_SGE};
 use sys::status::NTSTATUS;
 
 use super::{Creation, Handle, Inside, Interface, Mapping, Then, call};
-use crate::call_log::{self, Ticket};
+use crate::call_log::{self, StartedCall};
 
 /// Memory as a bind or a fast registration describes it.
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ impl<'l> Handle<'l, NDK_PD> {
 
 impl<'l> Handle<'l, NDK_MR> {
     /// `NdkInitializeFastRegisterMr`.
-    pub(crate) fn initialise(self, pages: u32, remote: bool) -> Result<Ticket<'l>, NTSTATUS> {
+    pub(crate) fn initialise(self, pages: u32, remote: bool) -> Result<StartedCall<'l>, NTSTATUS> {
         self.request("initialise fast registration", Inside::Nothing, |context| {
             let remote = u8::from(remote);
             call!(self.NdkInitializeFastRegisterMr(pages, remote, Some(call_log::request_completed), context))

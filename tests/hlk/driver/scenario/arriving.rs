@@ -40,7 +40,7 @@ pub(super) fn arrived(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let end = test.near_end.with_host(SHARED);
     let shared = Arrival::of(&end)?;
     let endpoint = test.near.start_shared_endpoint(&Address::of(&end.with_port(6000)), Then::Keep)?;
-    call_log.expect("share an address that has just arrived", endpoint.ticket().status(), STATUS_SUCCESS);
+    call_log.expect("share an address that has just arrived", endpoint.started().status(), STATUS_SUCCESS);
 
     let end = test.far_end.with_host(CLOSED);
     let closed = Arrival::of(&end)?;

@@ -29,7 +29,7 @@ pub(super) fn create(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 }
 
 fn finish<T: Interface>(creation: Creation<'_, T>) -> Result<(), NTSTATUS> {
-    creation.ticket().wait()?;
+    creation.started().wait()?;
     close_and_wait(&[creation.object()]);
     Ok(())
 }
@@ -57,15 +57,15 @@ pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let refused = test.near.create_connector()?;
-    let ticket = refused.connect(near.qp, &from, &to, READS, b"", Inside::Close)?;
-    call_log.expect("connect to an address without a listener", ticket.status(), STATUS_CONNECTION_REFUSED);
+    let started = refused.connect(near.qp, &from, &to, READS, b"", Inside::Close)?;
+    call_log.expect("connect to an address without a listener", started.status(), STATUS_CONNECTION_REFUSED);
     close_and_wait(&[refused.object()]);
 
     let listener = pair::listen(test)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let connector = test.near.create_connector()?;
     let connecting = connector.connect(near.qp, &from, &to, READS, b"near", Inside::Close)?;
-    let offer = call_log.take_offer(listener.object(), connecting)?;
+    let offer = call_log.take_connect_event(listener.object(), connecting)?;
     let accepted = Handle::new(call_log, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.expect_one_of(&[STATUS_SUCCESS]);
     close_and_wait(&[connector.object()]);

@@ -45,7 +45,7 @@ pub(super) fn listener_with_offers(test: &TestContext<'_>) -> Result<(), NTSTATU
     let listener = pair::listen(test)?;
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let (_, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = call_log.take_offer(listener.object(), connecting)?;
+    let offer = call_log.take_connect_event(listener.object(), connecting)?;
     listener.object().close();
     call_log.require("the listener's close pends while its offer lives", !listener.object().is_closed());
     expect_refused(test, "connect to a listener that is closing")?;

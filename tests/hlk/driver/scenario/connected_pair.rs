@@ -7,7 +7,7 @@ use sys::ndk::{
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use crate::buffer::Buffer;
-use crate::call_log::{Object, Ticket};
+use crate::call_log::{Object, StartedCall};
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
 use crate::pair::{self, Connection, QpSet};
 use crate::test_context::TestContext;
@@ -166,7 +166,7 @@ pub(super) fn close_and_wait(objects: &[&Object]) {
 /// Connects from a QP of its own to the far end, which must be refused.
 pub(super) fn expect_refused<'l>(test: &TestContext<'l>, step: &str) -> Result<(), NTSTATUS> {
     let qp_set = QpSet::on(test.near, QpDepths::SMALL)?;
-    let (connector, connecting): (_, Ticket<'l>) = pair::start_connect(test, qp_set.qp, b"")?;
+    let (connector, connecting): (_, StartedCall<'l>) = pair::start_connect(test, qp_set.qp, b"")?;
     test.call_log().expect(step, connecting.status(), sys::status::STATUS_CONNECTION_REFUSED);
     close_and_wait(&[connector.object()]);
     Ok(())

@@ -20,7 +20,7 @@ pub(super) fn no_private_data(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let listener = pair::listen(test)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"")?;
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_offer(listener.object(), connecting)?);
+    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     let mut limits = ReadLimits { inbound: u32::MAX, outbound: u32::MAX };
     let (status, _) = offer.connection_data(&mut [], &mut limits);
     call_log.expect("ask for the limits alone", status, STATUS_SUCCESS);
@@ -56,15 +56,15 @@ pub(super) fn private_data_limits(test: &TestContext<'_>) -> Result<(), NTSTATUS
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let refused = test.near.create_connector()?;
     let too_much = pattern(most_near.saturating_add(1))?;
-    let ticket = refused.connect(near.qp, &from, &to, READS, &too_much, Inside::Nothing)?;
-    let status = ticket.status();
+    let started = refused.connect(near.qp, &from, &to, READS, &too_much, Inside::Nothing)?;
+    let status = started.status();
     call_log
         .require("too much private data is refused", status != STATUS_SUCCESS && status != STATUS_PENDING);
     close_and_wait(&[refused.object()]);
 
     let most = pattern(most_near)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, &most)?;
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_offer(listener.object(), connecting)?);
+    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     let mut limits = READS;
     let mut small = [0_u8; 4];
     let (status, needed) = offer.connection_data(&mut small, &mut limits);
@@ -100,9 +100,9 @@ pub(super) fn disconnect_both(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let Connection { near: one, far: other } = pair::connect(test, near.qp, far.qp, b"near", b"far")?;
-    let tickets = [one.disconnect(Inside::Nothing)?, other.disconnect(Inside::Nothing)?];
-    for ticket in tickets {
-        ticket.expect_one_of(&[STATUS_SUCCESS]);
+    let started = [one.disconnect(Inside::Nothing)?, other.disconnect(Inside::Nothing)?];
+    for started in started {
+        started.expect_one_of(&[STATUS_SUCCESS]);
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) fn not_supported(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         (
             "create a memory window",
             info.MaxWindowSize != 0,
-            qp_set.pd.start_mw(Then::Keep)?.ticket().status(),
+            qp_set.pd.start_mw(Then::Keep)?.started().status(),
         ),
         (
             "resize a CQ",
@@ -62,7 +62,7 @@ pub(super) fn limits(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let pd = test.near.create_pd()?;
     let cq = test.near.create_cq(CqDepth(info.MaxCqDepth))?;
     let too_deep = test.near.start_cq(CqDepth(info.MaxCqDepth.saturating_add(1)), Then::Keep)?;
-    call_log.expect("a CQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
+    call_log.expect("a CQ that is too deep", too_deep.started().status(), STATUS_INVALID_PARAMETER);
 
     let most = QpDepths {
         receive: info.MaxReceiveQueueDepth,
@@ -81,7 +81,7 @@ pub(super) fn limits(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     ];
     for (step, depths) in over {
         let creation = pd.start_qp(cq, depths, Then::Keep)?;
-        call_log.expect(step, creation.ticket().status(), STATUS_INVALID_PARAMETER);
+        call_log.expect(step, creation.started().status(), STATUS_INVALID_PARAMETER);
     }
     pair::listen(test).map(drop)
 }

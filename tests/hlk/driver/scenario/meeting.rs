@@ -39,7 +39,7 @@ pub(super) fn close_and_complete(test: &TestContext<'_>) -> Result<(), NTSTATUS>
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = Handle::new(call_log, call_log.take_offer(listener.object(), connecting)?);
+    let offer = Handle::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     let accepting = offer.accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;
     let completing =

@@ -42,7 +42,7 @@ pub(super) fn connect(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = call_log.take_offer(listener.object(), connecting)?;
+    let offer = call_log.take_connect_event(listener.object(), connecting)?;
     close_and_wait(&[connector.object()]);
     connecting.expect_one_of(&[STATUS_CANCELLED, STATUS_CONNECTION_ABORTED]);
     let accepted = Handle::new(call_log, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
@@ -58,7 +58,7 @@ pub(super) fn accept(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = call_log.take_offer(listener.object(), connecting)?;
+    let offer = call_log.take_connect_event(listener.object(), connecting)?;
     let accepted = Handle::new(call_log, offer).accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;
     close_and_wait(&[offer]);

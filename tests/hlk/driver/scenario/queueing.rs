@@ -92,7 +92,7 @@ pub(super) fn modified_srq(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let deepest = qp_set.pd.start_srq(most, 0, Then::Keep)?.wait()?;
     let over = most.saturating_add(1);
     let too_deep = qp_set.pd.start_srq(over, 0, Then::Keep)?;
-    call_log.expect("an SRQ that is too deep", too_deep.ticket().status(), STATUS_INVALID_PARAMETER);
+    call_log.expect("an SRQ that is too deep", too_deep.started().status(), STATUS_INVALID_PARAMETER);
     call_log.expect("make an SRQ too deep", deepest.modify(over, 0)?.status(), STATUS_INVALID_PARAMETER);
 
     let srq = qp_set.pd.start_srq(2, 0, Then::Keep)?.wait()?;
@@ -163,7 +163,7 @@ pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let connector = test.near.create_connector()?;
     let (from, at) = (Address::of(&test.near_end), Address::of(&test.far_end));
     let connecting = connector.connect(near.qp, &from, &at, limits, b"", Inside::Nothing)?;
-    let offer = call_log.take_offer(pair.listener.object(), connecting)?;
+    let offer = call_log.take_connect_event(pair.listener.object(), connecting)?;
     let offer = Handle::<NDK_CONNECTOR>::new(call_log, offer);
     let mut seen = limits;
     let (status, _) = offer.connection_data(&mut [], &mut seen);

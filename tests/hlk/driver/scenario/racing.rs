@@ -134,7 +134,7 @@ pub(super) fn listener(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let connecting =
         kernel::beside(|| listener.object().close(), || pair::start_connect(test, near.qp, b"near"))?;
     let (_, connecting) = connecting?;
-    if let Ok(offer) = call_log.take_offer(listener.object(), connecting) {
+    if let Ok(offer) = call_log.take_connect_event(listener.object(), connecting) {
         close_and_wait(&[offer]);
     }
     connecting.expect_one_of(&[STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_ABORTED]);
@@ -149,7 +149,7 @@ pub(super) fn accept(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = Handle::new(call_log, call_log.take_offer(listener.object(), connecting)?);
+    let offer = Handle::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     let accepting = kernel::beside(
         || connector.object().close(),
         || offer.accept(far.qp, READS, b"far", Inside::Nothing),

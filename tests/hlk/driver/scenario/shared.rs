@@ -106,7 +106,7 @@ pub(super) fn address(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     call_log.expect("the shared address", status, STATUS_SUCCESS);
     call_log.require("the shared port", shared.port() == PORT);
     let second = test.near.start_shared_endpoint(&own, Then::Keep)?;
-    call_log.expect_one_of("share an address twice", second.ticket().status(), &TAKEN);
+    call_log.expect_one_of("share an address twice", second.started().status(), &TAKEN);
 
     let listener = pair::listen(test)?;
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
@@ -114,7 +114,7 @@ pub(super) fn address(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let connector = test.near.create_connector()?;
     let connecting = connector.connect_from(near.qp, endpoint, &to, READS, b"near")?;
     let accepted =
-        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_offer(listener.object(), connecting)?);
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     let accepting = accepted.accept(far.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;
     connector.complete_connect(Inside::Nothing)?.wait()?;
@@ -126,10 +126,10 @@ pub(super) fn address(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     endpoint.object().close();
     call_log.require("the endpoint's close pends", !endpoint.object().is_closed());
     let third = test.near.start_shared_endpoint(&own, Then::Keep)?;
-    call_log.expect_one_of("share an address in use", third.ticket().status(), &TAKEN);
+    call_log.expect_one_of("share an address in use", third.started().status(), &TAKEN);
     close_and_wait(&[connector.object(), endpoint.object()]);
     let fourth = test.near.start_shared_endpoint(&own, Then::Keep)?;
-    call_log.expect("share an address that is free again", fourth.ticket().status(), STATUS_SUCCESS);
+    call_log.expect("share an address that is free again", fourth.started().status(), STATUS_SUCCESS);
     Ok(())
 }
 

@@ -106,7 +106,7 @@ impl Drop for Registered<'_> {
     fn drop(&mut self) {
         // A deregistration that fails leaves a finding in the call log.
         match self.region.deregister(Inside::Nothing) {
-            Ok(ticket) => ticket.expect_one_of(&[STATUS_SUCCESS]),
+            Ok(started) => started.expect_one_of(&[STATUS_SUCCESS]),
             Err(status) => self.region.call_log().expect("deregister the chunk", status, STATUS_SUCCESS),
         }
     }

@@ -27,14 +27,14 @@ pub struct Statistics {
     pub out_frames: u64,
 }
 
-/// Number of stripes of the traffic counters.
+/// Number of stripes of the message counters.
 const STRIPES: usize = 8;
 
 /// Counters of messages. One direction of a connection counts in one stripe of either RNIC, and the other
 /// direction in the next, so that two processors at the ends of a connection do not share a cache line for
 /// them.
 #[derive(Debug, Default)]
-struct Traffic {
+struct MessageCounters {
     in_octets: AtomicU64,
     out_octets: AtomicU64,
     in_frames: AtomicU64,
@@ -50,15 +50,15 @@ pub(crate) struct Counters {
     connection_error: AtomicU64,
     active_connection: AtomicU64,
     cq_error: AtomicU64,
-    traffic: [Line<Traffic>; STRIPES],
+    messages: [Line<MessageCounters>; STRIPES],
 }
 
 impl Counters {
     /// All of them; each is exact, together they may be some events apart.
     pub(crate) fn read(&self) -> Statistics {
         let one = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let sum = |counter: fn(&Traffic) -> &AtomicU64| {
-            self.traffic.iter().fold(0, |sum: u64, stripe| sum.wrapping_add(one(counter(stripe))))
+        let sum = |counter: fn(&MessageCounters) -> &AtomicU64| {
+            self.messages.iter().fold(0, |sum: u64, stripe| sum.wrapping_add(one(counter(stripe))))
         };
         Statistics {
             connect: one(&self.connect),
@@ -67,10 +67,10 @@ impl Counters {
             connection_error: one(&self.connection_error),
             active_connection: one(&self.active_connection),
             cq_error: one(&self.cq_error),
-            in_octets: sum(|traffic| &traffic.in_octets),
-            out_octets: sum(|traffic| &traffic.out_octets),
-            in_frames: sum(|traffic| &traffic.in_frames),
-            out_frames: sum(|traffic| &traffic.out_frames),
+            in_octets: sum(|messages| &messages.in_octets),
+            out_octets: sum(|messages| &messages.out_octets),
+            in_frames: sum(|messages| &messages.in_frames),
+            out_frames: sum(|messages| &messages.out_frames),
         }
     }
 
@@ -103,17 +103,17 @@ impl Counters {
 
     /// A message went out, in the stripe of its direction.
     pub(crate) fn sent(&self, stripe: usize, bytes: u64) {
-        if let Some(traffic) = self.traffic.get(stripe % STRIPES) {
-            traffic.out_octets.fetch_add(bytes, Ordering::Relaxed);
-            traffic.out_frames.fetch_add(1, Ordering::Relaxed);
+        if let Some(messages) = self.messages.get(stripe % STRIPES) {
+            messages.out_octets.fetch_add(bytes, Ordering::Relaxed);
+            messages.out_frames.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// A message came in, in the stripe of its direction.
     pub(crate) fn received(&self, stripe: usize, bytes: u64) {
-        if let Some(traffic) = self.traffic.get(stripe % STRIPES) {
-            traffic.in_octets.fetch_add(bytes, Ordering::Relaxed);
-            traffic.in_frames.fetch_add(1, Ordering::Relaxed);
+        if let Some(messages) = self.messages.get(stripe % STRIPES) {
+            messages.in_octets.fetch_add(bytes, Ordering::Relaxed);
+            messages.in_frames.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -123,7 +123,7 @@ fn statistics<S: System>(state: &TransportState<S>) -> Answer {
         Object::Address(_) | Object::ControlChannel => false,
     });
     let (Count { datagrams: sent, bytes: sent_bytes }, received) =
-        (state.traffic.sent, state.traffic.received);
+        (state.datagrams.sent, state.datagrams.received);
     Answer::new(size_of::<TDI_PROVIDER_STATISTICS>())
         .number(offset_of!(TDI_PROVIDER_STATISTICS, Version), VERSION)
         .number(offset_of!(TDI_PROVIDER_STATISTICS, OpenConnections), count(connected.count()))

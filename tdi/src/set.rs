@@ -70,7 +70,7 @@ impl<S: System<Client = Self>> Transport<S> {
         );
         let (sent, received) = sent.zip(received).ok_or(STATUS_INVALID_PARAMETER)?;
         let mut locked = self.lock();
-        (locked.traffic.sent, locked.traffic.received) = (sent, received);
+        (locked.datagrams.sent, locked.datagrams.received) = (sent, received);
         drop(locked);
         Ok(length)
     }

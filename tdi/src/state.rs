@@ -12,7 +12,7 @@ use sys::status::{
 
 use crate::address_object::{self, Address};
 use crate::call::Call;
-use crate::datagram::Traffic;
+use crate::datagram::Datagrams;
 use crate::ea::ConnectionContext;
 use crate::endpoint::{Action, ConnectRequestOf, Endpoint, IndicateReceive, LinkOf, View};
 use crate::request::Command;
@@ -54,7 +54,7 @@ pub(crate) enum Object<S: System> {
 /// See the module's head.
 pub(crate) struct TransportState<S: System> {
     pub(crate) files: Slab<File<S>>,
-    pub(crate) traffic: Traffic<S>,
+    pub(crate) datagrams: Datagrams<S>,
 }
 
 impl<S: System> File<S> {

@@ -10,7 +10,7 @@ use provider::{NoMemory, Shared};
 use sys::irql::PassiveLevel;
 use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER};
 
-use crate::datagram::Traffic;
+use crate::datagram::Datagrams;
 use crate::endpoint::Endpoint;
 use crate::link_events::LinkEvents;
 use crate::request::{Command, Request as _, RequestId};
@@ -65,7 +65,7 @@ impl<S: System<Client = Self>> Transport<S> {
     ///
     /// [`NoMemory`].
     pub fn new(network: S::Network) -> Result<Self, NoMemory> {
-        let state = lock_api::Mutex::new(TransportState { files: Slab::new(), traffic: Traffic::new()? });
+        let state = lock_api::Mutex::new(TransportState { files: Slab::new(), datagrams: Datagrams::new()? });
         let transport = Self(Shared::new(Inner { state, network, delivery: Dpc::new() })?);
         // SAFETY: the transport is new.
         unsafe { transport.prepare_delivery() };

@@ -64,8 +64,8 @@ impl<S: System<Client = Self>> Transport<S> {
         for _ in 0..MAX_UNDER_WAY {
             let next = {
                 let mut locked = self.lock();
-                let next = locked.traffic.queue.pop_front();
-                locked.traffic.delivering = next.is_some();
+                let next = locked.datagrams.queue.pop_front();
+                locked.datagrams.delivering = next.is_some();
                 next
             };
             match next {
@@ -83,7 +83,7 @@ impl<S: System<Client = Self>> Transport<S> {
         let mut last = None;
         while let Some((id, before)) = self.next_recipient(last, to) {
             if last.is_none() {
-                self.lock().traffic.received.add(bytes.len());
+                self.lock().datagrams.received.add(bytes.len());
             }
             self.deliver_to(id, before, from, bytes);
             last = Some(id);

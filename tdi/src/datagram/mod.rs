@@ -63,7 +63,7 @@ impl Count {
 }
 
 /// All that are under way.
-pub(crate) struct Traffic<S: System> {
+pub(crate) struct Datagrams<S: System> {
     queue: VecDeque<Datagram<S>>,
     /// The DPC is queued, or runs.
     delivering: bool,
@@ -72,7 +72,7 @@ pub(crate) struct Traffic<S: System> {
     pub(crate) received: Count,
 }
 
-impl<S: System> Traffic<S> {
+impl<S: System> Datagrams<S> {
     /// None, with room for all that may be.
     ///
     /// # Errors

@@ -59,16 +59,16 @@ impl<S: System<Client = Self>> Transport<S> {
 
     fn queue_datagram(&self, datagram: Datagram<S>) -> Result<(), NTSTATUS> {
         let mut locked = self.lock();
-        let traffic = &mut locked.traffic;
-        if traffic.queue.len() >= MAX_UNDER_WAY.min(traffic.queue.capacity()) {
+        let datagrams = &mut locked.datagrams;
+        if datagrams.queue.len() >= MAX_UNDER_WAY.min(datagrams.queue.capacity()) {
             // The datagram goes without the lock, as its sender does with it.
             drop(locked);
             drop(datagram);
             return Err(STATUS_INSUFFICIENT_RESOURCES);
         }
-        traffic.sent.add(datagram.bytes.len());
-        traffic.queue.push_back(datagram);
-        let idle = !core::mem::replace(&mut traffic.delivering, true);
+        datagrams.sent.add(datagram.bytes.len());
+        datagrams.queue.push_back(datagram);
+        let idle = !core::mem::replace(&mut datagrams.delivering, true);
         drop(locked);
         if idle {
             self.defer_delivery();

@@ -270,7 +270,7 @@ impl Clients {
                 assert!(listening, "an endpoint is listed that does not listen");
             }
         }
-        assert_eq!(locked.traffic.under_way(), 0, "a datagram is under way");
+        assert_eq!(locked.datagrams.under_way(), 0, "a datagram is under way");
     }
 
     /// Asserts all rules when all operations are over. See the head of [`super`].

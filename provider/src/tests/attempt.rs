@@ -31,7 +31,7 @@ fn rejected() -> Pair {
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, null(), 0), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
     pair
 }
 
@@ -45,7 +45,7 @@ fn accept_refused_keeps_first_qp() {
     assert_eq!(pair.disconnect(pair.far.connector, "disconnect"), STATUS_PENDING);
     let mut seen = pair.log.pump();
     seen.sort_by_key(|seen| matches!(seen, Seen::Disconnected(_)));
-    assert_eq!(seen, [Seen::Cqe("disconnect", STATUS_SUCCESS), Seen::Disconnected("near")]);
+    assert_eq!(seen, [Seen::RequestCompleted("disconnect", STATUS_SUCCESS), Seen::Disconnected("near")]);
     assert_eq!(pair.far.results(), [(STATUS_CANCELLED, 0, 1)], "the first QP is flushed");
     assert_eq!(close!(pair.log, second, NdkCloseQp, "second"), STATUS_SUCCESS);
     assert_eq!(pair.far.results(), [(STATUS_CANCELLED, 0, 2)]);
@@ -67,9 +67,9 @@ fn accept_refused_while_first_is_pending_keeps_first_qp() {
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     assert_eq!(accept_with(&pair, second), STATUS_CONNECTION_ABORTED);
     assert_eq!(close!(pair.log, second, NdkCloseQp, "second"), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
     pair.tear_down();
 }
 
@@ -100,9 +100,9 @@ fn disconnect_of_a_rejected_connect_is_invalid_and_leaves_the_qp() {
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
     pair.take_connect_request();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
     assert_eq!(close!(pair.log, earlier, NdkCloseConnector, "earlier"), STATUS_SUCCESS);
     pair.tear_down();
 }
@@ -117,7 +117,7 @@ fn disconnect_after_the_peer_has_left_an_unanswered_connect_is_invalid() {
     assert_eq!(pair.accept(b""), STATUS_PENDING);
     close!(pair.log, pair.near.connector, NdkCloseConnector, "near");
     pair.near.connector = null_mut();
-    assert!(pair.log.pump().contains(&Seen::Cqe("accept", STATUS_CONNECTION_ABORTED)));
+    assert!(pair.log.pump().contains(&Seen::RequestCompleted("accept", STATUS_CONNECTION_ABORTED)));
     assert_eq!(pair.disconnect(pair.far.connector, "far"), STATUS_CONNECTION_INVALID);
     assert_eq!(pair.far.results(), []);
     pair.tear_down();
@@ -135,9 +135,9 @@ fn disconnect_of_a_pending_connect_or_accept_is_invalid_and_changes_nothing() {
     for side in [&pair.near, &pair.far] {
         assert_eq!(pair.disconnect(side.connector, "early"), STATUS_CONNECTION_INVALID);
     }
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
     pair.tear_down();
 }
 
@@ -199,7 +199,7 @@ fn complete_connect_of_own_rejected_or_ended_connect_is_invalid() {
     pair.log.pump();
     assert_eq!(call!(pair.near.connector, NdkReject, null(), 0), STATUS_SUCCESS);
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_INVALID);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_CONNECTION_ABORTED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_CONNECTION_ABORTED)]);
     pair.tear_down();
     let pair = Pair::connected();
     assert_eq!(pair.disconnect(pair.near.connector, "near"), STATUS_PENDING);
@@ -272,7 +272,7 @@ fn connect_again_inside_its_refusal_has_the_qp() {
         let (again, outcome) = (pair.clone(), Rc::new(Cell::new(None)));
         let answer = outcome.clone();
         log.inside(move |seen| {
-            if let Seen::Cqe("connect", STATUS_CONNECTION_REFUSED) = seen {
+            if let Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED) = seen {
                 answer.set(Some(again.borrow().connect_again(b"")));
             }
         });

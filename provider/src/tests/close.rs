@@ -78,14 +78,14 @@ fn connector_can_be_closed_inside_its_own_completion() {
     pair.take_connect_request();
     let (log, near) = (pair.log.clone(), pair.near.connector);
     pair.log.inside(move |seen| {
-        if let Seen::Cqe("connect", _) = seen {
+        if let Seen::RequestCompleted("connect", _) = seen {
             let status = close!(log, near, NdkCloseConnector, "near");
             assert_eq!(status, STATUS_PENDING, "its completion has not returned");
         }
     });
     call!(pair.far.connector, NdkReject, std::ptr::null(), 0);
     let seen = pair.log.pump();
-    assert_eq!(seen, [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("near")]);
+    assert_eq!(seen, [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("near")]);
     pair.near.connector = null_mut();
     pair.tear_down();
 }
@@ -103,7 +103,7 @@ fn incoming_connector_closed_inside_the_connect_event_refuses_the_connect() {
     });
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     let seen = pair.log.pump();
-    assert!(seen.contains(&Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)), "{seen:?}");
+    assert!(seen.contains(&Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)), "{seen:?}");
     assert!(seen.contains(&Seen::Closed("offered")), "{seen:?}");
     pair.tear_down();
 }
@@ -138,7 +138,7 @@ fn listener_closed_before_the_connect_event_refuses_what_waits() {
     let status = close!(pair.log, pair.listener, NdkCloseListener, "listener");
     assert_eq!(status, STATUS_PENDING);
     let seen = pair.log.pump();
-    let refused = [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("listener")];
+    let refused = [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("listener")];
     assert_eq!(seen, refused, "what waits is not indicated");
     pair.listener = pair.far.create_listener(&pair.log);
     pair.tear_down();

@@ -106,7 +106,7 @@ fn refused_connect_can_be_tried_again() {
     assert_eq!(pair.connect_again(b"more"), STATUS_PENDING);
     pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, b"no".as_ptr().cast(), 2), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
     assert_eq!(data_of(pair.near.connector, 2).3, b"no");
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
     let rejected = pair.far.connector;
@@ -123,7 +123,7 @@ fn connect_is_not_tried_again_before_the_consumer_was_told_of_its_refusal() {
     pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, std::ptr::null(), 0), STATUS_SUCCESS);
     assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_ACTIVE);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
     pair.tear_down();
 }
 
@@ -149,7 +149,7 @@ fn incoming_connector_closed_in_place_of_an_answer_refuses_the_connect() {
     assert_eq!(close!(pair.log, pair.far.connector, NdkCloseConnector, "offered"), STATUS_PENDING);
     let mut seen = pair.log.pump();
     seen.sort_by_key(|seen| matches!(seen, Seen::Closed(_)));
-    assert_eq!(seen, [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("offered")]);
+    assert_eq!(seen, [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED), Seen::Closed("offered")]);
     pair.far.connector = null_mut();
     pair.tear_down();
 }
@@ -161,7 +161,7 @@ fn unanswered_connect_is_cancelled_by_its_connectors_close() {
     pair.connect(b"");
     pair.take_connect_request();
     assert_eq!(close!(pair.log, pair.near.connector, NdkCloseConnector, "near"), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CANCELLED), Seen::Closed("near")]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CANCELLED), Seen::Closed("near")]);
     assert_eq!(pair.accept(b""), STATUS_CONNECTION_ABORTED);
     pair.near.connector = null_mut();
     pair.tear_down();
@@ -177,7 +177,7 @@ fn accept_is_aborted_when_the_client_rejects_in_place_of_completing() {
     assert_eq!(call!(pair.near.connector, NdkReject, std::ptr::null(), 0), STATUS_SUCCESS);
     assert_eq!(
         pair.log.pump(),
-        [Seen::Cqe("connect", STATUS_SUCCESS), Seen::Cqe("accept", STATUS_CONNECTION_ABORTED)]
+        [Seen::RequestCompleted("connect", STATUS_SUCCESS), Seen::RequestCompleted("accept", STATUS_CONNECTION_ABORTED)]
     );
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_INVALID);
     pair.tear_down();
@@ -193,7 +193,7 @@ fn disconnect_completes_without_the_peers_consumer_and_flushes_only_this_side() 
     assert_eq!(status, STATUS_PENDING);
     let mut seen = pair.log.pump();
     seen.sort_by_key(|seen| matches!(seen, Seen::Disconnected(_)));
-    assert_eq!(seen, [Seen::Cqe("disconnect", STATUS_SUCCESS), Seen::Disconnected("far")]);
+    assert_eq!(seen, [Seen::RequestCompleted("disconnect", STATUS_SUCCESS), Seen::Disconnected("far")]);
     assert_eq!(pair.near.results(), [(STATUS_CANCELLED, 0, 7)]);
     assert_eq!(pair.far.results(), []);
     // The other side's disconnect finds everything over (CM-2), and flushes in its turn.

@@ -14,7 +14,7 @@ fn paused_listener_refuses_pending_connect_requests() {
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     call!(pair.listener, NdkControlConnectEvents, 1);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
     call!(pair.listener, NdkControlConnectEvents, 0);
     assert_eq!(pair.log.pump(), [], "nor when it goes on");
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
@@ -34,7 +34,7 @@ fn listener_paused_and_resumed_refuses_earlier_connect_requests_only() {
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     let mut seen = pair.log.pump();
     seen.sort_by_key(|seen| matches!(seen, Seen::Requested(..)));
-    let [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED), Seen::Requested(_, connector)] = seen[..] else {
+    let [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED), Seen::Requested(_, connector)] = seen[..] else {
         panic!("{seen:?}")
     };
     pair.far.connector = virtual_address(connector).cast();
@@ -79,7 +79,7 @@ fn disabled_rnic_refuses_pending_connect_requests() {
     pair.listen();
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     pair.far.rnic.set_enabled(false);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
     pair.tear_down();
 }
 

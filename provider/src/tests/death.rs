@@ -24,7 +24,7 @@ fn requested() -> Pair {
 fn accepted() -> Pair {
     let pair = requested();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     pair
 }
 
@@ -55,7 +55,7 @@ fn overflow(qp: *mut NDK_QP) {
 fn qp_closed_while_connect_is_pending_cancels_the_connect_on_both_sides() {
     let mut pair = requested();
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CANCELLED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CANCELLED)]);
     assert_eq!(pair.accept(b""), STATUS_CONNECTION_ABORTED);
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_ABORTED);
     close_near_connector(&mut pair);
@@ -67,7 +67,7 @@ fn qp_closed_before_complete_connect_aborts_accept() {
     let mut pair = accepted();
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     let seen = pair.log.pump();
-    assert_eq!(seen, [Seen::Cqe("accept", STATUS_CONNECTION_ABORTED)], "the accept waits for no consumer");
+    assert_eq!(seen, [Seen::RequestCompleted("accept", STATUS_CONNECTION_ABORTED)], "the accept waits for no consumer");
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_ABORTED);
     close_near_connector(&mut pair);
     pair.tear_down();
@@ -77,7 +77,7 @@ fn qp_closed_before_complete_connect_aborts_accept() {
 fn qp_closed_while_accept_is_pending_cancels_accept() {
     let mut pair = accepted();
     assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_CANCELLED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_CANCELLED)]);
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_ABORTED);
     close_far_connector(&mut pair);
     pair.tear_down();
@@ -87,14 +87,14 @@ fn qp_closed_while_accept_is_pending_cancels_accept() {
 fn qp_of_an_attempt_that_ended_connects_again_and_its_close_ends_that() {
     let mut pair = accepted();
     assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_CANCELLED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_CANCELLED)]);
     close_far_connector(&mut pair);
     assert_eq!(pair.connect_again(b""), STATUS_PENDING);
     pair.take_connect_request();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     assert_eq!(pair.log.pump(), [Seen::Disconnected("near"), Seen::Disconnected("far")]);
     close_near_connector(&mut pair);
@@ -134,7 +134,7 @@ fn cq_that_overflows_ends_the_attempts_of_its_qps() {
     let pair = accepted();
     let one = pair.far.create_qp();
     overflow(one);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_CANCELLED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_CANCELLED)]);
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_ABORTED);
     assert_eq!(close!(pair.log, one, NdkCloseQp, "qp"), STATUS_SUCCESS);
     pair.tear_down();

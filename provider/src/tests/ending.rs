@@ -45,7 +45,7 @@ fn disconnect_while_another_is_pending_is_invalid_and_leaves_the_first_its_compl
         STATUS_CONNECTION_INVALID,
         "it was not told yet"
     );
-    let completed = |name| Seen::Cqe(name, STATUS_SUCCESS);
+    let completed = |name| Seen::RequestCompleted(name, STATUS_SUCCESS);
     assert_eq!(pair.log.pump(), [completed("first"), completed("far")]);
     assert_eq!(pair.disconnect(pair.near.connector, "fourth"), STATUS_SUCCESS);
     assert_eq!(pair.log.pump(), []);
@@ -59,7 +59,7 @@ fn closing_a_connector_after_the_peers_disconnect_flushes_its_qp() {
     receive(pair.far.qp, 9);
     assert_eq!(pair.disconnect(pair.near.connector, "disconnect"), STATUS_PENDING);
     let seen = sorted(pair.log.pump());
-    assert_eq!(seen, [Seen::Cqe("disconnect", STATUS_SUCCESS), Seen::Disconnected("far")]);
+    assert_eq!(seen, [Seen::RequestCompleted("disconnect", STATUS_SUCCESS), Seen::Disconnected("far")]);
     assert_eq!(pair.far.results(), [], "the peer's disconnect flushes nothing here");
     assert_eq!(close!(pair.log, pair.far.connector, NdkCloseConnector, "far"), STATUS_SUCCESS);
     pair.far.connector = null_mut();
@@ -80,7 +80,7 @@ fn closing_a_connector_while_the_peers_disconnect_drains_flushes_its_qp() {
     drop(transfer);
     assert_eq!(pair.far.results(), [(STATUS_CANCELLED, 0, 9)], "once");
     let seen = pair.log.pump();
-    assert!(seen.contains(&Seen::Cqe("disconnect", STATUS_SUCCESS)), "{seen:?}");
+    assert!(seen.contains(&Seen::RequestCompleted("disconnect", STATUS_SUCCESS)), "{seen:?}");
     assert!(seen.contains(&Seen::Closed("far")) && seen.len() == 2, "{seen:?}");
     pair.tear_down();
 }

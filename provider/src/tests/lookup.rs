@@ -44,7 +44,7 @@ fn listen_on_an_arriving_address_pends_and_succeeds() {
     assert_eq!(listen(&pair), STATUS_PENDING);
     assert_eq!((looked_up.load(Ordering::Relaxed), pair.log.pump()), (1, vec![]));
     arrive(&pair.far);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("listen", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("listen", STATUS_SUCCESS)]);
     pair.tear_down();
 }
 
@@ -54,10 +54,10 @@ fn listen_on_an_unknown_address_is_refused_after_a_look_up() {
     without_address(&pair.far);
     assert_eq!(listen(&pair), STATUS_PENDING);
     pair.far.rnic.look_up(test_kernel::passive(), |_| Ok(()));
-    assert_eq!(pair.log.pump(), [Seen::Cqe("listen", STATUS_INVALID_ADDRESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("listen", STATUS_INVALID_ADDRESS)]);
     assert_eq!(listen(&pair), STATUS_PENDING);
     pair.far.rnic.look_up(test_kernel::passive(), |_| Err(STATUS_NO_MEMORY));
-    assert_eq!(pair.log.pump(), [Seen::Cqe("listen", STATUS_INSUFFICIENT_RESOURCES)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("listen", STATUS_INSUFFICIENT_RESOURCES)]);
     // Without a completion it can't pend.
     assert_eq!(pair.listen(), STATUS_INVALID_ADDRESS);
     pair.tear_down();
@@ -70,7 +70,7 @@ fn listener_closed_during_a_look_up_closes_after_its_request() {
     assert_eq!(listen(&pair), STATUS_PENDING);
     assert_eq!(close!(pair.log, pair.listener, NdkCloseListener, "closed"), STATUS_PENDING);
     arrive(&pair.far);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("listen", STATUS_CANCELLED), Seen::Closed("closed")]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("listen", STATUS_CANCELLED), Seen::Closed("closed")]);
     pair.listener = pair.far.create_listener(&pair.log);
     pair.tear_down();
 }
@@ -85,7 +85,7 @@ fn request_that_comes_during_a_look_up_waits_for_the_next() {
     });
     assert_eq!(pair.log.pump(), []);
     arrive(&pair.far);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("listen", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("listen", STATUS_SUCCESS)]);
     pair.tear_down();
 }
 
@@ -99,9 +99,9 @@ fn connect_from_an_arriving_address_pends_and_connects() {
     arrive(&pair.near);
     pair.take_connect_request();
     assert_eq!(pair.accept(b"welcome"), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
     pair.tear_down();
 }
 
@@ -111,7 +111,7 @@ fn connect_from_an_unknown_address_is_refused_after_a_look_up() {
     without_address(&pair.near);
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     pair.near.rnic.look_up(test_kernel::passive(), |_| Ok(()));
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_INVALID_ADDRESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_INVALID_ADDRESS)]);
     let none = null_mut();
     // SAFETY: this ends what `without_address` began.
     unsafe { pair.near.rnic.on_unknown_address(None) };
@@ -131,7 +131,7 @@ fn connector_closed_during_a_look_up_closes_after_its_request() {
     assert_eq!(pair.log.pump(), []);
     arrive(&pair.near);
     let seen = pair.log.pump();
-    assert_eq!(seen[0], Seen::Cqe("connect", STATUS_CANCELLED));
+    assert_eq!(seen[0], Seen::RequestCompleted("connect", STATUS_CANCELLED));
     assert_eq!(seen.len(), 3, "{seen:?}");
     (pair.near.connector, pair.near.qp) = (null_mut(), pair.near.create_qp());
     pair.tear_down();
@@ -145,7 +145,7 @@ fn second_connect_during_a_look_up_is_refused_and_leaves_the_first() {
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_ACTIVE);
     pair.near.rnic.look_up(test_kernel::passive(), |_| Ok(()));
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_INVALID_ADDRESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_INVALID_ADDRESS)]);
     assert_eq!(pair.connect_again(b""), STATUS_PENDING, "the turn is free again");
     arrive(&pair.near);
     pair.take_connect_request();
@@ -196,7 +196,7 @@ fn shared_endpoint_of_an_arriving_address_pends_and_connects_after_the_address_w
     assert_eq!(status, STATUS_PENDING);
     assert_eq!(close!(pair.log, shared, NdkCloseSharedEndpoint, "shared"), STATUS_PENDING);
     arrive(&pair.near);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CANCELLED), Seen::Closed("shared")]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CANCELLED), Seen::Closed("shared")]);
     pair.tear_down();
 }
 

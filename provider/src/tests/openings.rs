@@ -67,9 +67,9 @@ fn connected() -> (Pair, Opening, Opening) {
     pair.near.qp = own;
     pair.take_connect_request();
     assert_eq!(accept(&pair, far.qp), STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
     (pair, near, far)
 }
 

@@ -58,7 +58,7 @@ fn shared_endpoint_takes_its_port_until_its_last_connector_is_closed() {
     assert_eq!(close!(pair.log, pair.near.connector, NdkCloseConnector, "near"), STATUS_PENDING);
     assert_eq!(
         pair.log.pump(),
-        [Seen::Cqe("connect", STATUS_CANCELLED), Seen::Closed("near"), Seen::Closed("shared")]
+        [Seen::RequestCompleted("connect", STATUS_CANCELLED), Seen::Closed("near"), Seen::Closed("shared")]
     );
     let (status, again) = endpoint(&pair, "10.0.0.1:5000");
     assert_eq!(status, STATUS_SUCCESS);
@@ -79,7 +79,7 @@ fn one_destination_is_connected_once_over_a_shared_endpoint() {
     assert_eq!(connect(&pair, (second, qp), shared), STATUS_ADDRESS_ALREADY_EXISTS);
     pair.take_connect_request();
     assert_eq!(call!(pair.far.connector, NdkReject, null(), 0), STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
     // The refused connection no longer takes the destination up.
     assert_eq!(close!(pair.log, pair.far.connector, NdkCloseConnector, "far"), STATUS_SUCCESS);
     assert_eq!(connect(&pair, (second, qp), shared), STATUS_PENDING);

@@ -77,8 +77,8 @@ fn connect_without_memory_takes_neither_qp_nor_address() {
     assert!(allocations > 2, "{allocations}");
     pair.take_connect_request();
     assert_eq!(each_in_turn(&pair, accept_failing).1, STATUS_PENDING);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     assert_eq!(each_in_turn(&pair, complete_failing).1, STATUS_SUCCESS);
-    assert_eq!(pair.log.pump(), [Seen::Cqe("accept", STATUS_SUCCESS)]);
+    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
     pair.tear_down();
 }

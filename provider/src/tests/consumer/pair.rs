@@ -120,9 +120,9 @@ impl Pair {
         assert_eq!(self.connect(b"hello"), STATUS_PENDING);
         self.take_connect_request();
         assert_eq!(self.accept(b"welcome"), STATUS_PENDING);
-        assert_eq!(self.log.pump(), [Seen::Cqe("connect", STATUS_SUCCESS)]);
+        assert_eq!(self.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
         assert_eq!(self.complete_connect(), STATUS_SUCCESS);
-        assert_eq!(self.log.pump(), [Seen::Cqe("accept", STATUS_SUCCESS)]);
+        assert_eq!(self.log.pump(), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
     }
 
     pub(crate) fn disconnect(&self, connector: *mut NDK_CONNECTOR, name: &'static str) -> NTSTATUS {

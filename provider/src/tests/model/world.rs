@@ -236,14 +236,14 @@ impl World {
     }
 
     fn observe(&mut self, seen: &Seen) -> bool {
-        let (Seen::Cqe(name, _)
+        let (Seen::RequestCompleted(name, _)
         | Seen::Closed(name)
         | Seen::Requested(name, _)
         | Seen::Disconnected(name)
         | Seen::Notified(name, _)) = seen;
         let id = name.parse().expect("the model's objects are numbered");
         let owed = match seen {
-            Seen::Cqe(_, status) => self.tree.completed(id, *status),
+            Seen::RequestCompleted(_, status) => self.tree.completed(id, *status),
             Seen::Disconnected(_) => self.tree.disconnected(id),
             Seen::Notified(_, status) => *status == STATUS_SUCCESS && self.tree.notified(id),
             Seen::Requested(_, connector) => self.connect_event(id, virtual_address(*connector)),

@@ -17,7 +17,7 @@ use common::{IPV4, IPV6, Network};
 use ntsim::ex::{Faults, inject, injected};
 use ntsim::io::Opener;
 use ntsim::se::Subject;
-use protocol::{Level, Operation, SessionCounters, Tally};
+use protocol::{Level, Operation, SessionCounters, TransferCounters};
 use runner::{Client, Error, transfer};
 use sys::ndis::{NDIS_NDK_STATISTICS_INFO, OID_NDK_STATISTICS};
 use sys::status::{STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT};
@@ -54,7 +54,7 @@ fn transfers(network: Network, lengths: &[u64], level: Level) -> SessionCounters
 }
 
 /// The tally of each of [`WAYS`].
-fn moved(counters: &SessionCounters) -> [Tally; 4] {
+fn moved(counters: &SessionCounters) -> [TransferCounters; 4] {
     [counters.send, counters.write, counters.read, counters.smb_direct]
 }
 

@@ -14,7 +14,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
-use protocol::{Level, Operation, Outcome, SessionCounters, Tally};
+use protocol::{Level, Operation, Outcome, SessionCounters, TransferCounters};
 use runner::transfer::{self, Transfer};
 use runner::{Client, Error, Fixture, Images, Place, Session};
 
@@ -118,7 +118,7 @@ fn reopen(path: &Path) -> Result<impl Read + Send, std::io::Error> {
     File::open(path).map(BufReader::new)
 }
 
-fn tally(counters: &SessionCounters, way: Operation) -> Tally {
+fn tally(counters: &SessionCounters, way: Operation) -> TransferCounters {
     match way {
         Operation::Send => counters.send,
         Operation::Write => counters.write,

@@ -46,7 +46,7 @@ impl Owed {
 
 /// The outcomes of a run's work requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct Outcomes {
     /// Accepted.
     pub accepted: usize,
     /// Refused when they were posted.
@@ -59,7 +59,7 @@ pub struct Tally {
 
 #[derive(Default)]
 struct CallLog {
-    tally: Tally,
+    outcomes: Outcomes,
     last: RequestId,
     calls: HashMap<RequestId, Call>,
     work: HashMap<RequestId, Owed>,
@@ -147,18 +147,18 @@ pub(crate) fn post(owed: Owed, call: impl FnOnce(PVOID) -> NTSTATUS) -> bool {
         let known = with(|call_log| call_log.work.remove(&id));
         assert!(known.is_some(), "a work request that was refused had a result");
     }
-    count(status, |tally| &mut tally.accepted, |tally| &mut tally.refused);
+    count(status, |outcomes| &mut outcomes.accepted, |outcomes| &mut outcomes.refused);
     NT_SUCCESS(status)
 }
 
-fn count(status: NTSTATUS, good: fn(&mut Tally) -> &mut usize, bad: fn(&mut Tally) -> &mut usize) {
+fn count(status: NTSTATUS, good: fn(&mut Outcomes) -> &mut usize, bad: fn(&mut Outcomes) -> &mut usize) {
     let place = if NT_SUCCESS(status) { good } else { bad };
-    with(|call_log| *place(&mut call_log.tally) += 1);
+    with(|call_log| *place(&mut call_log.outcomes) += 1);
 }
 
 /// A result was taken from `queue`.
 pub(crate) fn result(queue: Queue, context: PVOID, status: NTSTATUS) {
-    count(status, |tally| &mut tally.succeeded, |tally| &mut tally.failed);
+    count(status, |outcomes| &mut outcomes.succeeded, |outcomes| &mut outcomes.failed);
     let id = number(context);
     match with(|call_log| call_log.work.remove(&id)) {
         Some(Owed::Somewhere) => {}
@@ -196,11 +196,11 @@ pub(crate) fn offers() -> Vec<usize> {
 }
 
 /// Everything has been paid; returns what came of it.
-pub(crate) fn end() -> Tally {
+pub(crate) fn end() -> Outcomes {
     with(|call_log| {
         assert!(call_log.calls.is_empty(), "calls were never completed: {:?}", call_log.calls);
         let owed = call_log.work.values().find(|owed| owed.queue().is_some());
         assert_eq!(owed, None, "a work request had no result");
-        call_log.tally
+        call_log.outcomes
     })
 }

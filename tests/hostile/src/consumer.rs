@@ -12,7 +12,7 @@ use provider::rnic::Fabric;
 use sys::ndk::*;
 use test_kernel::{Manual, pump};
 
-use crate::call_log::{self, Queue, Tally, closed};
+use crate::call_log::{self, Queue, Outcomes, closed};
 use crate::calls::{Call, Kind, Length, REGION, Which};
 use crate::memory::Memory;
 
@@ -206,7 +206,7 @@ impl Consumer {
     }
 
     /// Closes everything, takes every result, and checks that nothing is owed.
-    pub(crate) fn end(mut self) -> Tally {
+    pub(crate) fn end(mut self) -> Outcomes {
         self.close_all(Kind::Qp, |all| !all.qps.is_empty());
         self.close_all(Kind::Listener, |all| !all.listeners.is_empty());
         pump();

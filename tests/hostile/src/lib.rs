@@ -33,7 +33,7 @@ mod post;
 
 use arbitrary::Unstructured;
 
-pub use call_log::Tally;
+pub use call_log::Outcomes;
 use calls::Step;
 use consumer::Consumer;
 
@@ -45,7 +45,7 @@ const MOST: usize = 400;
 /// # Panics
 ///
 /// If a rule is broken.
-pub fn run(bytes: &[u8]) -> Tally {
+pub fn run(bytes: &[u8]) -> Outcomes {
     let mut input = Unstructured::new(bytes);
     let mut consumer = Consumer::with_a_connection();
     for _ in 0..MOST {
@@ -81,13 +81,13 @@ mod tests {
     #[test]
     fn random_calls_include_accepted_ones() {
         let mut runner = TestRunner::deterministic();
-        let mut all = super::Tally::default();
+        let mut all = super::Outcomes::default();
         for _ in 0..50 {
-            let tally = super::run(&inputs().new_tree(&mut runner).unwrap().current());
-            all.accepted += tally.accepted;
-            all.refused += tally.refused;
-            all.succeeded += tally.succeeded;
-            all.failed += tally.failed;
+            let outcomes = super::run(&inputs().new_tree(&mut runner).unwrap().current());
+            all.accepted += outcomes.accepted;
+            all.refused += outcomes.refused;
+            all.succeeded += outcomes.succeeded;
+            all.failed += outcomes.failed;
         }
         assert!(all.accepted > 200 && all.refused > 200 && all.succeeded > 20 && all.failed > 100, "{all:?}");
     }

@@ -88,11 +88,11 @@ pub(super) struct Asked {
 impl Asked {
     fn of(statistics: &Statistics) -> Self {
         let mut asked = Self::default();
-        for ((major, minor), tally) in &statistics.requests {
+        for ((major, minor), counters) in &statistics.requests {
             if *major == IRP_MJ_INTERNAL_DEVICE_CONTROL {
-                asked.connections += if *minor == TDI_CONNECT { tally.succeeded } else { 0 };
-                asked.requests += tally.completed();
-                asked.cancelled += tally.cancelled;
+                asked.connections += if *minor == TDI_CONNECT { counters.succeeded } else { 0 };
+                asked.requests += counters.completed();
+                asked.cancelled += counters.cancelled;
             }
         }
         asked
@@ -173,7 +173,7 @@ pub(super) fn outcome(play: Play<Scenario>, images: &Images, traced: usize) -> O
 
 #[cfg(test)]
 mod tests {
-    use ntsim::io::Tally;
+    use ntsim::io::RequestCounters;
     use ntsim::sched::Atomics;
     use sys::tdi::TDI_SEND;
     use sys::wdm::IRP_MJ_CLOSE;
@@ -182,11 +182,11 @@ mod tests {
 
     #[test]
     fn client_requests_are_counted_by_kind_and_outcome() {
-        let tally = |succeeded, cancelled| Tally { succeeded, cancelled, failed: 1 };
+        let counters = |succeeded, cancelled| RequestCounters { succeeded, cancelled, failed: 1 };
         let mut statistics = Statistics::default();
-        statistics.requests.insert((IRP_MJ_INTERNAL_DEVICE_CONTROL, TDI_CONNECT), tally(3, 1));
-        statistics.requests.insert((IRP_MJ_INTERNAL_DEVICE_CONTROL, TDI_SEND), tally(10, 2));
-        statistics.requests.insert((IRP_MJ_CLOSE, 0), tally(7, 0));
+        statistics.requests.insert((IRP_MJ_INTERNAL_DEVICE_CONTROL, TDI_CONNECT), counters(3, 1));
+        statistics.requests.insert((IRP_MJ_INTERNAL_DEVICE_CONTROL, TDI_SEND), counters(10, 2));
+        statistics.requests.insert((IRP_MJ_CLOSE, 0), counters(7, 0));
         assert_eq!(Asked::of(&statistics), Asked { connections: 3, requests: 18, cancelled: 3 });
     }
 

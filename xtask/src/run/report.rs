@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use indicatif::BinaryBytes;
-use protocol::{Operation, Outcome, SessionCounters, SessionReport, Tally};
+use protocol::{Operation, Outcome, SessionCounters, SessionReport, TransferCounters};
 use runner::Error;
 use runner::transfer::Transfer;
 use serde::Serialize;
@@ -73,7 +73,7 @@ pub(super) struct Crossing {
 
 impl Crossing {
     /// `tally` counts ticks, of which there are `frequency` in a second.
-    pub(super) fn new(way: Operation, moved: &Transfer, tally: Tally, frequency: u64) -> Self {
+    pub(super) fn new(way: Operation, moved: &Transfer, tally: TransferCounters, frequency: u64) -> Self {
         let operation_seconds = if frequency == 0 { 0.0 } else { tally.ticks as f64 / frequency as f64 };
         let mut pass = Pass::new(moved);
         pass.intact &= tally.bytes == moved.bytes;

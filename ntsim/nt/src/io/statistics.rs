@@ -12,7 +12,7 @@ pub type Function = (u8, u8);
 
 /// The outcomes of the requests of one kind.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Tally {
+pub struct RequestCounters {
     /// Completed with a success.
     pub succeeded: u64,
     /// Completed with `STATUS_CANCELLED`.
@@ -21,7 +21,7 @@ pub struct Tally {
     pub failed: u64,
 }
 
-impl Tally {
+impl RequestCounters {
     /// All that were completed.
     pub const fn completed(self) -> u64 {
         self.succeeded + self.cancelled + self.failed
@@ -32,7 +32,7 @@ impl Tally {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Statistics {
     /// Requests that the I/O manager sent and got back.
-    pub requests: BTreeMap<Function, Tally>,
+    pub requests: BTreeMap<Function, RequestCounters>,
     /// The number of times that a request's cancellation was asked for.
     pub cancels: u64,
     /// Requests for a file that drivers had when the file's cleanup was sent.
@@ -52,7 +52,7 @@ impl Statistics {
 pub(super) struct Counters {
     cancels: AtomicU64,
     sequence: AtomicU64,
-    requests: Mutex<BTreeMap<Function, Tally>>,
+    requests: Mutex<BTreeMap<Function, RequestCounters>>,
     in_flight: Mutex<BTreeMap<Function, u64>>,
 }
 

@@ -50,7 +50,7 @@ struct Sent {
 
 /// The outcomes of requests.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
+pub struct Outcomes {
     /// Successes.
     pub succeeded: usize,
     /// Cancelled, by the client or by a cleanup.
@@ -73,7 +73,7 @@ struct Run {
 /// # Panics
 ///
 /// If a rule is broken.
-pub fn run(bytes: &[u8]) -> Tally {
+pub fn run(bytes: &[u8]) -> Outcomes {
     test_kernel::forget();
     let mut input = Unstructured::new(bytes);
     let mut run = Run::with_a_connection();
@@ -235,11 +235,11 @@ impl Run {
         }
     }
 
-    fn end(mut self) -> Tally {
+    fn end(mut self) -> Outcomes {
         (0..self.files.len()).for_each(|place| self.close(place));
         pump();
         assert_eq!(self.client.log.take().len(), self.sent.len(), "each request completes once");
-        let mut tally = Tally { late: self.late, ..Tally::default() };
+        let mut outcomes = Outcomes { late: self.late, ..Outcomes::default() };
         for Sent { minor, pending, .. } in &self.sent {
             let status = pending.outcome().expect("it has completed").status;
             assert!(
@@ -247,9 +247,9 @@ impl Run {
                 "minor function {minor} ended with {status:#010X}"
             );
             *match status {
-                STATUS_SUCCESS => &mut tally.succeeded,
-                STATUS_CANCELLED => &mut tally.cancelled,
-                _ => &mut tally.failed,
+                STATUS_SUCCESS => &mut outcomes.succeeded,
+                STATUS_CANCELLED => &mut outcomes.cancelled,
+                _ => &mut outcomes.failed,
             } += 1;
         }
         for place in PLACES {
@@ -259,7 +259,7 @@ impl Run {
             }
         }
         self.client.tear_down();
-        tally
+        outcomes
     }
 }
 
@@ -284,13 +284,13 @@ mod tests {
     #[test]
     fn random_client_calls_include_accepted_ones() {
         let mut runner = TestRunner::deterministic();
-        let mut all = super::Tally::default();
+        let mut all = super::Outcomes::default();
         for _ in 0..100 {
-            let tally = super::run(&inputs().new_tree(&mut runner).unwrap().current());
-            all.succeeded += tally.succeeded;
-            all.cancelled += tally.cancelled;
-            all.late += tally.late;
-            all.failed += tally.failed;
+            let outcomes = super::run(&inputs().new_tree(&mut runner).unwrap().current());
+            all.succeeded += outcomes.succeeded;
+            all.cancelled += outcomes.cancelled;
+            all.late += outcomes.late;
+            all.failed += outcomes.failed;
         }
         assert!(all.succeeded > 100 && all.cancelled > 100 && all.late > 100 && all.failed > 100, "{all:?}");
     }

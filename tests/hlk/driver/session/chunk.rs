@@ -68,7 +68,7 @@ impl Session {
             (Side::Near, Operation::Copy) => self.copy(chunk),
             (Side::Far, Operation::Copy) => self.rendezvous.offer(chunk.memory()?),
             (Side::Near, Operation::SmbDirect) => self.client.write(chunk),
-            (Side::Far, Operation::SmbDirect) => self.server.serve(chunk, |began| self.tally(chunk, began)),
+            (Side::Far, Operation::SmbDirect) => self.server.serve(chunk, |began| self.counters(chunk, began)),
             (Side::Near, _) => self.transmit(chunk),
             (Side::Far, _) => self.collect(chunk),
         };
@@ -105,13 +105,13 @@ impl Session {
             Operation::Send => {
                 check(near.qp.send(near.data.context(), &[memory.sge()], 0))?;
                 near.wait(near.data)?;
-                self.tally(chunk, began);
+                self.counters(chunk, began);
             }
             Operation::Write => {
                 let to = Remote { address: asked.address, token: asked.token };
                 check(near.qp.write(near.data.context(), &[memory.sge()], to, 0))?;
                 near.wait(near.data)?;
-                self.tally(chunk, began);
+                self.counters(chunk, began);
                 near.post_control(message(chunk, None))?;
                 near.control_sent()?;
             }
@@ -156,7 +156,7 @@ impl Session {
                 let began = kernel::ticks();
                 check(far.qp.read(far.data.context(), &[memory.sge()], from, 0))?;
                 far.wait(far.data)?;
-                self.tally(chunk, began);
+                self.counters(chunk, began);
                 far.post_control(message(chunk, None))?;
                 far.control_sent()?;
             }
@@ -172,11 +172,11 @@ impl Session {
             // SAFETY: both requests' buffers are mapped until their requests complete, which they do after
             // this; both are as long as the chunk, and the runner does not give the same one twice.
             unsafe { core::ptr::copy_nonoverlapping(from, to, chunk.length as usize) };
-            self.tally(chunk, began);
+            self.counters(chunk, began);
         })
     }
 
-    fn tally(&self, chunk: &Chunk, began: u64) {
+    fn counters(&self, chunk: &Chunk, began: u64) {
         let ticks = kernel::ticks().saturating_sub(began);
         if let Some(count) = self.count(chunk.operation) {
             count.chunks.fetch_add(1, Ordering::Relaxed);

@@ -40,7 +40,7 @@ use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use protocol::{
-    AdapterLimits, Level, Operation, Outcome, SessionCounters, SessionReport, SessionRequest, Tally,
+    AdapterLimits, Level, Operation, Outcome, SessionCounters, SessionReport, SessionRequest, TransferCounters,
 };
 use sys::ndk::NDK_LISTENER;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
@@ -91,8 +91,8 @@ struct Count {
 }
 
 impl Count {
-    fn tally(&self) -> Tally {
-        Tally {
+    fn counters(&self) -> TransferCounters {
+        TransferCounters {
             chunks: self.chunks.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
             ticks: self.ticks.load(Ordering::Relaxed),
@@ -175,18 +175,18 @@ impl Session {
 
     /// The counters up to now.
     pub(crate) fn counters(&self) -> SessionCounters {
-        let tally = |operation| self.count(operation).map(Count::tally).unwrap_or_default();
+        let counters = |operation| self.count(operation).map(Count::counters).unwrap_or_default();
         let (fast_registrations, invalidations) = self.client.counts();
         SessionCounters {
             frequency: kernel::frequency(),
             fast_registrations,
             invalidations,
             refills: u64::from(self.server.end.inbox.refills()),
-            send: tally(Operation::Send),
-            write: tally(Operation::Write),
-            read: tally(Operation::Read),
-            copy: tally(Operation::Copy),
-            smb_direct: tally(Operation::SmbDirect),
+            send: counters(Operation::Send),
+            write: counters(Operation::Write),
+            read: counters(Operation::Read),
+            copy: counters(Operation::Copy),
+            smb_direct: counters(Operation::SmbDirect),
         }
     }
 

@@ -26,7 +26,7 @@ pub use measure::{MEASURE_DEPTH, MEASURE_LENGTH, Measure, MeasureRequest, Measur
 pub use scenario::{Level, Scenario, ScenarioReport, ScenarioRequest};
 pub use session::{
     AdapterLimits, ChunkRequest, CloseRequest, Endpoint, Operation, SessionCounters, SessionReport,
-    SessionRequest, Tally,
+    SessionRequest, TransferCounters,
 };
 pub use stress::{
     GroupReport, GroupRequest, OpenReport, Side, SideReport, SideRequest, StressCounters, StressRequest,

@@ -164,7 +164,7 @@ pub struct ChunkRequest {
 /// The chunks and bytes that one operation has moved in a session.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct Tally {
+pub struct TransferCounters {
     /// Chunks that arrived.
     pub chunks: u64,
     /// Bytes in them.
@@ -187,15 +187,15 @@ pub struct SessionCounters {
     /// The number of low-watermark notifications of the SRQ, each followed by a refill.
     pub refills: u64,
     /// [`Operation::Send`].
-    pub send: Tally,
+    pub send: TransferCounters,
     /// [`Operation::Write`].
-    pub write: Tally,
+    pub write: TransferCounters,
     /// [`Operation::Read`].
-    pub read: Tally,
+    pub read: TransferCounters,
     /// [`Operation::Copy`].
-    pub copy: Tally,
+    pub copy: TransferCounters,
     /// [`Operation::SmbDirect`].
-    pub smb_direct: Tally,
+    pub smb_direct: TransferCounters,
 }
 
 /// Closes a session.

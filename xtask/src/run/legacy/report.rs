@@ -103,12 +103,12 @@ impl Report {
     /// The machine is shut down.
     pub(super) fn found(&mut self, report: &ntsim::Report) {
         let Statistics { requests, cancels, in_flight_at_cleanup } = &report.io;
-        let count = |(function, tally): (&Function, &ntsim::io::Tally)| Requests {
+        let count = |(function, counters): (&Function, &ntsim::io::RequestCounters)| Requests {
             name: request_name(*function),
-            completed: tally.completed(),
-            succeeded: tally.succeeded,
-            cancelled: tally.cancelled,
-            failed: tally.failed,
+            completed: counters.completed(),
+            succeeded: counters.succeeded,
+            cancelled: counters.cancelled,
+            failed: counters.failed,
             in_flight_at_cleanup: in_flight_at_cleanup.get(function).copied().unwrap_or(0),
         };
         self.requests = requests.iter().map(count).collect();

@@ -42,7 +42,7 @@ fn busy(seed: u64, strategy: Strategy) -> Report {
             unsafe {
                 let old = KeAcquireSpinLockRaiseToDpc(word.ptr::<KSPIN_LOCK>());
                 assert_eq!(lock.fetch_add(1, Ordering::Relaxed), 0);
-                sched::point();
+                sched::schedule_point();
                 lock.fetch_sub(1, Ordering::Relaxed);
                 KeReleaseSpinLock(word.ptr::<KSPIN_LOCK>(), old);
             }
@@ -113,9 +113,9 @@ fn add(seed: u64, strategy: Strategy) -> u32 {
         let sum = Arc::clone(&sum);
         move || {
             for _ in 0..ADDED {
-                sched::point();
+                sched::schedule_point();
                 let before = sum.load(Ordering::Relaxed);
-                sched::point();
+                sched::schedule_point();
                 sum.store(before + 1, Ordering::Relaxed);
             }
         }

@@ -3,7 +3,7 @@
 use super::{depth, flags};
 use crate::bugcheck::Bugcheck;
 use crate::sched::local::{self, Local};
-use crate::sched::{Irql, What, answered, irql, lower, point_at, raise};
+use crate::sched::{Irql, What, answered, irql, lower, schedule_point_at, raise};
 use crate::verifier::{self, Finding};
 
 /// The name under which [`call_driver`] reports calls of completion routines.
@@ -16,7 +16,7 @@ pub const COMPLETION: &str = "IoCompletion";
 /// the callback's documented name.
 #[inline]
 pub fn call_driver<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> R {
-    point_at(|| What::Callback(name));
+    schedule_point_at(|| What::Callback(name));
     let state =
         |local: &Local| (local.irql.get(), local.held(), local.apcs_disabled(), local.guarded_regions.get());
     let (before, locks, disabled, guarded) = local::with(state);

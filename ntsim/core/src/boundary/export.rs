@@ -64,7 +64,7 @@ unsafe impl Sync for Export {}
 pub fn enter<R: 'static>(export: &'static Export, body: impl FnOnce() -> R) -> R {
     local::entered(export.name, depth::deeper, || {
         flags::check_direction(|| format!("{} called with the direction flag set", export.name));
-        sched::point_at(|| What::Calls(export.name, local::argument()));
+        sched::schedule_point_at(|| What::Calls(export.name, local::argument()));
         let irql = sched::irql();
         if irql < export.lowest || irql > export.highest {
             wrong_irql(export, irql);
@@ -72,7 +72,7 @@ pub fn enter<R: 'static>(export: &'static Export, body: impl FnOnce() -> R) -> R
         let result = body();
         sched::answered(export.name, &result);
         // What the driver does next may be too late, for all that others do meanwhile.
-        sched::point();
+        sched::schedule_point();
         result
     })
 }

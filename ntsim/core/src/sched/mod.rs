@@ -1,7 +1,7 @@
 //! Processors, levels, threads, time.
 //!
 //! Everything that may switch threads goes through here, so that a scheduler which chooses the next
-//! thread itself needs one seam: [`point`], passed at every entry into the kernel; [`block`] and [`wake`],
+//! thread itself needs one seam: [`schedule_point`], passed at every entry into the kernel; [`block`] and [`wake`],
 //! through which every wait goes, those of the simulator's own threads too; and `spin_wait`, passed by a
 //! thread that spins for a lock or a processor.
 //!
@@ -89,13 +89,13 @@ pub fn on_own_stack(address: Va) -> bool {
 
 /// Passed at every entry into the kernel: the place where a scheduler may switch threads.
 #[inline]
-pub fn point() {
-    point_at(|| What::Point);
+pub fn schedule_point() {
+    schedule_point_at(|| What::Point);
 }
 
-/// As [`point`], where the thread does something that a trace should tell.
+/// As [`schedule_point`], where the thread does something that a trace should tell.
 #[inline]
-pub(crate) fn point_at(what: impl FnOnce() -> What) {
+pub(crate) fn schedule_point_at(what: impl FnOnce() -> What) {
     if let Some((turns, thread)) = turns() {
         turns.point(thread, what);
     }

@@ -330,7 +330,7 @@ pub fn block(limit: Option<Duration>) -> bool {
             turns.wait(thread, Wait::Wake(limit.map(|limit| super::elapsed() + limit)));
             return thread.woken.swap(false, Ordering::Acquire);
         }
-        super::point();
+        super::schedule_point();
         return true;
     }
     super::processor::goes_idle(thread);

@@ -111,7 +111,7 @@ pub(crate) fn add(interface: Interface) {
 pub(crate) fn assign(index: u32, addresses: &[(IpAddr, u8)]) {
     addresses.iter().for_each(|&address| add_tentative(index, address));
     for &(address, _) in addresses {
-        sched::point();
+        sched::schedule_point();
         prefer(index, address);
     }
 }

@@ -27,7 +27,7 @@ impl Seen {
     fn call(&self, length: usize) -> Taken {
         self.runs.store(true, Ordering::SeqCst);
         for _ in 0..8 {
-            sched::point();
+            sched::schedule_point();
             std::thread::yield_now();
         }
         self.calls.fetch_add(1, Ordering::SeqCst);
@@ -53,7 +53,7 @@ pub(super) fn cleanup(context: &ScenarioContext<'_>) -> Result<(), Violation> {
         let calls = seen.calls.load(Ordering::SeqCst);
         ensure(!seen.runs.load(Ordering::SeqCst), || "a handler runs after its address's cleanup".into())?;
         for _ in 0..8 {
-            sched::point();
+            sched::schedule_point();
         }
         // What arrives now is kept for receives.
         let late = at(level, || receive(&far, 1));

@@ -65,7 +65,7 @@ impl Processor {
     }
 
     /// Wakes the service thread, if there is one yet: it looks before it waits.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn kick(&self) {
         if let Some(server) = self.server.get() {
             sched::wake(server);
         }
@@ -121,7 +121,7 @@ pub fn defer(target: Option<u32>, deferred: Deferred, importance: Importance) {
     let processor = &all()[number.to_usize()];
     let at_once = processor.queue.push(deferred, importance, number == own);
     if number != own || !at_once {
-        processor.ring();
+        processor.kick();
     }
     sched::lower(old);
 }
@@ -130,7 +130,7 @@ pub fn defer(target: Option<u32>, deferred: Deferred, importance: Importance) {
 pub fn post(number: u32, deferred: Deferred, importance: Importance) {
     let processor = &all()[number.to_usize()];
     processor.queue.push_in_processing(deferred, importance);
-    processor.ring();
+    processor.kick();
 }
 
 /// Notes that the calling thread waits: its processor is idle, which does not defer any longer what is queued.
@@ -143,7 +143,7 @@ pub(super) fn goes_idle(thread: &'static Thread) {
     }
     if processor.server.get().is_some_and(|server| server.id != thread.id) {
         processor.queue.request();
-        processor.ring();
+        processor.kick();
     }
 }
 

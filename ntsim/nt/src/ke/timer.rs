@@ -61,7 +61,7 @@ impl Timers {
     }
 
     /// Lets the timers' thread, if there is one yet, look again.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake_server(&self) {
         if let Some(server) = self.server.get() {
             sched::wake(server);
         }
@@ -102,7 +102,7 @@ pub(super) fn start() {
 
 /// Lets the thread that waits for timers look again: the machine is stopping.
 pub(super) fn stop() {
-    TIMERS.get().ring();
+    TIMERS.get().wake_server();
 }
 
 /// The addresses within `range` of timers that are set.
@@ -235,7 +235,7 @@ fn arm(timer: *mut KTIMER, due: LARGE_INTEGER, period: u32, dpc: *mut KDPC) -> B
     let is_next = set.due.first_key_value().is_some_and(|(_, next)| next.timer == timer);
     drop(set);
     if is_next {
-        timers.ring();
+        timers.wake_server();
     }
     was_set.into()
 }

@@ -33,43 +33,43 @@ pub(crate) fn run() -> Result<(), CommandError> {
     packages::provide(|need| matches!(need, Use::Wine | Use::Program))?;
     let images = build::build()?;
     let program = package::program()?;
-    let bench = Bench::new(root().join("target/softndk/wine"))?;
+    let prefix = WinePrefix::new(root().join("target/softndk/wine"))?;
     let step = Step::start("make a Windows of Wine's");
-    bench.compile(
+    prefix.compile(
         &step,
         "wdfldr.c",
-        &bench.drivers().join("WDFLDR.SYS"),
+        &prefix.drivers().join("WDFLDR.SYS"),
         &["-nostdlib", "-lntoskrnl", "-lntdll", "-Wl,--subsystem,native", "-Wl,-e,DriverEntry"],
     )?;
-    bench.compile(&step, "prng.c", &bench.folder.join("bcryptprimitives.dll"), &["-ladvapi32"])?;
-    bench.put(&bench.folder.join("ndkhlk.exe"), &program)?;
+    prefix.compile(&step, "prng.c", &prefix.folder.join("bcryptprimitives.dll"), &["-ladvapi32"])?;
+    prefix.put(&prefix.folder.join("ndkhlk.exe"), &program)?;
     let driver = images.image("ndkhlk");
     let driver = fs::read(&driver).map_err(|error| CommandError::file(&driver, &error))?;
-    bench.put(&bench.drivers().join("ndkhlk.sys"), &driver)?;
+    prefix.put(&prefix.drivers().join("ndkhlk.sys"), &driver)?;
     step.done();
     let step = Step::start("ndkhlk.exe and ndkhlk.sys on Wine");
-    bench.play()?;
+    prefix.play()?;
     step.done();
     Ok(())
 }
 
-/// A folder with a Windows of Wine's own.
-struct Bench {
+/// A Wine prefix: a folder with a Windows of its own.
+struct WinePrefix {
     folder: PathBuf,
 }
 
-impl Bench {
+impl WinePrefix {
     /// A new one in place of what is at `folder`.
     fn new(folder: PathBuf) -> Result<Self, CommandError> {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(|error| CommandError::file(&folder, &error))?;
         }
         fs::create_dir_all(&folder).map_err(|error| CommandError::file(&folder, &error))?;
-        let bench = Self { folder };
-        bench.wine(&["wineboot", "-i"])?;
+        let prefix = Self { folder };
+        prefix.wine(&["wineboot", "-i"])?;
         // Rust's library is for Windows 10 and later.
-        bench.expect(0, &["reg", "add", r"HKCU\Software\Wine", "/v", "Version", "/d", "win10", "/f"])?;
-        Ok(bench)
+        prefix.expect(0, &["reg", "add", r"HKCU\Software\Wine", "/v", "Version", "/d", "win10", "/f"])?;
+        Ok(prefix)
     }
 
     fn drivers(&self) -> PathBuf {

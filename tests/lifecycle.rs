@@ -41,7 +41,7 @@ struct Shortage {
     outcome: Result<(), Error>,
     /// Allocations that were asked for.
     allocations: u64,
-    /// Where the driver was when one of them failed, innermost first; empty if none did.
+    /// The driver's stack when one of them failed, innermost first; empty if none did.
     struck: Vec<String>,
     /// The simulator's findings.
     found: Report,

@@ -15,7 +15,7 @@ use std::{env, fs};
 const PRONOUNS: [&str; 9] =
     ["nobody", "somebody", "whoever", "anybody", "everybody", "no one", "someone", "anyone", "everyone"];
 
-const QUESTIONS: [&str; 5] = ["What", "Who", "How", "Whether", "Which"];
+const QUESTIONS: [&str; 9] = ["What", "Who", "How", "Whether", "Which", "Where", "Why", "Whom", "Whose"];
 
 /// The words that no name of a test begins with: a name is the object, the condition, the outcome.
 const ARTICLES_AND_PRONOUNS: [&str; 21] = [

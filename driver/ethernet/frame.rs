@@ -22,7 +22,7 @@ const DATA_LENGTH: usize = 0xFFFF_FFFF;
 #[derive(Clone, Copy)]
 pub(crate) struct Frame {
     mdl: *mut MDL,
-    /// Where in the first list the frame begins.
+    /// Offset of the frame in the first list.
     offset: usize,
     length: u32,
     destination: Address,

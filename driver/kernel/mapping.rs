@@ -180,7 +180,7 @@ pub(super) unsafe fn map(list: NonNull<MDL>) -> *mut u8 {
     start.cast()
 }
 
-/// Where the page frame numbers of a list stand (MmGetMdlPfnArray, an inline function).
+/// The page frame numbers of a list (MmGetMdlPfnArray, an inline function).
 fn frames(list: NonNull<MDL>) -> *mut usize {
     list.as_ptr().wrapping_add(1).cast()
 }

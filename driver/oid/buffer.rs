@@ -41,7 +41,7 @@ impl OidError {
     }
 }
 
-/// Where the answer to a query goes.
+/// The buffer for the answer to a query.
 ///
 /// # Invariants
 ///

@@ -83,7 +83,7 @@ impl Irp {
         })
     }
 
-    /// Where in the lists `offset` lies: the memory from there to the end of one list.
+    /// The memory at `offset` of the lists, up to the end of one list.
     fn place(&self, mut offset: usize) -> Option<(NonNull<u8>, usize)> {
         for (list, bytes) in self.lists() {
             if let Some(left) = bytes.checked_sub(offset).filter(|left| *left > 0) {

@@ -157,8 +157,7 @@ impl Place {
     }
 }
 
-/// Where the client of a connect, listen, accept or receive datagram wants to be told of the other side; `None`
-/// if nowhere.
+/// The place for the other side's address that the client of a connect, listen, accept or receive datagram gave, if any.
 ///
 /// # Safety
 ///

@@ -14,7 +14,7 @@ use ntsim_core::loader::Image;
 use ntsim_core::number::{Low, ToU64};
 use ntsim_core::sched::{self, Irql, time};
 
-/// Where the page of shared data is on x64 (`KI_USER_SHARED_DATA` in `wdm.h`).
+/// The address of the page of shared data on x64 (`KI_USER_SHARED_DATA` in `wdm.h`).
 const SHARED_DATA: u64 = 0xFFFF_F780_0000_0000;
 
 /// Eight-byte words of that page.

@@ -92,7 +92,7 @@ impl<K: Kernel> RnicState<K> {
     }
 }
 
-/// Why an RNIC could not be opened.
+/// Errors of opening an RNIC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
     /// The version is not spoken; becomes NDIS_STATUS_BAD_VERSION.

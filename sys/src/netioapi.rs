@@ -26,9 +26,9 @@ layout! {
         0x20 => InterfaceLuid: NET_LUID,
         /// The index of its interface.
         0x28 => InterfaceIndex: NET_IFINDEX,
-        /// Where the network part came from, `NL_PREFIX_ORIGIN`.
+        /// The origin of the network part, `NL_PREFIX_ORIGIN`.
         0x2C => PrefixOrigin: i32,
-        /// Where the host part came from, `NL_SUFFIX_ORIGIN`.
+        /// The origin of the host part, `NL_SUFFIX_ORIGIN`.
         0x30 => SuffixOrigin: i32,
         /// Seconds for which the address is valid.
         0x34 => ValidLifetime: ULONG,
@@ -42,7 +42,7 @@ layout! {
         0x40 => DadState: NL_DAD_STATE,
         /// The scope of an IPv6 address, `SCOPE_ID`.
         0x44 => ScopeId: ULONG,
-        /// When the address was made, in 100 ns since 1601.
+        /// The time at which the address was made, in 100 ns since 1601.
         0x48 => CreationTimeStamp: i64,
     }
 

@@ -73,9 +73,9 @@ layout! {
 
     /// An IPv4 or IPv6 socket address.
     union SOCKADDR_INET: 0x1C {
-        /// Where the family is [`AF_INET`].
+        /// The address if the family is [`AF_INET`].
         0x00 => Ipv4: SOCKADDR_IN,
-        /// Where the family is [`AF_INET6`].
+        /// The address if the family is [`AF_INET6`].
         0x00 => Ipv6: SOCKADDR_IN6,
         /// The family, common to both.
         0x00 => si_family: ADDRESS_FAMILY,

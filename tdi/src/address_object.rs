@@ -126,7 +126,7 @@ pub(crate) struct Lost<S: System> {
 }
 
 impl<S: System> Lost<S> {
-    /// Where the listener was.
+    /// The address that the listener had.
     pub(crate) fn at(&self) -> SocketAddr {
         self.listener.0
     }

@@ -32,7 +32,7 @@ pub enum Opening<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionContext(pub usize);
 
-/// Why a list is refused.
+/// Errors of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EaError {
     /// Both kinds of object are named, or the list is no list.

@@ -19,7 +19,7 @@ use crate::system::System;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RnicId(pub(crate) u64);
 
-/// Why an address can't be had.
+/// Errors of binding an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindError {
     /// No RNIC of the network has the address.
@@ -121,7 +121,7 @@ pub trait Network<S: System>: Send + Sync + 'static {
     /// The address of the peer.
     fn peer(connect_request: &Self::ConnectRequest) -> SocketAddr;
 
-    /// Where.
+    /// The local address.
     fn local(connect_request: &Self::ConnectRequest) -> SocketAddr;
 }
 

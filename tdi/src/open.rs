@@ -25,7 +25,7 @@ use crate::state::{File, Object, Phase};
 use crate::system::{EventOf, Opener as _, System};
 use crate::transport::Transport;
 
-/// Why an address of a list can't be opened.
+/// Errors of opening an address of a list.
 enum CreateError {
     /// The next one may do.
     NotLocal,

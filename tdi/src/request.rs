@@ -103,7 +103,7 @@ impl Source {
 pub enum Command {
     /// `TDI_CONNECT`.
     Connect {
-        /// Where to; `None` if the client named no address that is one.
+        /// The destination; `None` if the client named no address that is one.
         to: Option<SocketAddr>,
         /// The time limit, in units of 100 ns.
         limit: Option<u64>,
@@ -138,7 +138,7 @@ pub enum Command {
     },
     /// `TDI_SEND_DATAGRAM`.
     SendDatagram {
-        /// Where to; `None` if the client named no address that is one.
+        /// The destination; `None` if the client named no address that is one.
         to: Option<SocketAddr>,
         /// Bytes.
         length: usize,

@@ -1,4 +1,4 @@
-//! Where files live: by a number that a file object carries in place of a pointer.
+//! The files, by a number that a file object carries in place of a pointer.
 //!
 //! A number has a generation, so that a request on a file that is gone finds nothing, whatever has taken
 //! its place; nothing that a client does with a stale file object can reach freed memory.

@@ -175,7 +175,7 @@ mod tests {
     use crate::address::TransportAddress;
     use proptest::prelude::*;
 
-    /// Where a program's buffer lies, for the program.
+    /// The address of a program's buffer, for the program.
     const BASE: u64 = 0x7FF6_0000_1000;
 
     fn connect(address: SocketAddr) -> Vec<u8> {

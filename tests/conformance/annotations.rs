@@ -16,7 +16,7 @@ pub(crate) struct Annotation {
     pub(crate) level: Level,
 }
 
-/// Where tests are that boot the drivers or call the provider's tables.
+/// The folders of tests that boot the drivers or call the provider's tables.
 const FOLDERS: [&str; 2] = ["tests", "provider/src/tests"];
 
 /// All that is said in the repository at `root`, in a fixed order.

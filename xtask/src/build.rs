@@ -127,7 +127,7 @@ impl Site {
         Ok(images)
     }
 
-    /// Where cargo leaves what it builds.
+    /// The folder in which cargo leaves what it builds.
     fn built(&self) -> PathBuf {
         self.target.join(TARGET).join("release")
     }

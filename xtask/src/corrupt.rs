@@ -92,7 +92,7 @@ fn replay(images: &build::Images, seed: u64, number: u64) -> Result<(), CommandE
     }
 }
 
-/// Where everything of this command is.
+/// The folder of this command.
 fn folder() -> PathBuf {
     root().join("target/corrupt")
 }

@@ -105,7 +105,7 @@ fn build() -> Result<Programs, CommandError> {
     Programs::build(folder().join("build"))
 }
 
-/// Where everything of this command is.
+/// The folder of this command.
 fn folder() -> PathBuf {
     root().join("target/fuzz")
 }

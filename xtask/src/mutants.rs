@@ -22,7 +22,7 @@ use self::{
 };
 use crate::{build, failure::CommandError, step::Step};
 
-/// Where the patches are, from the root.
+/// The folder of the patches, from the root.
 const FOLDER: &str = "tests/mutants";
 
 /// The mistakes to plant.

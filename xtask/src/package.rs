@@ -37,7 +37,7 @@ const CERTIFICATE: &str = "softndk-test.cer";
 /// The scripts of the hosted machines that serve on any.
 const SCRIPTS: &[&str] = &["machine.ps1", "trust.ps1", "verifier.ps1", "left.ps1"];
 
-/// Where the package goes, and who signs it.
+/// The folder of the package, and its signer.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The folder of the package.
@@ -180,7 +180,7 @@ fn identity(key: &Path) -> Result<Identity, CommandError> {
     Identity::load_or_create(key).map_err(|error| CommandError::Usage(error.to_string()))
 }
 
-/// Where the key is, if the caller does not say: with the user's data, outside the repository.
+/// The path of the key, if the caller does not give one: with the user's data, outside the repository.
 fn default_key() -> Result<PathBuf, CommandError> {
     let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));

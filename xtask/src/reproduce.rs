@@ -67,7 +67,7 @@ fn read(site: &Site, driver: &str) -> Result<Vec<u8>, CommandError> {
     fs::read(&path).map_err(|error| CommandError::file(&path, &error))
 }
 
-/// Where two images differ first, and in how many bytes.
+/// The first place at which two images differ, and the number of bytes that do.
 fn difference(first: &[u8], second: &[u8]) -> Option<String> {
     let differing = first.iter().zip(second).filter(|(one, other)| one != other).count();
     let at = first.iter().zip(second).position(|(one, other)| one != other);

@@ -14,7 +14,7 @@ pub(crate) const TARGET: &str = "x86_64-pc-windows-msvc";
 /// The target triple of programs for Windows: its C runtime and linker are in Debian.
 pub(crate) const PROGRAM_TARGET: &str = "x86_64-pc-windows-gnu";
 
-/// Where Debian puts the tools of its rustc-web.
+/// The folder of the tools of Debian's rustc-web.
 const DEBIAN: &str = "/usr/bin";
 
 /// The active cargo, run at the root of the repository.
@@ -162,7 +162,7 @@ impl Linters {
     }
 }
 
-/// Where the kit's workspace is built.
+/// The target folder of the kit's workspace.
 pub(crate) fn kit_target() -> PathBuf {
     root().join("target/kit")
 }

@@ -1,4 +1,4 @@
-//! Why a build cannot be configured.
+//! Errors of the configuration of a build.
 
 use std::{io, path::PathBuf};
 
@@ -19,7 +19,7 @@ impl IoError {
     }
 }
 
-/// Why a build cannot be configured.
+/// Errors of the configuration of a build.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// A file cannot be read or written.

@@ -1,10 +1,10 @@
-//! Where the headers come from.
+//! The folder of the headers.
 
 use std::{env, path::PathBuf, process::Command};
 
 use crate::{ConfigError, config::kit, libraries::run};
 
-/// Where Debian's mingw-w64-common puts its headers.
+/// The folder of the headers of Debian's mingw-w64-common.
 const MINGW: &str = "/usr/share/mingw-w64/include";
 
 /// The variable that names the folder of an overlay over a WDK's headers, which are then in place of the kit's.

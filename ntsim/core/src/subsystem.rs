@@ -61,7 +61,7 @@ pub trait Subsystem: Sync {
 pub struct LiveObject {
     /// Its type.
     pub what: &'static str,
-    /// Where it is.
+    /// Its address.
     pub address: Va,
     /// The bug check of Windows when it finds the object in freed memory.
     pub bugcheck: Option<Bugcheck>,

@@ -80,7 +80,7 @@ struct State {
     running: u32,
     /// The queue was found empty since the last notification began.
     found_empty: bool,
-    /// When a result turned up that must be notified.
+    /// The time at which a result came that must be notified.
     owed_since: Option<u64>,
     unexplained: Option<Unexplained>,
     failed: bool,

@@ -1,4 +1,4 @@
-//! Why is this close pending?
+//! Reasons for which a close is pending.
 
 use core::fmt;
 use core::sync::atomic::Ordering;

@@ -58,7 +58,7 @@ pub(crate) fn check_new<T: Object>(
     Some(())
 }
 
-/// Where an object's reserved words are.
+/// The place of an object's reserved words.
 pub(crate) fn words_at<T: Object>(object: *mut T) -> *mut [PVOID; 4] {
     object.wrapping_byte_add(offset_of!(NDK_OBJECT_HEADER, NdkReserved)).cast()
 }

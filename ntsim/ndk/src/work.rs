@@ -148,7 +148,7 @@ impl<Effect> Queue<Effect> {
 }
 
 impl<Effect> State<Effect> {
-    /// Where the request of that number is, if it is not over yet.
+    /// The index of the request of that number, if it is not over yet.
     fn index(&self, number: u32) -> Option<usize> {
         let at = (number.wrapping_sub(self.first) % NUMBERS).to_usize();
         (at < self.entries.len()).then_some(at)

@@ -60,7 +60,7 @@ pub fn injected() -> (u64, u64) {
     (state.counted, state.failed)
 }
 
-/// Where the driver was whose allocation was made to fail last, innermost first.
+/// The stack of the driver's allocation that was made to fail last, innermost first.
 pub fn struck() -> Vec<Frame> {
     INJECTOR.get().state.lock().struck.map(|trace| trace.frames()).unwrap_or_default()
 }

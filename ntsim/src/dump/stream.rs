@@ -30,7 +30,7 @@ const FULL_MEMORY: u64 = 2;
 /// The streams, written one behind the other.
 pub(super) struct Streams {
     bytes: Vec<u8>,
-    /// Where the next entry of the directory goes.
+    /// The destination of the next entry of the directory.
     entry: usize,
     count: u32,
 }

@@ -15,7 +15,7 @@ use super::program::{DATA, Function, STRIDE, TEXT, write};
 use crate::Driver;
 use crate::Machine;
 
-/// Where the image has a variable of its own, which is zero at first.
+/// The image's own variable, which is zero at first.
 const VARIABLE: u32 = DATA + 0x80;
 
 /// The number of calls of each thread.

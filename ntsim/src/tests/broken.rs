@@ -12,7 +12,7 @@ use crate::Machine;
 const OPTIONAL: usize = SECTION_HEADERS.0 - 16 * 8 - 112;
 const FILE: usize = OPTIONAL - 20;
 
-/// Why an image is refused that `change` has been made to.
+/// The error of an image that `change` has been made to.
 fn refused(change: &dyn Fn(&mut Vec<u8>)) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "broken.sys", &[], &[&|f| _ = f.raw(SUCCEED)]);

@@ -102,7 +102,7 @@ fn file_that_is_no_image_is_refused() {
     assert!(machine.shutdown().is_clean());
 }
 
-/// Where the headers of sections begin in the file, and how long each is.
+/// The offset of the headers of sections in the file, and the length of each.
 const SECTION_HEADERS: (usize, usize) = (0x148, 40);
 
 #[test]

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use object::pe;
 use object::write::pe::{NtHeaders, Writer};
 
-/// Where the image asks to be loaded.
+/// The preferred base address of the image.
 const IMAGE_BASE: u64 = 0x1_4000_0000;
-/// Where functions begin: one every [`STRIDE`] bytes.
+/// The beginning of the functions, one every [`STRIDE`] bytes.
 pub(super) const TEXT: u32 = 0x1000;
 /// Bytes for each function.
 pub(super) const STRIDE: u32 = 0x100;
-/// Where the import table begins; its addresses are eight bytes each from the beginning.
+/// The beginning of the import table; its addresses are eight bytes each from there.
 const RDATA: u32 = 0x2000;
-/// Where the writable section begins: the stack cookie, a pointer to this place, a string, zeros.
+/// The beginning of the writable section: the stack cookie, a pointer to this place, a string, zeros.
 pub(super) const DATA: u32 = 0x3000;
 /// Offset of the string in the writable section.
 pub(super) const STRING: u32 = DATA + 0x10;

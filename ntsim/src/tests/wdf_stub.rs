@@ -7,7 +7,7 @@ use super::SUCCEED;
 use super::program::{DATA, Function, RAX_TO_RCX, RAX_TO_RDX, TEXT_OF_STRING, write};
 use crate::Machine;
 
-/// Where the image has its bind information, and what that points to.
+/// The image's bind information, and what that points to.
 const INFO: u32 = DATA + 0x100;
 const COMPONENT: u32 = DATA + 0x160;
 const GLOBALS: u32 = DATA + 0x180;

@@ -69,7 +69,7 @@ pub unsafe trait Mapping: Send + Sync {
     fn start(&self) -> NonNull<u8>;
 }
 
-/// Why memory could not be mapped.
+/// Errors of mapping memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmapped {
     /// Two lists of the chain meet inside a page, and name different pages there (WR-8).

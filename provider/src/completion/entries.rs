@@ -26,9 +26,9 @@ const END: u32 = 19;
 /// See the module's head.
 pub(super) struct Entries {
     rings: [Once<Ring<Cqe>>; LEVELS],
-    /// Where results go in.
+    /// The level of the ring that results are pushed to.
     pushing: AtomicU32,
-    /// Where they are taken out.
+    /// The level of the ring that they are popped from.
     popping: AtomicU32,
 }
 

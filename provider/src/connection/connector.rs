@@ -37,7 +37,7 @@ use crate::rnic::RnicState;
 /// Event bit: the connection owes callbacks.
 const OWED: u32 = 1;
 
-/// Why a request on a connector failed: the status that the documentation gives for it (CM-4).
+/// An error of a request on a connector: the status that the documentation gives for it (CM-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectError(pub(crate) NTSTATUS);
 

@@ -34,7 +34,7 @@ impl<K: Kernel> Departure<K> {
 /// An endpoint from which several connections go out.
 pub(crate) struct Outlet<K: Kernel> {
     endpoint: Shared<Endpoint<K>>,
-    /// Where they go: each destination once, or the connections would be the same.
+    /// The destinations: each once, or the connections would be the same.
     taken: Lock<K, Vec<SocketAddr>>,
 }
 

@@ -33,7 +33,7 @@ struct Endpoints<K: Kernel> {
     entries: Vec<Entry<K>>,
     /// Addresses of the machine's RNICs, with the RNIC's number.
     hosts: Vec<(IpAddr, u64)>,
-    /// Where the search for a dynamic port goes on.
+    /// The dynamic port at which the next search begins.
     next_dynamic: u16,
     /// Numbers the next RNIC.
     next_host: u64,
@@ -45,7 +45,7 @@ pub(crate) struct FabricState<K: Kernel> {
     endpoints: Lock<K, Endpoints<K>>,
 }
 
-/// Why no endpoint could be had.
+/// Errors of binding an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BindError {
     /// The address and port are in use.

@@ -89,7 +89,7 @@ pub(crate) struct Listener<K: Kernel> {
     state: Lock<K, State<K>>,
 }
 
-/// Why a listener can't listen.
+/// Errors of NdkListen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListenError {
     /// It listens already.

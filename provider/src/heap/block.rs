@@ -25,7 +25,7 @@ fn around(layout: Layout) -> Result<Option<Layout>, NoMemory> {
     Layout::from_size_align(size, POOL_ALIGNMENT).map(Some).map_err(|_| NoMemory)
 }
 
-/// Where it stands where the block around `block` begins.
+/// The word in front of `block` that has the beginning of the block around it.
 fn in_front(block: NonNull<u8>) -> *mut NonNull<u8> {
     block.as_ptr().cast::<NonNull<u8>>().wrapping_sub(1)
 }

@@ -80,8 +80,8 @@ const CLOSE_CALL: u64 = 1 << 62;
 /// The value at which an object may go.
 const FREE: u64 = CLOSING;
 
-/// Why an object must stay. As wide as half a pointer: in the holes that a byte would leave, what lies over
-/// it in a work request is copied in overlapping pieces, each of which waits for the one before.
+/// The kind of a reference to an object. As wide as half a pointer: in the holes that a byte would leave, what lies
+/// over it in a work request is copied in overlapping pieces, each of which waits for the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Kind {

@@ -42,7 +42,7 @@ impl<K: Kernel> Default for Prepared<K> {
 /// Parameters of one fast registration (NDK_FN_FAST_REGISTER).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
-    /// Where in the first page the memory begins.
+    /// Offset of the memory in the first page.
     pub(crate) offset: usize,
     /// In bytes.
     pub(crate) length: usize,

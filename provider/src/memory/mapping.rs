@@ -16,12 +16,12 @@ use super::{RegisterError, chain};
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock, Mapping as _};
 
-/// Where in its page an address lies.
+/// Offset of an address in its page.
 pub(crate) fn within_page(address: usize) -> usize {
     address & PAGE_SIZE.wrapping_sub(1)
 }
 
-/// Where the memory of a chain lies in its first page, and how many pages its first `length` bytes touch.
+/// The offset of a chain's memory in its first page, and the number of pages that its first `length` bytes touch.
 ///
 /// # Safety
 ///

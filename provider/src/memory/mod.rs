@@ -89,7 +89,7 @@ impl Token {
     }
 }
 
-/// Why an access may not happen. In the order in which it is checked; each becomes
+/// Errors of an access, in the order in which they are checked; each becomes
 /// STATUS_ACCESS_VIOLATION for the consumer (WR-7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AccessError {

@@ -122,7 +122,7 @@ pub(crate) struct PendingRegistration<K: Kernel> {
     key: Option<Key>,
 }
 
-/// Why a posted registration did not become valid.
+/// Errors of a posted registration that did not become valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RegistrationError {
     /// The region, to which the window was to be bound, does not admit it (any more).

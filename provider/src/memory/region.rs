@@ -19,7 +19,7 @@ use crate::kernel::{Kernel, Lock, Mapping as _};
 use crate::lifetime::Kind;
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
-/// Why a registration was refused.
+/// Errors of a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RegisterError {
     /// The region is registered, is for the other kind of registration, or is being closed.

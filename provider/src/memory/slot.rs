@@ -15,7 +15,7 @@ use crate::sync::{AtomicU32, Ordering};
 /// A part of a region that is contiguous in system memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment {
-    /// Where in the region it begins.
+    /// Its offset in the region.
     pub(crate) offset: usize,
     /// In bytes.
     pub(crate) length: usize,

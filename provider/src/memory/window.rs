@@ -19,7 +19,7 @@ pub(crate) struct Mw<K: Kernel> {
     bound_to: Lock<K, Option<ObjectRef<K, Mr<K>>>>,
 }
 
-/// Why a bind was refused inline.
+/// Errors of a bind that was refused inline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WindowError {
     /// The region does not admit it.

@@ -53,7 +53,7 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
     /// The antecedent references, which are kept until the close completion has returned.
     type Antecedents: Send;
 
-    /// Where the object is entered while it exists: its RNIC's registry.
+    /// The registry that has the object while it exists: its RNIC's.
     fn registry(&self) -> &Registry<K>;
 
     /// Names the antecedents: the objects on which this one has a hold as their successor, each as often as

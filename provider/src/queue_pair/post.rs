@@ -10,7 +10,7 @@ use crate::kernel::Kernel;
 use crate::memory::{PendingRegistration, RegionOrWindow, Sge};
 use crate::object::Object;
 
-/// Why a post was refused inline; there is no result for it (WR-2).
+/// Errors of a post that was refused inline; there is no result for it (WR-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PostError {
     /// Not connected, or no longer (WR-7); of a receive, the CQ has overflown.

@@ -1,4 +1,4 @@
-//! Why a close is pending.
+//! Reasons for which a close is pending.
 
 use std::ptr::{null_mut, without_provenance_mut};
 

@@ -162,7 +162,7 @@ layout! {
         0x0C => NumTotalWoLPatterns: ULONG,
         /// Length of a pattern, in bytes.
         0x10 => MaxWoLPatternSize: ULONG,
-        /// Where in a packet a pattern can begin, in bytes.
+        /// The offset in a packet at which a pattern can begin, in bytes.
         0x14 => MaxWoLPatternOffset: ULONG,
         /// The part of a waking packet that it can save, in bytes.
         0x18 => MaxWoLPacketSaveBuffer: ULONG,
@@ -228,8 +228,8 @@ constants! { ULONG:
 }
 
 constants! { ULONG:
-    /// Why: something of NDIS.
+    /// The reason: something of NDIS.
     NDIS_PAUSE_NDIS_INTERNAL = 0x1;
-    /// Why: the device is removed; there will be no restart.
+    /// The reason: the device is removed; there will be no restart.
     NDIS_PAUSE_MINIPORT_DEVICE_REMOVE = 0x80;
 }

@@ -16,13 +16,13 @@ layout! {
         0x00 => Next: *mut NET_BUFFER,
         /// The first MDL that holds data.
         0x08 => CurrentMdl: PMDL,
-        /// Where in it the data begins, in bytes.
+        /// Offset of the data in it, in bytes.
         0x10 => CurrentMdlOffset: ULONG,
         /// Length of the data, in bytes; as a 32-bit or a pointer-sized number.
         0x18 => DataLength: SIZE_T,
         /// The chain.
         0x20 => MdlChain: PMDL,
-        /// Where in the chain the data begins, in bytes.
+        /// Offset of the data in the chain, in bytes.
         0x28 => DataOffset: ULONG,
         /// Padding: the members above share their place with an interlocked list head.
         0x2C => Padding0: ULONG,
@@ -88,7 +88,7 @@ layout! {
         0x00 => Next: *mut NET_BUFFER_LIST_CONTEXT,
         /// Size of the data, in bytes.
         0x08 => Size: USHORT,
-        /// Where the unused part ends, in bytes.
+        /// The end of the unused part, in bytes.
         0x0A => Offset: USHORT,
         /// Padding: the data is aligned to 16 bytes.
         0x0C => Padding0: ULONG,

@@ -36,7 +36,7 @@ layout! {
     struct BINARY_DATA: 0x10 {
         /// The number of entries.
         0x0 => Length: USHORT,
-        /// Where.
+        /// The configuration to open.
         0x8 => Buffer: PVOID,
     }
 

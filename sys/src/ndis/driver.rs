@@ -96,7 +96,7 @@ constants! { ULONG:
 }
 
 open_enum! {
-    /// Why an adapter is halted.
+    /// The reason of a halt.
     enum NDIS_HALT_ACTION: i32 {
         /// Its device is removed or disabled.
         NdisHaltDeviceDisabled = 0,
@@ -114,7 +114,7 @@ open_enum! {
         NdisHaltDeviceStopped = 6,
     }
 
-    /// Why the machine stops.
+    /// The reason of a shutdown.
     enum NDIS_SHUTDOWN_ACTION: i32 {
         /// It is switched off.
         NdisShutdownPowerOff = 0,

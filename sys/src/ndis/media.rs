@@ -92,7 +92,7 @@ open_enum! {
         NET_IF_CONNECTION_DEDICATED = 1,
         /// By others.
         NET_IF_CONNECTION_PASSIVE = 2,
-        /// When needed.
+        /// If needed.
         NET_IF_CONNECTION_DEMAND = 3,
     }
 }

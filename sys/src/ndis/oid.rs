@@ -57,7 +57,7 @@ layout! {
     struct NDIS_OID_QUERY_INFORMATION: 0x20 {
         /// The object identifier that is queried.
         0x00 => Oid: NDIS_OID,
-        /// Where to put the answer.
+        /// The buffer for the answer.
         0x08 => InformationBuffer: PVOID,
         /// Length of that, in bytes.
         0x10 => InformationBufferLength: UINT,

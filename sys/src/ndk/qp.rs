@@ -46,7 +46,7 @@ layout! {
         0x50 => NdkSendAndInvalidate: Option<NDK_FN_SEND_AND_INVALIDATE>,
     }
 
-    /// Where a scatter/gather entry's memory is.
+    /// The address of a scatter/gather entry's memory.
     union NDK_SGE_ADDRESS: 0x8 {
         /// Its virtual address, with the token of a memory region.
         0x0 => VirtualAddress: PVOID,
@@ -56,7 +56,7 @@ layout! {
 
     /// One scatter/gather entry of a request. In C the address is an unnamed union.
     struct NDK_SGE: 0x10 {
-        /// Where the memory is.
+        /// The address of the memory.
         0x00 => Address: NDK_SGE_ADDRESS,
         /// Its length, in bytes.
         0x08 => Length: ULONG,

@@ -22,7 +22,7 @@ layout! {
         0x18 => MaximumLookaheadData: ULONG,
         /// Resources in the statistics.
         0x1C => NumberOfResources: ULONG,
-        /// When the transport was started.
+        /// The time at which the transport was started.
         0x20 => StartTime: LARGE_INTEGER,
     }
 

@@ -29,7 +29,7 @@ layout! {
         0x00 => RequestFlags: ULONG,
         /// The information of the client.
         0x08 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
-        /// Where to say what came of it.
+        /// The place for the outcome.
         0x10 => ReturnConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
         /// Of connect and disconnect: the time limit, a `LARGE_INTEGER *`.
         0x18 => RequestSpecific: PVOID,
@@ -45,7 +45,7 @@ layout! {
     struct TDI_REQUEST_KERNEL_ACCEPT: 0x10 {
         /// The information of the client.
         0x00 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
-        /// Where to say what came of it.
+        /// The place for the outcome.
         0x08 => ReturnConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
     }
 
@@ -79,7 +79,7 @@ layout! {
         0x00 => ReceiveLength: ULONG,
         /// From whom.
         0x08 => ReceiveDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
-        /// Where to say from whom it came.
+        /// The place for the source's address.
         0x10 => ReturnDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
         /// `TDI_RECEIVE_…`.
         0x18 => ReceiveFlags: ULONG,

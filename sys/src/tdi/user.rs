@@ -31,7 +31,7 @@ layout! {
         0x00 => Request: TDI_REQUEST,
         /// The information of the client.
         0x20 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
-        /// Where to say what came of it.
+        /// The place for the outcome.
         0x28 => ReturnConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
         /// The time limit.
         0x30 => Timeout: LARGE_INTEGER,
@@ -43,7 +43,7 @@ layout! {
         0x00 => Request: TDI_REQUEST,
         /// The information of the client.
         0x20 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
-        /// Where to say what came of it.
+        /// The place for the outcome.
         0x28 => ReturnConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
         /// `TDI_QUERY_ACCEPT` or none.
         0x30 => ListenFlags: USHORT,
@@ -87,7 +87,7 @@ layout! {
         0x00 => Request: TDI_REQUEST,
         /// From whom.
         0x20 => ReceiveDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
-        /// Where to say from whom it came.
+        /// The place for the source's address.
         0x28 => ReturnInformation: *mut TDI_CONNECTION_INFORMATION,
         /// `TDI_RECEIVE_…`.
         0x30 => ReceiveFlags: USHORT,

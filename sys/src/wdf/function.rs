@@ -21,7 +21,7 @@ macro_rules! table_functions {
             )*
         }
 
-        /// Where in the table these functions are.
+        /// Indices of these functions in the table.
         pub mod index {
             $(
                 #[doc = concat!("The place of `", stringify!($name), "`.")]

@@ -41,13 +41,13 @@ layout! {
         0x00 => V1: WDF_BIND_INFO,
         /// The oldest minor version that will do.
         0x30 => MinimumVersionRequired: *const ULONG,
-        /// Where to store whether the framework is older than the driver.
+        /// The place for whether the framework is older than the driver.
         0x38 => ClientVersionHigherThanFramework: *mut BOOLEAN,
-        /// Where to store how many functions there are.
+        /// The place for the number of functions.
         0x40 => FuncCountPtr: *mut ULONG,
-        /// Where to store how many structures there are.
+        /// The place for the number of structures.
         0x48 => StructCountPtr: *mut ULONG,
-        /// Where to store the sizes of the structures.
+        /// The place for the sizes of the structures.
         0x50 => StructTable: PVOID,
     }
 }

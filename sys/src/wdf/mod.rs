@@ -25,7 +25,7 @@ pub mod signature {
     pub use super::sync::signature::*;
 }
 
-/// Where in the table each function is.
+/// The index of each function in the table.
 pub mod index {
     pub use super::config::index::*;
     pub use super::object::index::*;

@@ -51,13 +51,13 @@ layout! {
     struct KTIMER: 0x40 {
         /// The common head.
         0x00 => Header: DISPATCHER_HEADER,
-        /// When it fires, in 100 ns of interrupt time.
+        /// The time at which it expires, in 100 ns of interrupt time.
         0x18 => DueTime: ULARGE_INTEGER,
         /// Links the running timers.
         0x20 => TimerListEntry: LIST_ENTRY,
         /// The DPC that is queued when it expires; encoded by the kernel while the timer runs.
         0x30 => Dpc: *mut KDPC,
-        /// Where it runs.
+        /// The processor that it runs on.
         0x38 => Processor: USHORT,
         /// Of which type it is.
         0x3A => TimerType: USHORT,
@@ -121,7 +121,7 @@ open_enum! {
         WaitAny = 1,
     }
 
-    /// Why a thread waits; for display only.
+    /// The reason of a thread's wait; for display only.
     enum KWAIT_REASON: i32 {
         /// A driver does work on behalf of no thread in particular.
         Executive = 0,

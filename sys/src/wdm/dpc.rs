@@ -21,7 +21,7 @@ layout! {
         0x02 => Number: USHORT,
         /// Links the queued ones.
         0x08 => DpcListEntry: SINGLE_LIST_ENTRY,
-        /// Where it has run.
+        /// The processors that it has run on.
         0x10 => ProcessorHistory: KAFFINITY,
         /// The routine.
         0x18 => DeferredRoutine: Option<PKDEFERRED_ROUTINE>,
@@ -37,7 +37,7 @@ layout! {
 }
 
 open_enum! {
-    /// Where in the queue a deferred procedure call goes, and how soon the queue is drained.
+    /// The place of a deferred procedure call in its queue, and how soon the queue is drained.
     enum KDPC_IMPORTANCE: i32 {
         /// At the end, and not at once.
         LowImportance = 0,

@@ -43,7 +43,7 @@ layout! {
         0x008 => DeviceObject: *mut DEVICE_OBJECT,
         /// `DRVO_…`, the I/O manager's.
         0x010 => Flags: ULONG,
-        /// Where the image is loaded.
+        /// The base address of the image.
         0x018 => DriverStart: PVOID,
         /// Size of the image, in bytes.
         0x020 => DriverSize: ULONG,

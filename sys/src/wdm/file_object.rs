@@ -89,7 +89,7 @@ layout! {
     struct KDEVICE_QUEUE_ENTRY: 0x18 {
         /// Links the entries.
         0x00 => DeviceListEntry: LIST_ENTRY,
-        /// Where it goes, if the queue is sorted.
+        /// Its key, if the queue is sorted.
         0x10 => SortKey: ULONG,
         /// True if it is in a queue.
         0x14 => Inserted: BOOLEAN,

@@ -39,7 +39,7 @@ layout! {
         0x20 => ThreadListEntry: LIST_ENTRY,
         /// The outcome.
         0x30 => IoStatus: IO_STATUS_BLOCK,
-        /// Where it comes from.
+        /// The mode of the requestor.
         0x40 => RequestorMode: KPROCESSOR_MODE,
         /// True if the lower driver returned `STATUS_PENDING`.
         0x41 => PendingReturned: BOOLEAN,
@@ -51,11 +51,11 @@ layout! {
         0x44 => Cancel: BOOLEAN,
         /// The level to go back to from the cancel spin lock.
         0x45 => CancelIrql: KIRQL,
-        /// Where the completion is to be delivered.
+        /// The APC environment for the completion.
         0x46 => ApcEnvironment: CCHAR,
         /// Flags of its allocation.
         0x47 => AllocationFlags: UCHAR,
-        /// Where its caller wants the status.
+        /// The caller's place for the status.
         0x48 => UserIosb: *mut IO_STATUS_BLOCK,
         /// The event that its sender waits for.
         0x50 => UserEvent: *mut KEVENT,

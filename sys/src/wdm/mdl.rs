@@ -26,7 +26,7 @@ layout! {
         0x20 => StartVa: PVOID,
         /// Length of the range, in bytes.
         0x28 => ByteCount: ULONG,
-        /// Where in the first page the range begins.
+        /// Offset of the range in the first page.
         0x2C => ByteOffset: ULONG,
     }
 }

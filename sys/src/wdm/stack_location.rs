@@ -77,7 +77,7 @@ layout! {
         0x08 => Key: ULONG,
         /// Flags.
         0x0C => Flags: ULONG,
-        /// Where in the file.
+        /// Offset in the file.
         0x10 => ByteOffset: LARGE_INTEGER,
     }
 

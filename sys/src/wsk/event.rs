@@ -52,7 +52,7 @@ layout! {
         0x20 => ControlInfo: PVOID,
         /// Its length, in bytes.
         0x28 => ControlInfoLength: ULONG,
-        /// Where it comes from.
+        /// The address of its sender.
         0x30 => RemoteAddress: *mut SOCKADDR,
     }
 

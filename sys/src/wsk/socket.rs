@@ -19,7 +19,7 @@ layout! {
     struct WSK_BUF: 0x18 {
         /// The chain.
         0x00 => Mdl: PMDL,
-        /// Where in the first MDL the buffer begins.
+        /// Offset of the buffer in the first MDL.
         0x08 => Offset: ULONG,
         /// Its length, in bytes.
         0x10 => Length: SIZE_T,

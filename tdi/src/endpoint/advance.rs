@@ -216,7 +216,7 @@ impl<S: System> Endpoint<S> {
         self.watches.claim_first(|_| true).map(|waiting| ended(waiting, why.release))
     }
 
-    /// Where a connection came in that is offered to the listen.
+    /// The address at which a connect request came in that is indicated to the listen.
     pub(crate) fn requested_at(&self) -> Option<SocketAddr> {
         self.connect_request.as_ref().map(<S::Network as Network<S>>::local)
     }

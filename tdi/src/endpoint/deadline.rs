@@ -19,7 +19,7 @@ use super::begin::complete;
 use super::{Action, Endpoint, State, Why};
 use crate::system::System;
 
-/// When a request or a state ends by itself, in units of 100 ns of [`System::now`].
+/// The time limit of a request or a state, in units of 100 ns of [`System::now`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Deadline(Option<u64>);
 

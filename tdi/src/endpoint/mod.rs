@@ -98,7 +98,7 @@ pub(crate) struct Endpoint<S: System> {
     /// A connection that is offered to the listen.
     pub(crate) connect_request: Option<ConnectRequestOf<S>>,
     pub(crate) link_events: LinkEvents,
-    /// Why [`LinkEvents::LOST`].
+    /// The status of [`LinkEvents::LOST`].
     pub(crate) lost: NTSTATUS,
     state: State<S>,
     inbox: VecDeque<Arrived<S>>,

@@ -10,7 +10,7 @@ use super::deadline::Deadline;
 use super::{ConnectRequestOf, LinkOf, Stream, Untaken};
 use crate::system::System;
 
-/// Where an endpoint is.
+/// The state of an endpoint.
 pub(super) enum State<S: System> {
     /// No connection.
     Idle,
@@ -46,7 +46,7 @@ pub(super) enum LinkTeardown<S: System> {
     Gone,
 }
 
-/// Why a connection ends.
+/// The reason for which a connection ends.
 #[derive(Clone, Copy)]
 pub(super) struct Why {
     /// For the connect, listen or accept that waits.

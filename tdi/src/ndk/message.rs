@@ -58,7 +58,7 @@ static BYTES: [u8; 256] = {
     bytes
 };
 
-/// Where the first byte of a message lies.
+/// The address of the first byte of a message.
 pub(super) fn first_byte(kind: Kind) -> *const u8 {
     let byte = match kind {
         Kind::Data(Urgency::Normal) => NORMAL,

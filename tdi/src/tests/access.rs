@@ -10,7 +10,7 @@ use crate::Opener;
 /// An opener of addresses.
 pub(crate) struct TestOpener {
     pub(super) who: u32,
-    /// Whom their lists admit.
+    /// The subjects that their lists admit.
     pub(super) admits: &'static [u32],
     /// Set if there is memory for one.
     pub(super) memory: bool,

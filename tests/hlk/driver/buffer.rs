@@ -110,7 +110,7 @@ impl Buffer {
         self.memory.as_ptr().wrapping_add(offset as usize) as usize
     }
 
-    /// Where the memory is.
+    /// The address of the memory.
     pub(crate) const fn as_ptr(&self) -> *mut u8 {
         self.memory.as_ptr()
     }
@@ -153,7 +153,7 @@ impl Buffer {
         unsafe { core::ptr::copy_nonoverlapping(place, bytes.as_mut_ptr(), bytes.len().min(room)) };
     }
 
-    /// Where the byte at `offset` is, and how many there are from there on.
+    /// The address of the byte at `offset`, and the number of bytes from there on.
     fn from(&self, offset: u32) -> (*mut u8, usize) {
         let offset = offset.min(self.length);
         let room = self.length.saturating_sub(offset);

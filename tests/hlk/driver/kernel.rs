@@ -38,7 +38,7 @@ unsafe impl Send for Event {}
 pub(crate) enum Reset {
     /// Never.
     Never,
-    /// When it has let one waiter through.
+    /// A wait resets it, when it has let one waiter through.
     ByWait,
 }
 

@@ -1,4 +1,4 @@
-//! Where a test takes place: two open adapters, the memory and the work requests of the test, and how all
+//! The context of a test: two open adapters, the memory and the work requests of the test, and how all
 //! of it is taken down, whatever state the test left it in.
 
 use alloc::boxed::Box;
@@ -48,7 +48,7 @@ impl TestState {
 
     /// Closes what is open, antecedents first, then the adapters, and sums up.
     ///
-    /// When a close does not complete, the adapters stay open, since closing them would wait for ever, and
+    /// If a close does not complete, the adapters stay open, since closing them would wait for ever, and
     /// the memory that the provider may still use stays allocated: both are findings elsewhere too.
     pub(crate) fn take_down(self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
         let closed = self.close_objects(|object| object.kind() != Kind::Adapter);

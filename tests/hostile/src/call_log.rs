@@ -24,7 +24,7 @@ enum Call {
     Pending,
 }
 
-/// Where the result of a work request goes.
+/// The completion queue of a work request's result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owed {
     /// To this queue.

@@ -33,10 +33,10 @@ pub(crate) enum Token {
 
 /// The number of bytes of its block that the first region of each adapter has.
 pub(crate) const REGION: u16 = 3000;
-/// Where a short range may end within such a region, or beyond.
+/// The end of a short range, within such a region or beyond.
 const NEAR_THE_END: u16 = REGION - 200;
 
-/// Where a range of memory is said to be; mostly in the consumer's memory.
+/// The address that is given for a range of memory; mostly in the consumer's memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
     /// In a block of the consumer's, or beyond its end.

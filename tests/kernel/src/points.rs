@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Where the provider is.
+/// A point of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     /// About to take a lock, with none held.

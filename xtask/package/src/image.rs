@@ -10,7 +10,7 @@ use crate::identity::Identity;
 use crate::signed_data::{self, FileKind, INDIRECT_DATA};
 use crate::time::Timestamp;
 
-/// Where the optional header of a PE32+ image has its checksum and the entry of the certificate table.
+/// Offsets in the optional header of a PE32+ image of its checksum and of the entry of the certificate table.
 const CHECKSUM: usize = 64;
 const CERTIFICATE_ENTRY: usize = 112 + 4 * 8;
 /// PE32+.

@@ -27,7 +27,7 @@ pub fn bound_version(image: &[u8]) -> Option<String> {
     })
 }
 
-/// Where the sections of an image lie in its file and in memory.
+/// The places of an image's sections in its file and in memory.
 struct Sections {
     base: u64,
     /// Offset in the file, length there, relative address.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::image::checksum;
 
-/// Where the fields stand in the image.
+/// Offsets of the fields in the image.
 struct Fields {
     checksum: usize,
     identifier: usize,

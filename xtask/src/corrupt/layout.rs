@@ -1,4 +1,4 @@
-//! Where the parts of an intact image are in its file.
+//! The parts of an intact image by their places in its file.
 
 use core::ops::Range;
 
@@ -8,7 +8,7 @@ use object::read::pe::PeFile64;
 
 use crate::failure::CommandError;
 
-/// Where the parts of an intact image are in its file.
+/// The parts of an intact image by their places in its file.
 pub(super) struct Layout {
     /// The signature, the file header, the optional header.
     pub(super) headers: Range<usize>,

@@ -94,7 +94,7 @@ impl Player {
         Ok(player)
     }
 
-    /// Where the damaged images of a driver are written to.
+    /// The path of a driver's damaged images.
     pub(super) fn path(&self, driver: &str) -> PathBuf {
         self.folder.join(format!("{driver}.sys"))
     }

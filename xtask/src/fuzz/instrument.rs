@@ -12,7 +12,7 @@ use crate::{
     toolchain::{cargo, libraries},
 };
 
-/// Where the targets run.
+/// The platform that the targets run on.
 const HOST: &str = "x86_64-unknown-linux-gnu";
 
 /// libFuzzer, as Debian builds it: compiling the one in libfuzzer-sys takes longer than all the targets.

@@ -4,7 +4,7 @@ use object::{LittleEndian as LE, read::pe::PeFile64};
 
 use super::Violation;
 
-/// Where the checksum stands in the optional header.
+/// Offset of the checksum in the optional header.
 pub(super) const FIELD: usize = 64;
 
 pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Violation>) {
@@ -16,7 +16,7 @@ pub(super) fn check(image: &PeFile64<'_>, faults: &mut Vec<Violation>) {
     }
 }
 
-/// Where the optional header stands in the file: after the signature and the file header.
+/// Offset of the optional header in the file: after the signature and the file header.
 fn optional_header(image: &PeFile64<'_>) -> usize {
     image.dos_header().nt_headers_offset() as usize + 4 + 20
 }

@@ -11,7 +11,7 @@ use object::read::archive::ArchiveFile;
 
 use crate::failure::CommandError;
 
-/// Where Debian's mingw-w64-x86-64-dev puts its import libraries.
+/// The folder of the import libraries of Debian's mingw-w64-x86-64-dev.
 const MINGW: &str = "/usr/x86_64-w64-mingw32/lib";
 
 /// The functions and variables that each module exports. A module's name is written in lower case.

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::Violation;
 use crate::failure::CommandError;
 
-/// Where a symbol of the library's that only panics has its name, as it is mangled: each path segment behind
+/// Parts of the mangled names of those symbols of the library that only panic: each path segment behind
 /// its length. (All end in `core::panicking`; the others are found too, to name what called it.)
 const ENTRIES: &[&str] = &[
     "4core9panicking",

@@ -89,17 +89,17 @@ impl Sample {
         self.file_header() + 20
     }
 
-    /// Where the entry of one of the image's tables stands in its optional header.
+    /// Offset of the entry of one of the image's tables, in its optional header.
     pub(super) fn directory(&self, index: usize) -> usize {
         self.optional_header() + 112 + index * 8
     }
 
-    /// Where the header of a section stands.
+    /// Offset of the header of a section.
     pub(super) fn section(&self, index: usize) -> usize {
         self.optional_header() + 240 + index * 40
     }
 
-    /// Where the contents of a section stand.
+    /// Offset of the contents of a section.
     pub(super) fn contents(&self, index: usize) -> usize {
         self.u32(self.section(index) + 20) as usize
     }

@@ -8,7 +8,7 @@
 //! Check: explore race-arm 1000 finds what a finding says
 //! Check: loom lifetime::tests::model::some_model finds what the failing assertion says
 //!
-//! Why this change is that mistake.
+//! The reason for which this change is that mistake.
 //!
 //! diff --git ...
 //! ```

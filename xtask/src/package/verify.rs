@@ -35,7 +35,7 @@ pub(super) fn run(folder: &Path, images: &Images) -> Result<(), CommandError> {
 struct Tampered {
     file: &'static str,
     by_catalog: bool,
-    /// Where, as a fraction of the file in percent.
+    /// The places, as fractions of the file in percent.
     places: &'static [usize],
 }
 

@@ -47,7 +47,7 @@ pub struct Export {
     pub module: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// Where a driver enters it, or where the variable lies.
+    /// The entry point for drivers, or the address of the variable.
     pub address: *const (),
     /// The lowest level at which it may be called.
     pub lowest: Irql,

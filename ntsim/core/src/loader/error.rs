@@ -1,8 +1,8 @@
-//! Why an image can't be loaded.
+//! Errors of loading an image.
 
 use std::path::PathBuf;
 
-/// Why an image can't be loaded.
+/// Errors of loading an image.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file can't be read.

@@ -68,7 +68,7 @@ pub(super) fn check(file: &PeFile64<'_>, data: &[u8]) -> Result<(), String> {
     checksum(file, data)
 }
 
-/// Where a section is, relative to the base.
+/// The place of a section, relative to the base.
 fn extent(section: &ImageSectionHeader) -> core::ops::Range<u64> {
     let start = u64::from(section.virtual_address.get(LE));
     start..start + u64::from(size(section))
@@ -126,7 +126,7 @@ fn checksum(file: &PeFile64<'_>, data: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Where the checksum is behind the beginning of the NT headers.
+/// Offset of the checksum from the beginning of the NT headers.
 pub(super) const CHECKSUM: usize = 4 + 20 + 64;
 
 /// The sum of the 16-bit words with the carry added back, without the checksum at `field`, plus the length.

@@ -16,13 +16,13 @@ use crate::pageable;
 pub struct Image {
     /// Its file name.
     pub name: String,
-    /// Where it was loaded from.
+    /// The file that it was loaded from.
     pub path: PathBuf,
-    /// Where it is.
+    /// Its address.
     pub base: Va,
     /// The number of bytes of address space it takes.
     pub size: usize,
-    /// Where its entry point is, relative to the base.
+    /// Its entry point, relative to the base.
     pub entry: u32,
     /// The table of functions, as an address range relative to the base.
     pub(super) functions: Range<u32>,

@@ -9,7 +9,7 @@ use crate::number::ToUsize;
 /// Size of a page: what sections have to be aligned to.
 pub(super) const PAGE: usize = 0x1000;
 
-/// Where images lie: far from all that the host maps by itself, and each this far from the next, which is twice as
+/// The address of the first image: far from all that the host maps by itself, and each this far from the next, twice as
 /// far as an instruction reaches.
 const PLACE: usize = 0x2000_0000_0000;
 const DISTANCE: usize = 1 << 32;

@@ -14,7 +14,7 @@ const DEPTH: usize = 12;
 /// Most frames of one stack.
 const LIMIT: usize = 64;
 
-/// Where a driver was when it called: the return addresses, innermost first. Cheap to take and to keep.
+/// The return addresses of a driver's call, innermost first. Cheap to take and to keep.
 #[derive(Clone, Copy, Default)]
 pub struct Trace {
     addresses: [Va; DEPTH],

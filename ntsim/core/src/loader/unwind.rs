@@ -241,7 +241,7 @@ impl<'a> Info<'a> {
 
 /// One operation of a prologue.
 struct Code16 {
-    /// Where in the function it is done.
+    /// Its offset in the function.
     offset: u8,
     operation: u8,
     info: u8,

@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 /// A thread's use of stack by drivers.
 pub(crate) struct Depth {
-    /// Where the innermost call into a driver began; 0 outside.
+    /// The stack pointer at the innermost call into a driver; 0 outside.
     base: Cell<u64>,
     /// Bytes used by calls further out.
     outer: Cell<u64>,

@@ -163,7 +163,7 @@ impl DpcQueue {
         self.requested.store(!state.calls.is_empty(), Ordering::Release);
     }
 
-    /// When a queue with DPCs is processed.
+    /// The time at which a queue with DPCs is processed.
     pub(super) fn due(&self) -> Option<Duration> {
         self.lock().due
     }

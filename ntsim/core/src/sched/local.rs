@@ -16,7 +16,7 @@ use super::{Depth, Irql, Thread, Turns, hooks};
 /// Eight-byte words at `gs:0` that Windows defines and a driver might read; most read as zero.
 const CONTROL_REGION: usize = 0x80;
 
-/// Where among them the current thread is (the inline KeGetCurrentThread in the x64 part of `wdm.h`).
+/// The index of the current thread among them (the inline KeGetCurrentThread in the x64 part of `wdm.h`).
 const CURRENT_THREAD: usize = 0x188 / 8;
 
 /// Offset from `gs` at which an entry point stores the driver's stack pointer.
@@ -58,7 +58,7 @@ pub struct Local {
     entry: Cell<*const Entry>,
     /// The depth of its drivers in its stack.
     pub(crate) depth: Depth,
-    /// Where the thread's stack begins and ends.
+    /// The bounds of the thread's stack.
     stack: Cell<(Va, Va)>,
 }
 
@@ -96,7 +96,7 @@ impl Entry {
         self.bp
     }
 
-    /// Where the driver goes on after the call.
+    /// The driver's return address.
     pub fn return_address(&self) -> Va {
         // SAFETY: the entry point stored its own stack pointer, at which the call had just put the return
         // address; the call has not returned, so the slot is still that.
@@ -192,7 +192,7 @@ pub fn read_stack(address: Va) -> Option<u64> {
     Some(unsafe { address.ptr::<u64>().read_volatile() })
 }
 
-/// Where the calling thread's stack begins and ends.
+/// The bounds of the calling thread's stack.
 fn stack_bounds() -> (Va, Va) {
     let mut attributes = core::mem::MaybeUninit::<libc::pthread_attr_t>::uninit();
     // SAFETY: the call has no preconditions.

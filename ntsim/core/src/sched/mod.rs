@@ -141,7 +141,7 @@ pub fn released(what: Wait) {
     }
 }
 
-/// Where the calling thread has its turns from, if its machine has a schedule.
+/// The schedule of the calling thread, if its machine has one.
 #[inline]
 fn turns() -> Option<(&'static Turns, &'static Thread)> {
     local::with(|local| Some((local.turns.get()?, local.thread.get()?)))

@@ -156,7 +156,7 @@ fn end(thread: &Thread, (bugcheck, text): (Bugcheck, String)) -> ! {
     hooks::stop(bugcheck, &text)
 }
 
-/// Where a thread is, told to others.
+/// The place of a thread, for other threads.
 #[derive(Default)]
 pub struct Stays {
     /// At DISPATCH_LEVEL or above.

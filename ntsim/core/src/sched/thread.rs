@@ -42,9 +42,9 @@ pub struct Thread {
     pub(super) waits: parking_lot::Mutex<Option<Captured>>,
     /// Its part in a schedule.
     pub(super) turn: Turn,
-    /// Where its stack begins and ends.
+    /// The bounds of its stack.
     pub(super) stack: OnceLock<(Va, Va)>,
-    /// Where it is, for the watchdog.
+    /// Its place, for the watchdog.
     pub stays: Stays,
     /// The host's number of it.
     host_id: libc::pid_t,
@@ -128,7 +128,7 @@ impl Thread {
         self.host.unpark();
     }
 
-    /// Where the thread's stack begins and ends.
+    /// The bounds of the thread's stack.
     pub fn stack_bounds(&self) -> Option<(Va, Va)> {
         self.stack.get().copied()
     }

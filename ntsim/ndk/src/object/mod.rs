@@ -93,7 +93,7 @@ pub(crate) struct TrackedObject {
     /// The adapter that it descends from; the adapter has none.
     adapter: Option<Arc<Self>>,
     stage: AtomicU8,
-    /// When its close was called.
+    /// The time at which its close was called.
     pub(crate) closing_since: AtomicU64,
     /// Requests whose completion has not returned.
     pub(crate) requests: AtomicU32,

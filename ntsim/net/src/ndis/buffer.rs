@@ -53,8 +53,8 @@ unsafe fn pieces(buffer: *const NET_BUFFER, offset: usize) -> impl Iterator<Item
     })
 }
 
-/// Where a list's memory is mapped; it is mapped if it is not yet, as NdisGetDataBuffer does, until its owner unlocks
-/// it.
+/// The system address of a list's memory. Maps it if that was not done yet, as NdisGetDataBuffer does, until its owner
+/// unlocks it.
 fn system_address(mdl: *mut MDL) -> *mut u8 {
     // SAFETY: the caller's list is valid.
     let list = unsafe { &*mdl };

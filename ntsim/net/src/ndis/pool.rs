@@ -66,7 +66,7 @@ struct List {
     _block: Block,
     /// Further buffers; those and MDLs of a clone.
     more: Vec<Block>,
-    /// Whose it is at the moment, if it is on its way.
+    /// Its owner at the moment, if it is on its way.
     passed_to: Option<&'static str>,
 }
 

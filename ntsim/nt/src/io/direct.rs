@@ -19,7 +19,7 @@ use crate::mm::{self, Block, Buffer, Range};
 pub(super) struct Direct {
     list: Block,
     buffer: Buffer,
-    /// Where the caller has its bytes.
+    /// The address of the caller's bytes.
     caller: Va,
     /// The fingerprint of the buffer's contents, if the driver may only read it.
     read_only: Option<Fingerprint>,

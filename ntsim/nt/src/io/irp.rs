@@ -71,7 +71,7 @@ pub(super) enum Owner {
     Manager(Arc<dyn Job>),
 }
 
-/// Where a packet is.
+/// The state of a packet on its way.
 #[derive(Default)]
 pub(super) struct Progress {
     /// Its memory, until it is freed.

@@ -50,13 +50,13 @@ pub(super) struct Buffers {
     pub(super) system: Option<Block>,
     /// The user's buffer in direct I/O.
     pub(super) direct: Option<Direct>,
-    /// Where the user wants the output of buffered I/O.
+    /// The user's buffer for the output of buffered I/O.
     pub(super) output: Output,
     /// Buffers that the request owns, so that they live as long as it does.
     pub(super) owned: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Where output goes.
+/// The target of output.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Output {
     pub(super) start: Va,

@@ -30,7 +30,7 @@ struct Timers {
 struct Set {
     /// By when they are due, and a number that makes that unique.
     due: BTreeMap<(u64, u64), Armed>,
-    /// Where each is in the other map.
+    /// The key of each in the other map.
     by_address: HashMap<Va, (u64, u64)>,
     next: u64,
 }

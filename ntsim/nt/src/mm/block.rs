@@ -52,7 +52,7 @@ impl Block {
         Some(Self { mapping: Some(mapping), start })
     }
 
-    /// Where it begins.
+    /// Its beginning.
     pub fn as_ptr<T>(&self) -> *mut T {
         self.start.as_ptr().cast()
     }

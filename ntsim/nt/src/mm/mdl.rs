@@ -90,7 +90,7 @@ pub unsafe fn describe(mdl: *mut MDL, range: Range) {
     unsafe { mdl.write(list) };
 }
 
-/// Where the page frame numbers of a list stand: behind it, in its own allocation.
+/// The page frame numbers of a list: behind it, in its own allocation.
 fn frames_of(mdl: *mut MDL) -> *mut usize {
     mdl.wrapping_add(1).cast()
 }

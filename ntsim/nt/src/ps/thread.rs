@@ -43,7 +43,7 @@ struct SystemThreads {
 static SYSTEM_THREADS: PerMachine<SystemThreads> = PerMachine::new();
 
 thread_local! {
-    /// Where to go on when the thread is terminated; 0 in a thread that no driver started.
+    /// The place to go on at when the thread is terminated; 0 in a thread that no driver started.
     static PLACE: Cell<usize> = const { Cell::new(0) };
 }
 

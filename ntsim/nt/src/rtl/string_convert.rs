@@ -104,7 +104,7 @@ exports! {
     }
 }
 
-/// Where a conversion writes to.
+/// The target of a conversion.
 struct Target {
     buffer: *mut u8,
     /// Bytes that there is room for.

@@ -12,7 +12,7 @@ use sys::wdm::{
 use super::descriptor::{Entry, INHERIT_ONLY_ACE, List, Verdict};
 use super::{Descriptor, Sid, wire};
 
-/// Why a text is no security descriptor.
+/// Errors of a text that is no security descriptor.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{wrong} ({at:?})")]
 pub struct SddlError {

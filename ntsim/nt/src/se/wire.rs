@@ -28,7 +28,7 @@ const SE_SELF_RELATIVE: u16 = 0x8000;
 const ACCESS_ALLOWED_ACE_TYPE: u8 = 0;
 const ACCESS_DENIED_ACE_TYPE: u8 = 1;
 
-/// Why bytes are no security descriptor.
+/// Errors of bytes that are no security descriptor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct DescriptorError(&'static str);

@@ -42,7 +42,7 @@ impl Context {
         })
     }
 
-    /// Where the memory is.
+    /// The address of the memory.
     pub(super) fn address(&self) -> Va {
         Va::of(self.block.as_ptr::<u8>())
     }

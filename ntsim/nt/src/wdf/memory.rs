@@ -40,7 +40,7 @@ exports! {
         status
     }
 
-    /// Where a buffer is, and its size.
+    /// The address of a buffer, and its size.
     #[irql(PASSIVE..=DISPATCH)]
     fn WdfMemoryGetBuffer(
         _globals: *mut WDF_DRIVER_GLOBALS,

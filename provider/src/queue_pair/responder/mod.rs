@@ -47,7 +47,7 @@ impl Message {
     }
 }
 
-/// Where receives come from.
+/// The source of receives.
 #[expect(
     clippy::large_enum_variant,
     reason = "there is one in a queue pair, and most have a queue of their own"

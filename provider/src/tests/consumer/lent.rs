@@ -67,7 +67,7 @@ impl<T: Copy> Lent<T> {
         lent
     }
 
-    /// Where the first value is.
+    /// The address of the first value.
     pub(crate) fn pointer(&self) -> *mut T {
         let end = self.page + self.pages * PAGE;
         // The values begin where one may begin; behind the last there may be a few bytes, as alignment has it.

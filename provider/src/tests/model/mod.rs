@@ -37,7 +37,7 @@ pub(crate) enum Step {
     Pump,
 }
 
-/// When a step is taken.
+/// The time of a step.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
     Now(Step),

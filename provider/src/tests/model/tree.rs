@@ -58,7 +58,7 @@ pub(crate) enum Held {
     Yes,
 }
 
-/// Where a connection is.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Requested,

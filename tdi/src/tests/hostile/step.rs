@@ -9,7 +9,7 @@ use super::super::client::{FAR, NEAR};
 use crate::Command;
 use crate::request::Source;
 
-/// Where clients are and connect to: on either RNIC, on both, nowhere.
+/// Addresses of clients and of destinations: on either RNIC, on both, on none.
 pub(super) const PLACES: [&str; 6] =
     [FAR, NEAR, "10.0.0.2:0", "0.0.0.0:139", "10.0.0.9:139", "[fe80::1]:139"];
 

@@ -244,7 +244,7 @@ impl Clients {
         assert_eq!(left, None, "a request (minor function, serial number) outlives its cancel");
     }
 
-    /// When nothing moves any more, no endpoint has anything left to do, and none waits for what can't come.
+    /// Asserts that, when nothing moves any more, no endpoint has work left, and none waits for what can't come.
     fn is_at_rest(&self) {
         let mut locked = self.client.transport.lock();
         let ids: Vec<_> = locked.files.iter().map(|(id, _)| id).collect();

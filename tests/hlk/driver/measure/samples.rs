@@ -1,4 +1,4 @@
-//! Where samples go: the runner's buffer.
+//! The target of samples: the runner's buffer.
 
 #![expect(unsafe_code, reason = "functions of the provider are called with addresses")]
 

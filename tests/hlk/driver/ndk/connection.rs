@@ -22,7 +22,7 @@ impl Address {
         Self { bytes: end.address, length: end.address_length }
     }
 
-    /// Where the address begins and how long it is.
+    /// The beginning and the length of the address.
     pub(crate) const fn parts(&self) -> (*const SOCKADDR, u32) {
         (self.bytes.as_ptr().cast(), self.length)
     }

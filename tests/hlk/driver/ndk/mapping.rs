@@ -13,7 +13,7 @@ use crate::buffer::Buffer;
 use crate::call_log;
 use crate::kernel;
 
-/// Where the provider puts a mapping: the two out parameters and the mapping, whose pages follow. All of it
+/// The provider's place for a mapping: the two out parameters and the mapping, whose pages follow. All of it
 /// must stay where it is until the mapping is released.
 #[repr(C)]
 struct Place {
@@ -22,7 +22,7 @@ struct Place {
     mapping: NDK_LOGICAL_ADDRESS_MAPPING,
 }
 
-/// Where the first page stands.
+/// Offset of the first page.
 const PAGES: usize =
     offset_of!(Place, mapping).saturating_add(offset_of!(NDK_LOGICAL_ADDRESS_MAPPING, AdapterPageArray));
 
@@ -58,7 +58,7 @@ impl Mapping<'_> {
         unsafe { (*place(self.place)).mapping.AdapterPageCount }
     }
 
-    /// Where in the first page the memory begins.
+    /// Offset of the memory in the first page.
     pub(crate) fn offset(&self) -> u32 {
         // SAFETY: the provider has filled in the place and is done with it.
         unsafe { (*place(self.place)).offset }

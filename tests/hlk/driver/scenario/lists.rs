@@ -17,11 +17,11 @@ use crate::kernel::{self, Look, PartialMdl};
 use crate::ndk::{Extent, Inside, Remote, mapping_length};
 use crate::test_context::TestContext;
 
-/// Where in the buffer the memory begins, which is not where a page does.
+/// Offset of the memory in the buffer, which is no multiple of a page.
 const FIRST: u32 = 100;
 /// Bytes, on three pages.
 const LENGTH: u32 = 9000;
-/// Where lists of a chain meet, inside a page.
+/// Offsets at which lists of a chain meet, inside a page.
 const CUTS: [u32; 2] = [1000, 5000];
 /// Bytes that are written at once.
 const PIECE: u32 = 16;

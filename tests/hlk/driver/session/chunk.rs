@@ -33,7 +33,7 @@ impl Chunk {
         unsafe { kernel::mdl_address(self.mdl) }
     }
 
-    /// Where the memory is mapped, until the request completes. A chunk that is handed to a provider has no
+    /// The system address of the memory, until the request completes. A chunk that is handed to a provider has no
     /// mapping.
     fn memory(&self) -> Result<*mut u8, NTSTATUS> {
         // SAFETY: as above; the I/O manager has locked the pages for the request.

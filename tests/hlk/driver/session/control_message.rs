@@ -19,7 +19,7 @@ pub(super) struct Control {
     pub(super) operation: u32,
     /// Bytes in the chunk.
     pub(super) length: u32,
-    /// Where the sender's chunk is, if the receiver is to read or write it.
+    /// The address of the sender's chunk, if the receiver is to read or write it.
     pub(super) address: u64,
     /// The token for that.
     pub(super) token: u32,

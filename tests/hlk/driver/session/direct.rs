@@ -36,7 +36,7 @@ pub(super) struct Client<'l> {
     pub(super) end: End<'l>,
     adapter: Handle<'l, NDK_ADAPTER>,
     region: Handle<'l, NDK_MR>,
-    /// Where mappings are put, one at a time.
+    /// The place for mappings, one at a time.
     place: &'l Buffer,
     registering: &'l Work,
     registrations: AtomicU64,
@@ -124,7 +124,7 @@ impl Drop for Advertised<'_, '_> {
 /// The side that the chunks go to.
 pub(super) struct Server<'l> {
     pub(super) end: End<'l, Shared<'l>>,
-    /// Where the last chunk was, and the token for it, which is invalid now; zero before the first.
+    /// The address of the last chunk, and the token for it, which is invalid now; zero before the first.
     last_address: AtomicU64,
     last_token: AtomicU32,
 }

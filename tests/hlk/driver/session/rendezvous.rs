@@ -1,4 +1,4 @@
-//! Where a transmit and a collect meet that move a chunk without NDK.
+//! Rendezvous of a transmit and a collect that move a chunk without NDK.
 
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, Ordering};

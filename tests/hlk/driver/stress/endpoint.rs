@@ -60,7 +60,7 @@ impl Memory {
 struct Slot {
     work: Work,
     posted: AtomicBool,
-    /// Where its message is.
+    /// Offset of its message.
     offset: u32,
 }
 

@@ -167,9 +167,9 @@ pub struct Pair {
     pub near: File,
     /// Listens.
     pub far: File,
-    /// Where `near` is.
+    /// The address of `near`.
     pub near_address: File,
-    /// Where `far` is.
+    /// The address of `far`.
     pub far_address: File,
 }
 

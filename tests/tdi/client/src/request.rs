@@ -40,10 +40,10 @@ pub fn with_return_room<R>(bytes: usize, make: impl FnOnce() -> R) -> R {
 
 /// The data that a request's parameters point to.
 pub(crate) struct Attached {
-    /// Whom the client names.
+    /// The address that the client names.
     to: TDI_CONNECTION_INFORMATION,
     named: [u8; MAX_LENGTH],
-    /// Where the client is told who is at the other end.
+    /// The place for the address of the other end.
     from: TDI_CONNECTION_INFORMATION,
     told: [u8; MAX_LENGTH],
     /// In units of 100 ns, negative.
@@ -231,7 +231,7 @@ pub(crate) fn send_attached(
     Request { minor, io, attached }
 }
 
-/// Where the other side is named and told.
+/// The places for the other side's address, in and out.
 pub(crate) fn ends(
     attached: *mut Attached,
 ) -> (*mut TDI_CONNECTION_INFORMATION, *mut TDI_CONNECTION_INFORMATION) {

@@ -10,7 +10,7 @@ const DEMAND_START: &str = "3";
 const ERROR_NORMAL: &str = "1";
 /// `SPSVCINST_ASSOCSERVICE`: the service is the device's function driver.
 const ASSOCIATED: u32 = 2;
-/// Where the driver store keeps the package.
+/// The folder of the package in the driver store.
 const DRIVER_STORE: &str = "%13%\\";
 
 /// The install sections of a primitive driver.

@@ -60,7 +60,7 @@ impl<'d> Sections<'d> {
         self.at(rva).filter(|(section, _)| section.executable).map(|(_, code)| code)
     }
 
-    /// Where code begins after padding, aligned as functions are.
+    /// Beginnings of code after padding, aligned as functions are.
     fn padded(&self) -> impl Iterator<Item = u32> {
         let executable = self.all.iter().filter(|section| section.executable);
         executable.flat_map(|section| {
@@ -94,7 +94,7 @@ pub(super) struct Function {
 pub(super) struct Functions {
     pub(super) all: Vec<Function>,
     pub(super) targets: BTreeSet<u32>,
-    /// Where a function ends, by its beginning.
+    /// Ends of functions, by their beginnings.
     covered: BTreeMap<u32, u32>,
 }
 
@@ -161,7 +161,7 @@ impl Functions {
         }
     }
 
-    /// Where code begins, aligned as functions are, behind NOPs that follow a function: padding within the code of one
+    /// Beginnings of code, aligned as functions are, behind NOPs that follow a function: padding within the code of one
     /// source file.
     fn behind_nops(&self, sections: &Sections<'_>) -> impl Iterator<Item = u32> {
         self.covered.values().filter_map(move |&end| {
@@ -207,12 +207,12 @@ impl Functions {
     }
 }
 
-/// Where a branch leads within the function, as far as that can be seen.
+/// The target of a branch within the function, as far as that can be seen.
 fn jump(instruction: &Instruction) -> Option<u32> {
     branch(instruction).filter(|_| instruction.flow_control() == FlowControl::ConditionalBranch)
 }
 
-/// Where a direct branch or call leads.
+/// The target of a direct branch or call.
 fn branch(instruction: &Instruction) -> Option<u32> {
     let near = matches!(instruction.op0_kind(), OpKind::NearBranch64);
     near.then(|| instruction.near_branch_target().low_u32())

@@ -26,7 +26,7 @@ use crate::sched::{self, Place};
 /// Bits of a thunk's argument that are the point's address in its image.
 const ADDRESS: u32 = 0x0FFF_FFFF;
 
-/// Where a thunk's argument has the kind of the point.
+/// The bit of a thunk's argument from which on it has the kind of the point.
 const KIND: u32 = 28;
 
 /// Kind of a point in code.

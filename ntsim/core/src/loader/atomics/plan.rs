@@ -27,7 +27,7 @@ const JUMP_CODE: u8 = 0xE9;
 
 /// The changes to an image, and the thunks they lead to. Addresses are relative to the image's base.
 pub(in super::super) struct Plan {
-    /// Where the thunks begin: behind the image.
+    /// The beginning of the thunks, behind the image.
     pub(in super::super) start: u32,
     /// Bytes of address space for the thunks.
     pub(in super::super) size: usize,
@@ -128,7 +128,7 @@ impl Plan {
     }
 }
 
-/// Where the loader has to relocate pointers.
+/// The places at which the loader has to relocate pointers.
 fn relocated(file: &PeFile64<'_>, data: &[u8]) -> Result<impl Iterator<Item = u32>, String> {
     let blocks = file.data_directories().relocation_blocks(data, &file.section_table());
     let mut places = Vec::new();

@@ -15,7 +15,7 @@
 use crate::number::{ToUsize, narrow};
 use iced_x86::{Encoder, FlowControl, Instruction};
 
-/// Where in the area the shared code begins; before it is the address of what is called.
+/// Offset of the shared code in the area; before it is the address of what is called.
 const SHARED: u32 = 8;
 
 /// The shared code: keeps the registers that a function may change in Microsoft's convention for x64, and calls
@@ -64,7 +64,7 @@ const KEEP: [&[u8]; 2] = [
 pub(super) struct Area {
     start: u32,
     bytes: Vec<u8>,
-    /// Where the area has code in the place of an instruction, by address: that instruction's address.
+    /// The original instruction of code in the area, each by its address.
     origins: Vec<(u32, u32)>,
     encoder: Encoder,
 }

@@ -5,7 +5,7 @@ use super::{Schedule, Strategy};
 /// A thread's number within its machine.
 pub(super) type Number = usize;
 
-/// Where a thread is that could go on.
+/// The place of a thread that could go on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Place {
     /// Calls the kernel, returns from it, or is called.
@@ -54,7 +54,7 @@ enum Chosen {
     },
 }
 
-/// Where a run's preemptions are.
+/// The places of a run's preemptions.
 #[derive(Clone, Copy)]
 enum Preempted {
     Calls,

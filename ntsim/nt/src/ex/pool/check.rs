@@ -77,7 +77,7 @@ pub(super) fn freeing(block: &Block, tag: Option<Tag>) {
     }
 }
 
-/// Where the first byte lies that is not `value`.
+/// The index of the first byte that is not `value`.
 pub(super) fn first_other(bytes: &[u8], value: u8) -> Option<usize> {
     // Whole chunks first, which the compiler turns into wide instructions.
     const CHUNK: usize = 256;

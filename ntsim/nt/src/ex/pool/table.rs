@@ -41,7 +41,7 @@ pub(super) struct Block {
     pub(crate) freed: Option<Trace>,
 }
 
-/// Where a block lies.
+/// The place of a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Home {
     /// In pages of its own.

@@ -268,7 +268,7 @@ fn under_lock(irp: *mut IRP) -> NTSTATUS {
     status
 }
 
-/// Where a list's pages appear in system space.
+/// The system address of a list's pages.
 unsafe fn map(list: *mut MDL) -> *mut c_void {
     let cached = MEMORY_CACHING_TYPE::MmCached;
     unsafe { MmMapLockedPagesSpecifyCache(list, KernelMode, cached, ptr::null_mut(), 0, 16 | 0x4000_0000) }

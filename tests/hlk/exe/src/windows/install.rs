@@ -19,7 +19,7 @@ const ADAPTERS: usize = 2;
 /// The service of the harness driver.
 pub(super) const HARNESS: &str = "ndkhlk";
 
-/// Where the files of the package are: beside this program, or one folder above it.
+/// The path of a file of the package: beside this program, or one folder above it.
 fn file(name: &str) -> Result<PathBuf, Error> {
     let program = env::current_exe()?;
     let folders = program.ancestors().skip(1).take(2);

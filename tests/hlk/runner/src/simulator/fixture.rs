@@ -11,7 +11,7 @@ use ntsim::{Machine, Report};
 
 use crate::Error;
 
-/// Where the images are.
+/// The paths of the images.
 #[derive(Clone, Debug)]
 pub struct Images {
     /// The provider, the driver under test.

@@ -7,7 +7,7 @@ use protocol::Endpoint;
 use crate::Error;
 use crate::host::{Host, await_rdma};
 
-/// Why the consumer closes.
+/// The reason for which the consumer closes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ending {
     /// It wants to.

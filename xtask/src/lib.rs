@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `debug`, `fuzz`, `stress`,
+//! The commands of `docs/commands.md`: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `debug`, `fuzz`, `stress`,
 //! `conformance`, `test`, `mutants` and `reproduce`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard

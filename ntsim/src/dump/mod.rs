@@ -36,7 +36,7 @@ use self::stream::{Kind, Streams, wide};
 use self::thread::{CONTEXT, Threads};
 pub(crate) use self::thread::{Registers, SIGNAL, stand_still};
 
-/// The place of a crash, a hang or a finding dumped.
+/// The file that a crash, a hang or a finding is dumped to.
 static TARGET: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// Held while a dump is written.
@@ -214,7 +214,7 @@ fn list(threads: &Threads, context: impl Fn(usize) -> u32) -> Vec<u8> {
     content
 }
 
-/// The offset of `MINIDUMP_EXCEPTION_STREAM` the exception's address in a.
+/// Offset of the exception's address in a `MINIDUMP_EXCEPTION_STREAM`.
 const ADDRESS: usize = 24;
 
 /// The `MINIDUMP_EXCEPTION_STREAM` of a bug check: its code and its parameters, in the thread that stopped.

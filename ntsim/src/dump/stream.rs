@@ -30,7 +30,7 @@ const FULL_MEMORY: u64 = 2;
 /// The streams, written one behind the other.
 pub(super) struct Streams {
     bytes: Vec<u8>,
-    /// The destination of the next entry of the directory.
+    /// Offset of the next entry of the directory.
     entry: usize,
     count: u32,
 }

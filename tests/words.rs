@@ -19,8 +19,8 @@ const QUESTIONS: [&str; 9] = ["What", "Who", "How", "Whether", "Which", "Where",
 
 /// The words that no name of a test begins with: a name is the object, the condition, the outcome.
 const ARTICLES_AND_PRONOUNS: [&str; 21] = [
-    "a", "an", "the", "it", "its", "this", "that", "these", "those", "what", "who", "whose", "whom", "which", "no",
-    "nothing", "there", "where", "when", "why", "how",
+    "a", "an", "the", "it", "its", "this", "that", "these", "those", "what", "who", "whose", "whom", "which",
+    "no", "nothing", "there", "where", "when", "why", "how",
 ];
 
 /// The texts that are looked at, by the ends of their names.
@@ -153,7 +153,8 @@ fn test_names_begin_with_their_object() {
 
 #[test]
 fn test_name_is_read_from_a_function_and_from_a_row_of_scenarios() {
-    let source = "#[test]\nfn an_end() {\n    let a: u8;\n}\nfn helper() {}\nmacro! {\n    the_row: Flush;\n}";
+    let source =
+        "#[test]\nfn an_end() {\n    let a: u8;\n}\nfn helper() {}\nmacro! {\n    the_row: Flush;\n}";
     assert_eq!(test_names(source), ["an_end", "the_row"]);
 }
 

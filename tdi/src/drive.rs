@@ -12,7 +12,7 @@ use crate::event::Connect;
 use crate::handler_irp::Given;
 use crate::link_events::LinkEvents;
 use crate::listen::ConnectTarget;
-use crate::network::{LinkBroken, Link, Network};
+use crate::network::{Link, LinkBroken, Network};
 use crate::request::{Command, Request};
 use crate::slab::Id;
 use crate::system::System;

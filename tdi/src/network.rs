@@ -243,7 +243,8 @@ pub trait Link: Clone + Send + Sync + 'static {
     /// # Safety
     ///
     /// The bytes stay readable until the message has passed, or the link is gone.
-    unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), LinkBroken>;
+    unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize)
+    -> Result<(), LinkBroken>;
 
     /// The next thing that has happened; `None` if that was all, and more will be noted as
     /// [`LinkEvents::COMPLETED`](crate::LinkEvents). One thread at a time.

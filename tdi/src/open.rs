@@ -179,7 +179,11 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     /// Takes the port, on each host address that a wildcard stands for. Port 0 picks one.
-    fn bind(&self, local: SocketAddr, level: PassiveLevel) -> Result<(SocketAddr, Listeners<S>), CreateError> {
+    fn bind(
+        &self,
+        local: SocketAddr,
+        level: PassiveLevel,
+    ) -> Result<(SocketAddr, Listeners<S>), CreateError> {
         let mut hosts = Vec::new();
         if local.ip().is_unspecified() {
             hosts = self.network().hosts(local.is_ipv4())?;
@@ -203,7 +207,11 @@ impl<S: System<Client = Self>> Transport<S> {
     }
 
     /// An address object is bound, or gone if it could not be; those who wait for that go on.
-    fn settle(&self, id: Id, bound: Result<(SocketAddr, Listeners<S>), CreateError>) -> Result<(), CreateError> {
+    fn settle(
+        &self,
+        id: Id,
+        bound: Result<(SocketAddr, Listeners<S>), CreateError>,
+    ) -> Result<(), CreateError> {
         let mut locked = self.lock();
         let address = locked.address(id);
         let binding = address.map(|address| core::mem::replace(&mut address.state, State::Closed));

@@ -3,7 +3,7 @@
 
 use protocol::Scenario::{
     self, Arming, BadAddress, ConnectOutstanding, DisconnectEvent, Flush, Limits, ListenerWithOffers,
-    OnlyOnce, PrivateDataLimits, RaceAccept, RaceListener, RemoteAccess, SendShapes, ReceiverNotReady,
+    OnlyOnce, PrivateDataLimits, RaceAccept, RaceListener, ReceiverNotReady, RemoteAccess, SendShapes,
     Windows,
 };
 

@@ -210,8 +210,7 @@ fn null_pointer_stops_as_on_windows() {
 #[test]
 fn wild_pointer_at_dispatch_level_stops_with_its_level() {
     let wild = |f: &mut Function| _ = f.raw(&[0xB8, 0, 0, 0x0D, 0]).raw(WRITE_RAX);
-    let report =
-        crash("wild_pointer_at_dispatch_level_stops_with_its_level", Irql::DISPATCH, &[], &[&wild]);
+    let report = crash("wild_pointer_at_dispatch_level_stops_with_its_level", Irql::DISPATCH, &[], &[&wild]);
     assert!(report.contains("STOP: 0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL (0xd0000, 0x2, 0x1,"), "{report}");
     assert!(report.contains("at DISPATCH_LEVEL"), "{report}");
 }

@@ -11,7 +11,7 @@ mod entries;
 mod moderation;
 
 pub(crate) use arm::{Arm, Class};
-pub(crate) use moderation::{ModerationError, Moderation};
+pub(crate) use moderation::{Moderation, ModerationError};
 
 use sys::ndk::{NDK_FN_CQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE, NDK_OPERATION_TYPE};
 use sys::status::{NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_SUCCESS};

@@ -59,7 +59,9 @@ fn ulong(number: usize) -> ULONG {
 /// # Safety
 ///
 /// `pointer` is null or an object of kind `B` that the consumer has not closed, or in whose callback it is.
-unsafe fn object<'a, K: Kernel, B: ObjectType<K>, P>(pointer: *mut P) -> Result<&'a Object<K, B>, StatusError> {
+unsafe fn object<'a, K: Kernel, B: ObjectType<K>, P>(
+    pointer: *mut P,
+) -> Result<&'a Object<K, B>, StatusError> {
     // SAFETY: as the caller promises; an object begins with its public part.
     unsafe { pointer.cast::<Object<K, B>>().as_ref() }.ok_or(StatusError::PARAMETER)
 }
@@ -70,7 +72,10 @@ unsafe fn object<'a, K: Kernel, B: ObjectType<K>, P>(pointer: *mut P) -> Result<
 /// # Safety
 ///
 /// `out` is null or a place for the pointer.
-unsafe fn hand_out<T, P>(made: impl FnOnce() -> Result<NonNull<T>, StatusError>, out: *mut *mut P) -> NTSTATUS {
+unsafe fn hand_out<T, P>(
+    made: impl FnOnce() -> Result<NonNull<T>, StatusError>,
+    out: *mut *mut P,
+) -> NTSTATUS {
     if out.is_null() {
         return STATUS_INVALID_PARAMETER;
     }

@@ -115,7 +115,9 @@ pub(super) unsafe extern "efiapi" fn bind<K: Kernel>(
 /// # Safety
 ///
 /// `memory` is null or a region or window that the consumer has not closed.
-unsafe fn named<K: Kernel>(memory: *mut NDK_OBJECT_HEADER) -> Result<(RegionOrWindow<K>, Domain), StatusError> {
+unsafe fn named<K: Kernel>(
+    memory: *mut NDK_OBJECT_HEADER,
+) -> Result<(RegionOrWindow<K>, Domain), StatusError> {
     // SAFETY: as the caller promises.
     let kind = unsafe { memory.as_ref() }.ok_or(StatusError::PARAMETER)?.ObjectType;
     match kind {

@@ -177,7 +177,10 @@ fn accept_is_aborted_when_the_client_rejects_in_place_of_completing() {
     assert_eq!(call!(pair.near.connector, NdkReject, std::ptr::null(), 0), STATUS_SUCCESS);
     assert_eq!(
         pair.log.pump(),
-        [Seen::RequestCompleted("connect", STATUS_SUCCESS), Seen::RequestCompleted("accept", STATUS_CONNECTION_ABORTED)]
+        [
+            Seen::RequestCompleted("connect", STATUS_SUCCESS),
+            Seen::RequestCompleted("accept", STATUS_CONNECTION_ABORTED)
+        ]
     );
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_INVALID);
     pair.tear_down();

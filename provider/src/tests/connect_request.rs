@@ -34,7 +34,9 @@ fn listener_paused_and_resumed_refuses_earlier_connect_requests_only() {
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     let mut seen = pair.log.pump();
     seen.sort_by_key(|seen| matches!(seen, Seen::Requested(..)));
-    let [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED), Seen::Requested(_, connector)] = seen[..] else {
+    let [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED), Seen::Requested(_, connector)] =
+        seen[..]
+    else {
         panic!("{seen:?}")
     };
     pair.far.connector = virtual_address(connector).cast();

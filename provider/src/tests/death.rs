@@ -67,7 +67,11 @@ fn qp_closed_before_complete_connect_aborts_accept() {
     let mut pair = accepted();
     assert_eq!(close!(pair.log, pair.near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     let seen = pair.log.pump();
-    assert_eq!(seen, [Seen::RequestCompleted("accept", STATUS_CONNECTION_ABORTED)], "the accept waits for no consumer");
+    assert_eq!(
+        seen,
+        [Seen::RequestCompleted("accept", STATUS_CONNECTION_ABORTED)],
+        "the accept waits for no consumer"
+    );
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_ABORTED);
     close_near_connector(&mut pair);
     pair.tear_down();

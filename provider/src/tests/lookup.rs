@@ -196,7 +196,10 @@ fn shared_endpoint_of_an_arriving_address_pends_and_connects_after_the_address_w
     assert_eq!(status, STATUS_PENDING);
     assert_eq!(close!(pair.log, shared, NdkCloseSharedEndpoint, "shared"), STATUS_PENDING);
     arrive(&pair.near);
-    assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_CANCELLED), Seen::Closed("shared")]);
+    assert_eq!(
+        pair.log.pump(),
+        [Seen::RequestCompleted("connect", STATUS_CANCELLED), Seen::Closed("shared")]
+    );
     pair.tear_down();
 }
 

@@ -202,7 +202,7 @@ mod tests {
     use std::net::SocketAddr;
 
     use super::*;
-    use crate::network::{LinkBroken, Kind};
+    use crate::network::{Kind, LinkBroken};
 
     /// A link of which only the streams are looked at.
     #[derive(Clone)]

@@ -20,7 +20,7 @@ use super::call::{call, close, slot, ulong};
 use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::rnic::Use;
-use crate::network::{LinkBroken, Completion, Credits, Kind, Link, RnicId};
+use crate::network::{Completion, Credits, Kind, Link, LinkBroken, RnicId};
 use crate::slab::Id;
 use crate::system::System;
 
@@ -196,7 +196,13 @@ impl<S: System> Link for NdkLink<S> {
         if self.0.active { self.complete_connect() } else { Ok(()) }
     }
 
-    unsafe fn send(&self, number: u64, kind: Kind, place: *const u8, length: usize) -> Result<(), LinkBroken> {
+    unsafe fn send(
+        &self,
+        number: u64,
+        kind: Kind,
+        place: *const u8,
+        length: usize,
+    ) -> Result<(), LinkBroken> {
         let list = [self.sge(first_byte(kind), 1), self.sge(place, length)];
         let count = if length == 0 { 1 } else { 2 };
         let context = core::ptr::without_provenance_mut(usize::try_from(number).unwrap_or(0) & !RECEIVE);

@@ -47,7 +47,8 @@ impl Connection<'_> {
     /// Disconnects both sides: whatever either waits for, or will, does not come any more, and a disconnected QP
     /// cancels it. (A flush would only cancel what is posted already.)
     pub(crate) fn give_up(&self) {
-        for started in [self.near, self.far].map(|end| end.disconnect(Inside::Nothing)).into_iter().flatten() {
+        for started in [self.near, self.far].map(|end| end.disconnect(Inside::Nothing)).into_iter().flatten()
+        {
             // However it ends, the connection is over.
             let _ = started.status();
         }

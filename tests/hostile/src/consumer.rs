@@ -12,7 +12,7 @@ use provider::rnic::Fabric;
 use sys::ndk::*;
 use test_kernel::{Manual, pump};
 
-use crate::call_log::{self, Queue, Outcomes, closed};
+use crate::call_log::{self, Outcomes, Queue, closed};
 use crate::calls::{Call, Kind, Length, REGION, Which};
 use crate::memory::Memory;
 

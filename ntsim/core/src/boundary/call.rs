@@ -3,7 +3,7 @@
 use super::{depth, flags};
 use crate::bugcheck::Bugcheck;
 use crate::sched::local::{self, Local};
-use crate::sched::{Irql, What, answered, irql, lower, schedule_point_at, raise};
+use crate::sched::{Irql, What, answered, irql, lower, raise, schedule_point_at};
 use crate::verifier::{self, Finding};
 
 /// The name under which [`call_driver`] reports calls of completion routines.

@@ -63,7 +63,10 @@ impl Consumer {
     /// Returns the rules that a superfluous completion breaks.
     pub(crate) fn completion_rules(&self) -> CompletionRules {
         if let Self::Close { .. } = self {
-            CompletionRules { twice: rules::CLOSE_COMPLETED_TWICE, after_final: rules::CLOSE_COMPLETION_AFTER_SUCCESS }
+            CompletionRules {
+                twice: rules::CLOSE_COMPLETED_TWICE,
+                after_final: rules::CLOSE_COMPLETION_AFTER_SUCCESS,
+            }
         } else {
             CompletionRules { twice: rules::COMPLETION_TWICE, after_final: rules::COMPLETION_AFTER_INLINE }
         }

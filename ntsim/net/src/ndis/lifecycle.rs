@@ -160,7 +160,8 @@ impl Adapter {
     /// # Errors
     /// If the adapter is not paused, or the status with which the driver refused.
     pub fn restart(&self) -> Result<(), StatusError> {
-        self.advance(&[State::Paused], State::Restarting).map_err(|_| StatusError(STATUS_DEVICE_NOT_READY))?;
+        self.advance(&[State::Paused], State::Restarting)
+            .map_err(|_| StatusError(STATUS_DEVICE_NOT_READY))?;
         let mut parameters = NDIS_MINIPORT_RESTART_PARAMETERS {
             Header: head(NDIS_MINIPORT_RESTART_PARAMETERS_REVISION_1, RESTART_SIZE),
             RestartAttributes: core::ptr::null_mut(),

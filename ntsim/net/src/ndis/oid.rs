@@ -107,11 +107,18 @@ impl Adapter {
         self.request(Kind::Query, oid, vec![0; room], true)
     }
 
-    fn request(&self, kind: Kind, oid: u32, mut buffer: Vec<u8>, direct: bool) -> Result<Vec<u8>, StatusError> {
+    fn request(
+        &self,
+        kind: Kind,
+        oid: u32,
+        mut buffer: Vec<u8>,
+        direct: bool,
+    ) -> Result<Vec<u8>, StatusError> {
         if matches!(self.state(), State::Halted | State::Initializing | State::Halting | State::ShutDown) {
             return Err(StatusError(STATUS_DEVICE_NOT_READY));
         }
-        let block = Block::new(size_of::<NDIS_OID_REQUEST>()).ok_or(StatusError(STATUS_INSUFFICIENT_RESOURCES))?;
+        let block =
+            Block::new(size_of::<NDIS_OID_REQUEST>()).ok_or(StatusError(STATUS_INSUFFICIENT_RESOURCES))?;
         let request = block.as_ptr::<NDIS_OID_REQUEST>();
         // SAFETY: the block is zeroed, which is a valid request, and has its size.
         kind.fill(unsafe { &mut *request }, oid, &mut buffer);

@@ -48,7 +48,12 @@ impl File {
     ///
     /// # Errors
     /// STATUS_INSUFFICIENT_RESOURCES, if there is no memory for it.
-    pub fn start_ioctl(&self, code: u32, input: Vec<u8>, output: Vec<u8>) -> Result<Request, super::StatusError> {
+    pub fn start_ioctl(
+        &self,
+        code: u32,
+        input: Vec<u8>,
+        output: Vec<u8>,
+    ) -> Result<Request, super::StatusError> {
         let major = IRP_MJ_DEVICE_CONTROL;
         let control = Control { major, code, input: range(&input), output: range(&output) };
         as_thread(|| {

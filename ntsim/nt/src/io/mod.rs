@@ -56,7 +56,7 @@ pub use open::{open, open_as};
 pub use opener::Opener;
 pub use request::{Outcome, Request};
 pub use statistics::snapshot;
-pub use statistics::{Function, Statistics, RequestCounters};
+pub use statistics::{Function, RequestCounters, Statistics};
 pub use work_item::{IoInitializeWorkItem, IoUninitializeWorkItem};
 
 /// The functions of this folder.

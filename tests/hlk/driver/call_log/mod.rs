@@ -113,7 +113,11 @@ impl CallLog {
 
     /// Takes one connector that `listener` has offered, after waiting for it, but not longer than for the
     /// `connect` that leads to it: its failure is the error.
-    pub(crate) fn take_connect_event(&self, listener: &Object, connect: StartedCall<'_>) -> Result<&Object, NTSTATUS> {
+    pub(crate) fn take_connect_event(
+        &self,
+        listener: &Object,
+        connect: StartedCall<'_>,
+    ) -> Result<&Object, NTSTATUS> {
         const SLICE: u32 = 20;
         for _ in 0..WAIT_TIMEOUT / SLICE {
             if let Some(offer) = self.objects().find(|object| object.take_connect_event_of(listener)) {

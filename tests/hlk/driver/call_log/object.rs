@@ -9,7 +9,7 @@ use protocol::{Kind, Violation};
 use sys::ndk::{NDK_FN_CLOSE_OBJECT, NDK_OBJECT_HEADER};
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 
-use super::{Call, CallLog, WAIT_TIMEOUT, StartedCall, close_completed, stamp};
+use super::{Call, CallLog, StartedCall, WAIT_TIMEOUT, close_completed, stamp};
 use crate::heap::List;
 use crate::interface::close_function;
 use crate::kernel::{self, Event, Reset};

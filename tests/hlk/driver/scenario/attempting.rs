@@ -71,7 +71,8 @@ pub(super) fn connect_again(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let near = QpSet::on(test.near, QpDepths::SMALL)?;
     let (first, second) = (QpSet::on(test.far, QpDepths::SMALL)?, QpSet::on(test.far, QpDepths::SMALL)?);
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
+    let offer =
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     let accepting = offer.accept(first.qp, READS, b"far", Inside::Nothing)?;
     connecting.wait()?;
     let (from, to) = (Address::of(&test.near_end), Address::of(&test.far_end));
@@ -88,7 +89,8 @@ pub(super) fn connect_again(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     accepting.expect_one_of(&[STATUS_SUCCESS, STATUS_CANCELLED]);
     // Where the connect was completed before the peer left, there is nothing to try again.
     let Some(again) = again else { return Ok(()) };
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), again)?);
+    let offer =
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), again)?);
     let (status, local) = connector.local_address();
     call_log.expect("the address of the second attempt", status, STATUS_SUCCESS);
     let taken = test.near.create_listener()?.listen(&Address::of(&local), Inside::Nothing)?.status();
@@ -107,7 +109,8 @@ pub(super) fn disconnect_unconnected(test: &TestContext<'_>) -> Result<(), NTSTA
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     post_receives::<1>(test, near, Memory::of(test, near, 1)?)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"")?;
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
+    let offer =
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     call_log.expect("reject", offer.reject(b""), STATUS_SUCCESS);
     call_log.expect("connect, and be rejected", connecting.status(), STATUS_CONNECTION_REFUSED);
     for end in [connector, offer] {

@@ -20,7 +20,8 @@ pub(super) fn no_private_data(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let listener = pair::listen(test)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"")?;
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
+    let offer =
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     let mut limits = ReadLimits { inbound: u32::MAX, outbound: u32::MAX };
     let (status, _) = offer.connection_data(&mut [], &mut limits);
     call_log.expect("ask for the limits alone", status, STATUS_SUCCESS);
@@ -64,7 +65,8 @@ pub(super) fn private_data_limits(test: &TestContext<'_>) -> Result<(), NTSTATUS
 
     let most = pattern(most_near)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, &most)?;
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
+    let offer =
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     let mut limits = READS;
     let mut small = [0_u8; 4];
     let (status, needed) = offer.connection_data(&mut small, &mut limits);

@@ -43,7 +43,8 @@ pub(super) fn extended(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let far = QpSet::on(test.far, QpDepths::SMALL)?;
     let listener = pair::listen(test)?;
     let (connector, connecting) = pair::start_connect(test, near.qp, b"near")?;
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
+    let offer =
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     let accepting = offer.accept_extended(far.qp, READS, b"far")?;
     connecting.wait()?;
     connector.complete_connect_extended()?.wait()?;

@@ -24,7 +24,8 @@ pub(super) fn reject(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let mut named = *test;
     named.near_end = test.near_end.with_port(NAMED);
     let (connector, connecting) = pair::start_connect(&named, near.qp, b"near")?;
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
+    let offer =
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     pair::expect_data(offer, b"near", "private data of the connector");
     call_log.expect("reject", offer.reject(b"not today"), STATUS_SUCCESS);
     call_log.expect("connect, and be rejected", connecting.status(), STATUS_CONNECTION_REFUSED);
@@ -36,7 +37,8 @@ pub(super) fn reject(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     close_and_wait(&[connector.object(), offer.object(), there.object()]);
     // One rejection is not the end of the listener.
     let (_, connecting) = pair::start_connect(test, near.qp, b"again")?;
-    let offer = Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
+    let offer =
+        Handle::<NDK_CONNECTOR>::new(call_log, call_log.take_connect_event(listener.object(), connecting)?);
     call_log.expect("reject without data", offer.reject(b""), STATUS_SUCCESS);
     call_log.expect("connect again, and be rejected", connecting.status(), STATUS_CONNECTION_REFUSED);
     Ok(())

@@ -68,7 +68,9 @@ impl Session {
             (Side::Near, Operation::Copy) => self.copy(chunk),
             (Side::Far, Operation::Copy) => self.rendezvous.offer(chunk.memory()?),
             (Side::Near, Operation::SmbDirect) => self.client.write(chunk),
-            (Side::Far, Operation::SmbDirect) => self.server.serve(chunk, |began| self.counters(chunk, began)),
+            (Side::Far, Operation::SmbDirect) => {
+                self.server.serve(chunk, |began| self.counters(chunk, began))
+            }
             (Side::Near, _) => self.transmit(chunk),
             (Side::Far, _) => self.collect(chunk),
         };

@@ -40,7 +40,8 @@ use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use protocol::{
-    AdapterLimits, Level, Operation, Outcome, SessionCounters, SessionReport, SessionRequest, TransferCounters,
+    AdapterLimits, Level, Operation, Outcome, SessionCounters, SessionReport, SessionRequest,
+    TransferCounters,
 };
 use sys::ndk::NDK_LISTENER;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};

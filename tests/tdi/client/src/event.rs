@@ -31,7 +31,12 @@ pub fn off(address: &File, event: i32) -> Result<(), StatusError> {
     register(address, event, core::ptr::null(), core::ptr::null())
 }
 
-fn register(address: &File, event: i32, function: *const (), context: *const c_void) -> Result<(), StatusError> {
+fn register(
+    address: &File,
+    event: i32,
+    function: *const (),
+    context: *const c_void,
+) -> Result<(), StatusError> {
     match set_event(address, event, function, context.cast_mut()) {
         STATUS_SUCCESS => Ok(()),
         status => Err(StatusError(status)),

@@ -69,7 +69,11 @@ pub(crate) fn over<'a>(requests: impl IntoIterator<Item = &'a Request>) -> Resul
             return Err(Violation(format!("{request:?} outlived the cleanup of its file")));
         };
         ensure(completion_status::is_permitted(request.minor, outcome.status), || {
-            format!("a request with minor function {} ended with {}", request.minor, StatusError(outcome.status))
+            format!(
+                "a request with minor function {} ended with {}",
+                request.minor,
+                StatusError(outcome.status)
+            )
         })?;
     }
     Ok(())

@@ -9,7 +9,9 @@ use sys::status::*;
 use sys::wdm::*;
 
 use crate::io::generic_mapping::IoGetFileObjectGenericMapping;
-use crate::io::{IofCompleteRequest, Made, Opener, StatusError, create_device, delete_device, driver_is_ready};
+use crate::io::{
+    IofCompleteRequest, Made, Opener, StatusError, create_device, delete_device, driver_is_ready,
+};
 use crate::rtl::RtlMapGenericMask;
 use crate::se::{Descriptor, Subject};
 

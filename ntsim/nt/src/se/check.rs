@@ -7,7 +7,7 @@ use sys::wdm::{
     READ_CONTROL, WRITE_DAC,
 };
 
-use super::descriptor::{Entry, List, Verdict};
+use super::descriptor::{Entry, List, AceType};
 use super::{Descriptor, Sid, Subject};
 
 /// The generic mapping of files.
@@ -76,9 +76,9 @@ fn allowed(entries: &[Entry], owner: Option<Sid>, subject: &Subject, mapping: &G
     for entry in entries.iter().filter(|entry| entry.applies()) {
         if subject.is(&entry.sid) || (owns && about_owner(entry)) {
             let mask = map(entry.mask, mapping);
-            match entry.verdict {
-                Verdict::Allow => granted |= mask & !refused,
-                Verdict::Deny => refused |= mask & !granted,
+            match entry.ace_type {
+                AceType::Allow => granted |= mask & !refused,
+                AceType::Deny => refused |= mask & !granted,
             }
         }
     }

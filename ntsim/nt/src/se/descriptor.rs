@@ -43,7 +43,7 @@ pub(super) enum List {
 
 /// The type of an entry: one that grants or one that refuses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum AceType {
     /// It grants the rights.
     Allow,
     /// It refuses them.
@@ -53,7 +53,7 @@ pub(super) enum Verdict {
 /// One entry of a list.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Entry {
-    pub(super) verdict: Verdict,
+    pub(super) ace_type: AceType,
     /// `…_INHERIT_ACE`.
     pub(super) flags: u8,
     pub(super) mask: u32,
@@ -66,7 +66,7 @@ pub(super) const INHERIT_ONLY_ACE: u8 = 8;
 impl Entry {
     /// One that grants rights.
     pub(super) fn allow(mask: u32, sid: Sid) -> Self {
-        Self { verdict: Verdict::Allow, flags: 0, mask, sid }
+        Self { ace_type: AceType::Allow, flags: 0, mask, sid }
     }
 
     /// Returns whether it says something about the object itself.

@@ -9,7 +9,7 @@ use sys::wdm::{
     GENERIC_EXECUTE, GENERIC_READ, GENERIC_WRITE, READ_CONTROL, WRITE_DAC,
 };
 
-use super::descriptor::{Entry, INHERIT_ONLY_ACE, List, Verdict};
+use super::descriptor::{Entry, INHERIT_ONLY_ACE, List, AceType};
 use super::{Descriptor, Sid, wire};
 
 /// Errors of a text that is no security descriptor.
@@ -114,12 +114,12 @@ fn read_entries(text: &str) -> Result<Vec<Entry>, SddlError> {
 }
 
 fn read_entry(text: &str) -> Result<Entry, SddlError> {
-    let [verdict, flags, rights, "", "", account] = text.split(';').collect::<Vec<_>>()[..] else {
+    let [ace_type, flags, rights, "", "", account] = text.split(';').collect::<Vec<_>>()[..] else {
         return error("an entry does not have six fields, of which the fourth and fifth are empty", text);
     };
-    let verdict = match verdict {
-        "A" => Verdict::Allow,
-        "D" => Verdict::Deny,
+    let ace_type = match ace_type {
+        "A" => AceType::Allow,
+        "D" => AceType::Deny,
         other => return error("an entry neither allows nor denies", other),
     };
     let flags = pairs(flags, &FLAGS)?.into_iter().fold(0, |all, flag| all | flag);
@@ -127,7 +127,7 @@ fn read_entry(text: &str) -> Result<Entry, SddlError> {
         Some(digits) => u32::from_str_radix(digits, 16).or_else(|_| error("this is no number", rights))?,
         None => pairs(rights, &RIGHTS)?.into_iter().fold(0, |all, right| all | right),
     };
-    Ok(Entry { verdict, flags, mask, sid: account.parse()? })
+    Ok(Entry { ace_type, flags, mask, sid: account.parse()? })
 }
 
 /// Returns the values of the pairs of letters in `text`.
@@ -165,7 +165,7 @@ mod tests {
             protected: true,
             list: List::Entries(vec![
                 Entry::allow(0x1000_0000, Sid::SYSTEM),
-                Entry { verdict: Verdict::Deny, flags: 9, mask: 0x4002_0000, sid: user },
+                Entry { ace_type: AceType::Deny, flags: 9, mask: 0x4002_0000, sid: user },
                 Entry::allow(0x0012_0089, Sid::EVERYONE),
             ]),
         };

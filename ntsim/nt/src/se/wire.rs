@@ -3,7 +3,7 @@
 //!
 //! Lists for audits are neither read nor written: nothing is audited here.
 
-use super::descriptor::{Entry, List, Verdict};
+use super::descriptor::{Entry, List, AceType};
 use super::{Descriptor, Sid};
 use ntsim_core::number::{ToUsize, narrow};
 
@@ -84,9 +84,9 @@ fn write_list(bytes: &mut Vec<u8>, entries: &[Entry]) {
     bytes.extend(narrow::<u16, _>(entries.len()).to_le_bytes());
     bytes.extend([0, 0]);
     for entry in entries {
-        let kind = match entry.verdict {
-            Verdict::Allow => ACCESS_ALLOWED_ACE_TYPE,
-            Verdict::Deny => ACCESS_DENIED_ACE_TYPE,
+        let kind = match entry.ace_type {
+            AceType::Allow => ACCESS_ALLOWED_ACE_TYPE,
+            AceType::Deny => ACCESS_DENIED_ACE_TYPE,
         };
         bytes.extend([kind, entry.flags]);
         bytes.extend(narrow::<u16, _>(entry_length(entry)).to_le_bytes());
@@ -164,12 +164,12 @@ fn read_list(bytes: &[u8]) -> Result<Vec<Entry>, DescriptorError> {
 
 fn read_entry(bytes: &[u8]) -> Result<Entry, DescriptorError> {
     let [kind, flags] = array(bytes, 0)?;
-    let verdict = match kind {
-        ACCESS_ALLOWED_ACE_TYPE => Verdict::Allow,
-        ACCESS_DENIED_ACE_TYPE => Verdict::Deny,
+    let ace_type = match kind {
+        ACCESS_ALLOWED_ACE_TYPE => AceType::Allow,
+        ACCESS_DENIED_ACE_TYPE => AceType::Deny,
         _ => return Err(DescriptorError("an entry neither allows nor denies")),
     };
     let mask = u32::from_le_bytes(array(bytes, 4)?);
     let sid = read_sid(bytes.get(ENTRY_HEAD..).ok_or(DescriptorError("an entry is cut short"))?)?;
-    Ok(Entry { verdict, flags, mask, sid })
+    Ok(Entry { ace_type, flags, mask, sid })
 }

@@ -22,7 +22,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::processor::Deferred;
+use super::processor::Dpc;
 use super::time::{TICK, duration, elapsed, now};
 use crate::address::Va;
 use crate::per_machine::PerMachine;
@@ -75,7 +75,7 @@ pub(super) struct DpcQueue {
 
 #[derive(Default)]
 struct State {
-    calls: VecDeque<Deferred>,
+    calls: VecDeque<Dpc>,
     /// Time since boot at which a deferred queue is processed.
     due: Option<Duration>,
     /// Requests since the tick with that number.
@@ -109,7 +109,7 @@ impl DpcQueue {
     }
 
     /// Queues a call; whether the queue is to be processed at once. `own`: for the processor of the caller.
-    pub(super) fn push(&self, call: Deferred, importance: Importance, own: bool) -> bool {
+    pub(super) fn push(&self, call: Dpc, importance: Importance, own: bool) -> bool {
         let mut state = self.lock();
         state.requests.1 += 1;
         match importance {
@@ -134,14 +134,14 @@ impl DpcQueue {
     }
 
     /// Queues a call during the processing of the queue, which takes it along.
-    pub(super) fn push_in_processing(&self, call: Deferred, importance: Importance) {
+    pub(super) fn push_in_processing(&self, call: Dpc, importance: Importance) {
         self.push(call, importance, true);
         self.request();
     }
 
     /// The next call to make, if the queue is to be processed.
     #[inline]
-    pub(super) fn pop(&self) -> Option<Deferred> {
+    pub(super) fn pop(&self) -> Option<Dpc> {
         if !self.is_requested() {
             return None;
         }

@@ -20,9 +20,9 @@ use crate::per_machine::{PerMachine, Stopping};
 use crate::sched;
 use crate::sched::Settings;
 
-/// A call deferred to DISPATCH_LEVEL on one processor.
+/// A DPC: a call at DISPATCH_LEVEL on one processor.
 #[derive(Clone, Copy)]
-pub struct Deferred {
+pub struct Dpc {
     /// The routine to call.
     pub routine: unsafe fn(*mut c_void),
     /// The argument of the routine.
@@ -30,7 +30,7 @@ pub struct Deferred {
 }
 
 // SAFETY: the code that defers a call vouches that its context may be used on another thread.
-unsafe impl Send for Deferred {}
+unsafe impl Send for Dpc {}
 
 /// The number of times that a thread lets others run before it sleeps until its processor is free.
 const YIELDS: u32 = 10;
@@ -108,28 +108,28 @@ pub(crate) fn wake_all() {
     all().iter().for_each(Processor::ring);
 }
 
-/// Queues `deferred` for processor `target`, or the caller's own.
+/// Queues `dpc` for processor `target`, or the caller's own.
 ///
 /// If that begins the processing of the queue (see `dpc_queue`), it runs before this
 /// returns where the processor is the caller's own and the caller is below DISPATCH_LEVEL, and when the level is
 /// lowered if it is not; on another processor, its service thread runs it. The service thread also runs what is
 /// deferred, when it is due.
-pub fn defer(target: Option<u32>, deferred: Deferred, importance: Importance) {
+pub fn defer(target: Option<u32>, dpc: Dpc, importance: Importance) {
     let old = sched::raise(Irql::DISPATCH);
     let own = sched::processor();
     let number = target.unwrap_or(own);
     let processor = &all()[number.to_usize()];
-    let at_once = processor.queue.push(deferred, importance, number == own);
+    let at_once = processor.queue.push(dpc, importance, number == own);
     if number != own || !at_once {
         processor.kick();
     }
     sched::lower(old);
 }
 
-/// Queues `deferred` for the service thread of processor `number`, in whose clock interrupt it became due.
-pub fn post(number: u32, deferred: Deferred, importance: Importance) {
+/// Queues `dpc` for the service thread of processor `number`, in whose clock interrupt it became due.
+pub fn post(number: u32, dpc: Dpc, importance: Importance) {
     let processor = &all()[number.to_usize()];
-    processor.queue.push_in_processing(deferred, importance);
+    processor.queue.push_in_processing(dpc, importance);
     processor.kick();
 }
 
@@ -197,9 +197,9 @@ pub(super) fn release_cpu(local: &Local, to: Irql) {
     loop {
         if !local.in_dpc.get() {
             local.in_dpc.set(true);
-            while let Some(deferred) = processor.queue.pop() {
+            while let Some(dpc) = processor.queue.pop() {
                 // SAFETY: the code that deferred the call vouched for it, and this thread owns the processor.
-                unsafe { (deferred.routine)(deferred.context) };
+                unsafe { (dpc.routine)(dpc.context) };
             }
             local.in_dpc.set(false);
         }
@@ -310,7 +310,7 @@ mod tests {
         }
         let machine = crate::testing::builder().boot();
         let mut noted = (Irql::PASSIVE, 0);
-        defer(None, Deferred { routine: note, context: (&raw mut noted).cast() }, Importance::Medium);
+        defer(None, Dpc { routine: note, context: (&raw mut noted).cast() }, Importance::Medium);
         assert_eq!(noted, (Irql::DISPATCH, sched::current().unwrap().id));
         assert!(machine.shutdown().is_clean());
     }

@@ -12,7 +12,7 @@ use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exports;
 use ntsim_core::loader;
 use ntsim_core::number::ToUsize;
-use ntsim_core::sched::processor::{self, Deferred};
+use ntsim_core::sched::processor::{self, Dpc};
 use ntsim_core::sched::time::TICK;
 use ntsim_core::sched::{self, Importance, Irql};
 use ntsim_core::verifier::{self, Finding};
@@ -147,7 +147,7 @@ pub(super) unsafe fn insert(
     dpc: *mut KDPC,
     argument1: *mut c_void,
     argument2: *mut c_void,
-    defer: impl FnOnce(Option<u32>, Deferred, Importance),
+    defer: impl FnOnce(Option<u32>, Dpc, Importance),
 ) -> bool {
     // SAFETY: the caller's promise.
     let kind = unsafe { (*dpc).Type };
@@ -165,7 +165,7 @@ pub(super) unsafe fn insert(
     let known = unsafe { &mut *dpc };
     (known.SystemArgument1, known.SystemArgument2) = (argument1, argument2);
     let target = known.Number.checked_sub(DIRECTED).map(u32::from);
-    defer(target, Deferred { routine: run, context: dpc.cast() }, importance(known));
+    defer(target, Dpc { routine: run, context: dpc.cast() }, importance(known));
     true
 }
 

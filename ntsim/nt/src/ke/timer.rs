@@ -142,8 +142,8 @@ fn expire(armed: Armed) {
     // SAFETY: the timer is set, so its driver keeps it; it begins with its header.
     unsafe { object_exports::set(armed.timer.cast(), 1) };
     if !armed.dpc.is_null() {
-        let post = |target: Option<u32>, deferred, importance| {
-            processor::post(target.unwrap_or(armed.processor), deferred, importance);
+        let post = |target: Option<u32>, dpc, importance| {
+            processor::post(target.unwrap_or(armed.processor), dpc, importance);
         };
         // SAFETY: the driver keeps the DPC of a timer for as long as it keeps the timer set.
         unsafe { dpc::insert(armed.dpc, ptr::null_mut(), ptr::null_mut(), post) };

@@ -7,7 +7,7 @@ use sys::wdm::{
     READ_CONTROL, WRITE_DAC,
 };
 
-use super::descriptor::{Entry, List, AceType};
+use super::descriptor::{AceType, Entry, List};
 use super::{Descriptor, Sid, Subject};
 
 /// The generic mapping of files.

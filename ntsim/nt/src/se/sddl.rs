@@ -9,7 +9,7 @@ use sys::wdm::{
     GENERIC_EXECUTE, GENERIC_READ, GENERIC_WRITE, READ_CONTROL, WRITE_DAC,
 };
 
-use super::descriptor::{Entry, INHERIT_ONLY_ACE, List, AceType};
+use super::descriptor::{AceType, Entry, INHERIT_ONLY_ACE, List};
 use super::{Descriptor, Sid, wire};
 
 /// Errors of a text that is no security descriptor.

@@ -3,7 +3,7 @@
 //!
 //! Lists for audits are neither read nor written: nothing is audited here.
 
-use super::descriptor::{Entry, List, AceType};
+use super::descriptor::{AceType, Entry, List};
 use super::{Descriptor, Sid};
 use ntsim_core::number::{ToUsize, narrow};
 

@@ -105,7 +105,7 @@ pub(crate) fn start() {
 
 /// Wakes every service thread.
 pub(crate) fn wake_all() {
-    all().iter().for_each(Processor::ring);
+    all().iter().for_each(Processor::kick);
 }
 
 /// Queues `dpc` for processor `target`, or the caller's own.

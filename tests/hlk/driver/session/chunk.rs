@@ -69,7 +69,7 @@ impl Session {
             (Side::Far, Operation::Copy) => self.rendezvous.offer(chunk.memory()?),
             (Side::Near, Operation::SmbDirect) => self.client.write(chunk),
             (Side::Far, Operation::SmbDirect) => {
-                self.server.serve(chunk, |began| self.counters(chunk, began))
+                self.server.serve(chunk, |began| self.count_transfer(chunk, began))
             }
             (Side::Near, _) => self.transmit(chunk),
             (Side::Far, _) => self.collect(chunk),
@@ -107,13 +107,13 @@ impl Session {
             Operation::Send => {
                 check(near.qp.send(near.data.context(), &[memory.sge()], 0))?;
                 near.wait(near.data)?;
-                self.counters(chunk, began);
+                self.count_transfer(chunk, began);
             }
             Operation::Write => {
                 let to = Remote { address: asked.address, token: asked.token };
                 check(near.qp.write(near.data.context(), &[memory.sge()], to, 0))?;
                 near.wait(near.data)?;
-                self.counters(chunk, began);
+                self.count_transfer(chunk, began);
                 near.post_control(message(chunk, None))?;
                 near.control_sent()?;
             }
@@ -158,7 +158,7 @@ impl Session {
                 let began = kernel::ticks();
                 check(far.qp.read(far.data.context(), &[memory.sge()], from, 0))?;
                 far.wait(far.data)?;
-                self.counters(chunk, began);
+                self.count_transfer(chunk, began);
                 far.post_control(message(chunk, None))?;
                 far.control_sent()?;
             }
@@ -174,11 +174,11 @@ impl Session {
             // SAFETY: both requests' buffers are mapped until their requests complete, which they do after
             // this; both are as long as the chunk, and the runner does not give the same one twice.
             unsafe { core::ptr::copy_nonoverlapping(from, to, chunk.length as usize) };
-            self.counters(chunk, began);
+            self.count_transfer(chunk, began);
         })
     }
 
-    fn counters(&self, chunk: &Chunk, began: u64) {
+    fn count_transfer(&self, chunk: &Chunk, began: u64) {
         let ticks = kernel::ticks().saturating_sub(began);
         if let Some(count) = self.count(chunk.operation) {
             count.chunks.fetch_add(1, Ordering::Relaxed);

@@ -21,7 +21,7 @@ pub(crate) use self::side::{DEPTH, INLINE, Side};
 /// A callback that the consumer received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
-    Cqe(&'static str, NTSTATUS),
+    RequestCompleted(&'static str, NTSTATUS),
     Closed(&'static str),
     Requested(&'static str, usize),
     Disconnected(&'static str),
@@ -96,7 +96,7 @@ fn seen(context: PVOID, make: impl FnOnce(&'static str) -> Seen) {
 }
 
 pub(crate) unsafe extern "efiapi" fn completed(context: PVOID, status: NTSTATUS) {
-    seen(context, |name| Seen::Cqe(name, status));
+    seen(context, |name| Seen::RequestCompleted(name, status));
 }
 
 pub(crate) unsafe extern "efiapi" fn closed(context: PVOID) {

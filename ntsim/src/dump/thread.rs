@@ -17,7 +17,7 @@ use super::memory::Memory;
 pub(crate) const SIGNAL: c_int = libc::SIGUSR2;
 
 /// The time that threads have to stop. One that is not let run by the host is dumped without registers.
-const PATIENCE: Duration = Duration::from_secs(1);
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// 1 while the threads stand still.
 static STILL: AtomicU32 = AtomicU32::new(0);
@@ -112,7 +112,7 @@ impl Threads {
         let begin = Instant::now();
         // Those that can't be told have ended meanwhile.
         for slot in self.0.iter().filter(told) {
-            while !slot.stopped.load(Ordering::Acquire) && begin.elapsed() < PATIENCE {
+            while !slot.stopped.load(Ordering::Acquire) && begin.elapsed() < STOP_TIMEOUT {
                 std::thread::yield_now();
             }
         }

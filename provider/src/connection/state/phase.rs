@@ -9,8 +9,8 @@ use crate::connection::departure::Departure;
 use crate::consumer::Request;
 use crate::kernel::Kernel;
 
-/// The phase of a connection, with what it owns in that phase only. What a request waits for is known by its place: each
-/// can be called in one phase only, so none takes the place of another (RQ-2).
+/// The phase of a connection, with what it owns in that phase only. The place of a pending request says what it waits
+/// for: each can be called in one phase only, so none takes the place of another (RQ-2).
 pub(in crate::connection) enum Phase<K: Kernel> {
     /// Connect was called; the passive side has not answered.
     Requested { active: Requester<K>, departure: Departure<K> },

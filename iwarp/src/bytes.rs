@@ -17,12 +17,12 @@ impl<const N: usize> Bytes<N> {
 
     /// Puts bytes behind those before.
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        let end = self.length.saturating_add(bytes.len());
-        let room = self.room.get_mut(self.length..end);
-        debug_assert!(room.is_some(), "{end} bytes in a room of {N}");
+        // Cut to the length of `bytes`, so that the compiler sees that the copy cannot fail.
+        let room = self.room.get_mut(self.length..).and_then(|room| room.get_mut(..bytes.len()));
+        debug_assert!(room.is_some(), "{} bytes more than fit into {N}", bytes.len());
         if let Some(room) = room {
             room.copy_from_slice(bytes);
-            self.length = end;
+            self.length = self.length.saturating_add(bytes.len());
         }
     }
 

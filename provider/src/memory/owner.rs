@@ -5,8 +5,7 @@ use super::slot::{Generation, Memory, Parent, Registration};
 use super::{AccessError, Key, Mr, Mw};
 use crate::kernel::Kernel;
 use crate::lifetime::{AcquireError, Kind};
-use crate::object::{Object, ObjectRef};
-use crate::queue_pair::Qp;
+use crate::object::{Object, ObjectRef, ObjectType, Resumption};
 use crate::rundown::{Drain, Shard};
 
 /// Event bit of regions and windows: a registration has drained, and has a waiter.
@@ -23,7 +22,7 @@ pub(crate) enum RegionOrWindow<K: Kernel> {
 pub(crate) enum Invalidated {
     /// The token admits nothing, and no transfer uses the memory.
     Now,
-    /// The token admits nothing; the queue pair goes on when the last transfer has ended.
+    /// The token admits nothing; what invalidated it goes on when the last transfer has ended.
     Later,
     /// The token admitted nothing before.
     NotValid,
@@ -59,7 +58,7 @@ impl<K: Kernel> RegionOrWindow<K> {
 
     /// Invalidates the registration, if it is this one or none is asked for. If that must wait for transfers, `by`
     /// goes on when they have ended.
-    pub(crate) fn invalidate(&self, which: Option<Generation>, by: ObjectRef<K, Qp<K>>) -> Invalidated {
+    pub(crate) fn invalidate(&self, which: Option<Generation>, by: Resumption<K>) -> Invalidated {
         match self.registration_state().end(which, Some(Waiter::Work(by))) {
             Deregister::Now(registration, _) => {
                 registration.dispose();
@@ -70,9 +69,9 @@ impl<K: Kernel> RegionOrWindow<K> {
         }
     }
 
-    /// Returns true if `qp` still waits for the registration that it invalidated to drain.
-    pub(crate) fn is_awaited_by(&self, qp: &Object<K, Qp<K>>) -> bool {
-        self.registration_state().is_awaited_by(qp)
+    /// Returns true if `object` still waits for the registration that it invalidated to drain.
+    pub(crate) fn is_awaited_by<B: ObjectType<K>>(&self, object: &Object<K, B>) -> bool {
+        self.registration_state().is_awaited_by(object)
     }
 
     fn take_back(&self, memory: Memory<K>, parent: Option<Parent<K>>) {
@@ -109,7 +108,7 @@ impl<K: Kernel> Waiter<K> {
     pub(super) fn tell(self) {
         match self {
             Self::Deregistration(request) => request.complete(sys::status::STATUS_SUCCESS),
-            Self::Work(qp) => qp.progress(),
+            Self::Work(resumption) => resumption.resume(),
         }
     }
 }

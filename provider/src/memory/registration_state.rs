@@ -32,15 +32,14 @@ use super::{Domain, Key, Mr, Token};
 use crate::adapter::Pd;
 use crate::consumer::Request;
 use crate::kernel::{Kernel, Lock};
-use crate::object::{Id, Object, ObjectRef};
-use crate::queue_pair::Qp;
+use crate::object::{Id, Object, ObjectRef, ObjectType, Resumption};
 
 /// The waiter for a registration to drain.
 pub(super) enum Waiter<K: Kernel> {
     /// The consumer's deregistration.
     Deregistration(Request<K, Mr<K>>),
     /// The queue pair whose work request ended the registration; its send queue resumes then.
-    Work(ObjectRef<K, Qp<K>>),
+    Work(Resumption<K>),
 }
 
 impl<K: Kernel> Waiter<K> {
@@ -263,11 +262,11 @@ impl<K: Kernel> RegistrationState<K> {
         }
     }
 
-    /// Returns true if a work request of `qp` still waits for the registration to drain.
-    pub(super) fn is_awaited_by(&self, qp: &Object<K, Qp<K>>) -> bool {
+    /// Returns true if a work request of `object` still waits for the registration to drain.
+    pub(super) fn is_awaited_by<B: ObjectType<K>>(&self, object: &Object<K, B>) -> bool {
         match &self.state.lock().phase {
             Phase::Draining(Some(Waiter::Work(waiter))) | Phase::Drained(Waiter::Work(waiter)) => {
-                waiter.same(qp)
+                waiter.is_of(object)
             }
             Phase::Idle | Phase::Valid(..) | Phase::Draining(_) | Phase::Drained(_) => false,
         }

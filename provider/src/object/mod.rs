@@ -22,12 +22,14 @@ mod close;
 mod dpc;
 mod object_ref;
 mod registry;
+mod resumption;
 mod timer;
 mod vector;
 
 pub use close::Waiter;
 pub use object_ref::ObjectRef;
 pub use registry::{Id, Reason, Registry, UnknownHandle};
+pub(crate) use resumption::{Resume, Resumption};
 pub use timer::ObjectTimer;
 pub use vector::Vector;
 

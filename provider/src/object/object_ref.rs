@@ -41,6 +41,11 @@ impl<K: Kernel, B: ObjectType<K>> ObjectRef<K, B> {
         Ok(Self { object: self.object, kind })
     }
 
+    /// Its kind.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Gives the hold to the holder of the pointer, to be made a value again by [`ObjectRef::reclaim`].
     pub(crate) fn leak(self) -> NonNull<Object<K, B>> {
         core::mem::ManuallyDrop::new(self).object
@@ -73,13 +78,22 @@ impl<K: Kernel, B: ObjectType<K>> Deref for ObjectRef<K, B> {
 
 impl<K: Kernel, B: ObjectType<K>> Drop for ObjectRef<K, B> {
     fn drop(&mut self) {
-        match self.core.lifetime.release(self.kind) {
-            Released::Held => {}
-            Released::Last => {
-                let core = self.object.cast::<Core<K>>();
-                // SAFETY: the release returned `Last`, so the object belongs to this call alone.
-                unsafe { close::queue_close_completion(core) }
-            }
-        }
+        // SAFETY: `self` owns a hold of its kind, and is dropped once.
+        unsafe { release(self.object.cast(), self.kind) }
+    }
+}
+
+/// Releases a hold. Releasing the last one completes a pending close.
+///
+/// # Safety
+///
+/// `object` is the head of an object on which the caller gives up a hold of this kind.
+#[inline]
+pub(super) unsafe fn release<K: Kernel>(object: NonNull<Core<K>>, kind: Kind) {
+    // SAFETY: the object lives as long as any hold on it, and the caller has one.
+    match unsafe { object.as_ref() }.lifetime.release(kind) {
+        Released::Held => {}
+        // SAFETY: the release returned `Last`, so the object belongs to this call alone.
+        Released::Last => unsafe { close::queue_close_completion(object) },
     }
 }

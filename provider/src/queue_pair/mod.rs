@@ -42,7 +42,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::memory::Domain;
-use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, Registry, TIMER};
+use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, Registry, Resume, TIMER};
 use crate::sync::{AtomicU32, Ordering};
 use attachment::Attachment;
 use initiator::Initiator;
@@ -197,6 +197,13 @@ impl<K: Kernel> Object<K, Qp<K>> {
             self.pd.adapter().rnic().counters().connection_error();
             self.attachment.fail();
         }
+    }
+}
+
+/// A QP waits for the memory that a request of its invalidated.
+impl<K: Kernel> Resume<K> for Qp<K> {
+    fn resume(object: &Object<K, Self>) {
+        object.progress();
     }
 }
 

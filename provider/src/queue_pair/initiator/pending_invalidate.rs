@@ -6,7 +6,7 @@ use super::engine::{Step, apply};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::memory::{AccessError, Generation, Invalidated, PendingRegistration, RegionOrWindow, Token};
-use crate::object::Object;
+use crate::object::{Object, Resumption};
 use crate::queue_pair::Qp;
 use crate::queue_pair::remote::Arrived;
 use crate::queue_pair::work::{Operation, WorkRequest};
@@ -49,7 +49,7 @@ impl<K: Kernel> PendingInvalidate<K> {
         arrived: Option<Arrived<K>>,
         pending_invalidate: &mut Option<Self>,
     ) -> Result<Invalidated, Step> {
-        let outcome = owner.invalidate(which, qp.try_acquire(Kind::Request)?);
+        let outcome = owner.invalidate(which, Resumption::of(qp.try_acquire(Kind::Request)?));
         if outcome == Invalidated::Later {
             *pending_invalidate = Some(Self { memory: owner, arrived });
         }

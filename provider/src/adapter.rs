@@ -5,14 +5,14 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use crate::completion::{CompletionQueue, CqAdapter};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
-use crate::memory::Table;
+use crate::memory::{self, Mappings, ProtectionDomain};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 use crate::rnic::RnicState;
 
 /// One opening of an RNIC. Several may exist at a time (VER-2); each has a token table of its own.
 pub(crate) struct Adapter<K: Kernel> {
     rnic: Shared<RnicState<K>>,
-    table: Table<K>,
+    table: memory::Table<K, Pd<K>>,
     /// True if a CQ notification may be called inside the call that causes it, as the RNIC had it at the opening.
     immediate: bool,
 }
@@ -25,7 +25,7 @@ impl<K: Kernel> Adapter<K> {
     /// [`NoMemory`].
     pub(crate) fn new(rnic: Shared<RnicState<K>>) -> Result<Self, NoMemory> {
         let immediate = rnic.notifies_immediately();
-        Ok(Self { rnic, table: Table::new()?, immediate })
+        Ok(Self { rnic, table: memory::Table::new()?, immediate })
     }
 
     /// Returns true if a CQ notification may be called inside the call that causes it.
@@ -39,7 +39,7 @@ impl<K: Kernel> Adapter<K> {
     }
 
     /// The tokens of this opening.
-    pub(crate) fn table(&self) -> &Table<K> {
+    pub(crate) fn table(&self) -> &memory::Table<K, Pd<K>> {
         &self.table
     }
 }
@@ -92,6 +92,31 @@ impl<K: Kernel> Pd<K> {
         &self.adapter
     }
 }
+
+impl<K: Kernel> ProtectionDomain<K> for Pd<K> {
+    fn table(&self) -> &memory::Table<K, Self> {
+        self.adapter.table()
+    }
+
+    fn mappings(&self) -> &Mappings<K> {
+        self.adapter.rnic().mappings()
+    }
+}
+
+/// A memory region of a protection domain.
+pub(crate) type Mr<K> = memory::Mr<K, Pd<K>>;
+
+/// A memory window of a protection domain.
+pub(crate) type Mw<K> = memory::Mw<K, Pd<K>>;
+
+/// A region or a window.
+pub(crate) type RegionOrWindow<K> = memory::RegionOrWindow<K, Pd<K>>;
+
+/// A registration that a work request will make valid.
+pub(crate) type PendingRegistration<K> = memory::PendingRegistration<K, Pd<K>>;
+
+/// A list whose every entry was admitted.
+pub(crate) type PinnedSgl<'t, K> = memory::PinnedSgl<'t, K, Pd<K>>;
 
 impl<K: Kernel> ObjectType<K> for Pd<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;

@@ -12,7 +12,7 @@ use sys::wdm::PAGE_SIZE;
 use super::mapping::{Mappings, within_page};
 use super::owner::{PendingRegistration, RegionOrWindow};
 use super::slot::{Generation, Memory, Registration, Segment};
-use super::{Key, Mr, RegisterError, Rights};
+use super::{Key, Mr, ProtectionDomain, RegisterError, Rights};
 use crate::heap::{self, Within as _};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
@@ -101,7 +101,7 @@ impl Layout {
     }
 }
 
-impl<K: Kernel> Object<K, Mr<K>> {
+impl<K: Kernel, P: ProtectionDomain<K>> Object<K, Mr<K, P>> {
     /// NdkInitializeFastRegisterMr: prepares a fast-register region for registrations of up to `pages` pages.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
         layout: Layout,
         rights: Rights,
         pages: impl ExactSizeIterator<Item = usize>,
-    ) -> Result<PendingRegistration<K>, RegisterError> {
+    ) -> Result<PendingRegistration<K, P>, RegisterError> {
         let prepared = self.prepared().ok_or(RegisterError::State)?;
         let mut memory = {
             let mut prepared = prepared.lock();
@@ -164,7 +164,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
             let owner = self.try_acquire(Kind::Request)?;
             Ok((RegionOrWindow::Region(owner.acquire(Kind::Request)?), RegionOrWindow::Region(owner)))
         };
-        let mappings = self.registration_state().pd().adapter().rnic().mappings();
+        let mappings = self.registration_state().pd().mappings();
         let filled = layout.fill(&mut memory, mappings, pages);
         let owners =
             filled.and_then(|()| owners().map_err(|_: crate::lifetime::AcquireError| RegisterError::State));
@@ -191,7 +191,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
     }
 }
 
-impl<K: Kernel> Mr<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Mr<K, P> {
     /// Takes back what a registration was made of.
     pub(super) fn recycle(&self, mut memory: Memory<K>) {
         memory.clear();

@@ -10,6 +10,9 @@
 //! | `table`, `slot` | what a token admits |
 //! | `chain`, `mapping` | how a consumer describes memory |
 //! | `transfer` | the copy |
+//!
+//! The objects here know no more of the layers above than [`ProtectionDomain`], and of a work request that waits for
+//! them its [`Resumption`](crate::object::Resumption).
 
 mod chain;
 mod fast_register;
@@ -35,8 +38,20 @@ pub(crate) use table::Table;
 pub(crate) use transfer::{PinnedSgl, Sge, copy};
 pub(crate) use window::{Mw, WindowError};
 
+use crate::kernel::Kernel;
+use crate::object::ObjectType;
+
 /// The most scatter/gather entries of one request.
 pub(crate) const MAX_SGE: usize = 16;
+
+/// The protection domain of regions and windows, the object above them.
+pub(crate) trait ProtectionDomain<K: Kernel>: ObjectType<K> {
+    /// The tokens of its opening.
+    fn table(&self) -> &Table<K, Self>;
+
+    /// The logical address mappings of its RNIC.
+    fn mappings(&self) -> &Mappings<K>;
+}
 
 /// Names a protection domain: its address, which is its own while any region or queue pair of it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

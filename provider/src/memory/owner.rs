@@ -2,7 +2,7 @@
 
 use super::registration_state::{Deregister, RegistrationState, Waiter};
 use super::slot::{Generation, Memory, Parent, Registration};
-use super::{AccessError, Key, Mr, Mw};
+use super::{AccessError, Key, Mr, Mw, ProtectionDomain};
 use crate::kernel::Kernel;
 use crate::lifetime::{AcquireError, Kind};
 use crate::object::{Object, ObjectRef, ObjectType, Resumption};
@@ -12,9 +12,9 @@ use crate::rundown::{Drain, Shard};
 const DRAINED: u32 = 1;
 
 /// A region or a window.
-pub(crate) enum RegionOrWindow<K: Kernel> {
-    Region(ObjectRef<K, Mr<K>>),
-    Window(ObjectRef<K, Mw<K>>),
+pub(crate) enum RegionOrWindow<K: Kernel, P: ProtectionDomain<K>> {
+    Region(ObjectRef<K, Mr<K, P>>),
+    Window(ObjectRef<K, Mw<K, P>>),
 }
 
 /// Outcome of an invalidation.
@@ -28,8 +28,8 @@ pub(crate) enum Invalidated {
     NotValid,
 }
 
-impl<K: Kernel> RegionOrWindow<K> {
-    fn registration_state(&self) -> &RegistrationState<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> RegionOrWindow<K, P> {
+    fn registration_state(&self) -> &RegistrationState<K, P> {
         match self {
             Self::Region(region) => region.registration_state(),
             Self::Window(window) => window.registration_state(),
@@ -74,7 +74,7 @@ impl<K: Kernel> RegionOrWindow<K> {
         self.registration_state().is_awaited_by(object)
     }
 
-    fn take_back(&self, memory: Memory<K>, parent: Option<Parent<K>>) {
+    fn take_back(&self, memory: Memory<K>, parent: Option<Parent<K, P>>) {
         match self {
             Self::Region(region) => region.recycle(memory),
             Self::Window(window) => window.part_from(parent),
@@ -82,14 +82,14 @@ impl<K: Kernel> RegionOrWindow<K> {
     }
 }
 
-impl<K: Kernel> Registration<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Registration<K, P> {
     /// Gives what it is made of back to its owner.
     pub(super) fn dispose(self) {
         self.owner.take_back(self.memory, self.parent);
     }
 }
 
-impl<K: Kernel> Drain for Registration<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Drain for Registration<K, P> {
     /// Handles the release of an invalid registration by its last transfer.
     fn drained(self) {
         let Self { owner, memory, parent, key, .. } = self;
@@ -103,7 +103,7 @@ impl<K: Kernel> Drain for Registration<K> {
     }
 }
 
-impl<K: Kernel> Waiter<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Waiter<K, P> {
     /// In the owner's DPC.
     pub(super) fn tell(self) {
         match self {
@@ -114,9 +114,9 @@ impl<K: Kernel> Waiter<K> {
 }
 
 /// A registration that a work request will make valid. Dropping it before takes it back.
-pub(crate) struct PendingRegistration<K: Kernel> {
-    owner: RegionOrWindow<K>,
-    registration: Option<Registration<K>>,
+pub(crate) struct PendingRegistration<K: Kernel, P: ProtectionDomain<K>> {
+    owner: RegionOrWindow<K, P>,
+    registration: Option<Registration<K, P>>,
     /// From the acceptance of the request on.
     key: Option<Key>,
 }
@@ -130,9 +130,9 @@ pub(crate) enum RegistrationError {
     State,
 }
 
-impl<K: Kernel> PendingRegistration<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> PendingRegistration<K, P> {
     /// A registration that was made for its owner.
-    pub(super) fn new(owner: RegionOrWindow<K>, registration: Registration<K>) -> Self {
+    pub(super) fn new(owner: RegionOrWindow<K, P>, registration: Registration<K, P>) -> Self {
         Self { owner, registration: Some(registration), key: None }
     }
 
@@ -142,7 +142,7 @@ impl<K: Kernel> PendingRegistration<K> {
     }
 
     /// The region or window.
-    pub(crate) fn owner(&self) -> &RegionOrWindow<K> {
+    pub(crate) fn owner(&self) -> &RegionOrWindow<K, P> {
         &self.owner
     }
 
@@ -169,7 +169,7 @@ impl<K: Kernel> PendingRegistration<K> {
         {
             let behind = registration.rights.behind_window();
             let (base, length) = (registration.base, registration.length);
-            let table = registration_state.pd().adapter().table();
+            let table = registration_state.pd().table();
             let admitted = table
                 .admit(parent.token, registration.domain, (behind, Shard::Initiator), base, length)
                 .map_err(RegistrationError::Refused)?;
@@ -183,7 +183,7 @@ impl<K: Kernel> PendingRegistration<K> {
     }
 }
 
-impl<K: Kernel> Drop for PendingRegistration<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Drop for PendingRegistration<K, P> {
     fn drop(&mut self) {
         self.rollback();
     }

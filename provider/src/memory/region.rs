@@ -11,8 +11,7 @@ use super::fast_register::Prepared;
 use super::owner::RegionOrWindow;
 use super::registration_state::{Deregister, RegistrationState, Tokens, Waiter};
 use super::slot::{Generation, Memory, Registration, Segment};
-use super::{Domain, Key, Rights, chain};
-use crate::adapter::Pd;
+use super::{Domain, Key, ProtectionDomain, Rights, chain};
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock, Mapping as _};
@@ -41,15 +40,15 @@ impl From<NoMemory> for RegisterError {
 }
 
 /// Type-specific state of a memory region.
-pub(crate) struct Mr<K: Kernel> {
-    registration_state: RegistrationState<K>,
+pub(crate) struct Mr<K: Kernel, P: ProtectionDomain<K>> {
+    registration_state: RegistrationState<K, P>,
     /// Of a region that was created for fast registration.
     fast: Option<Lock<K, Prepared<K>>>,
 }
 
-impl<K: Kernel> Mr<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Mr<K, P> {
     /// A region of `pd` that owns `slot` of the adapter's token table.
-    pub(crate) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32, fast: bool) -> Self {
+    pub(crate) fn new(pd: ObjectRef<K, P>, slot: u32, fast: bool) -> Self {
         let tokens = if fast { Tokens::Kept } else { Tokens::Fresh };
         let fast = fast.then(|| Lock::<K, _>::new(Prepared::default()));
         Self { registration_state: RegistrationState::new(pd, slot, tokens), fast }
@@ -70,7 +69,7 @@ impl<K: Kernel> Mr<K> {
         self.registration_state.domain()
     }
 
-    pub(super) fn registration_state(&self) -> &RegistrationState<K> {
+    pub(super) fn registration_state(&self) -> &RegistrationState<K, P> {
         &self.registration_state
     }
 
@@ -91,7 +90,7 @@ pub(crate) enum Deregistered {
     NotRegistered,
 }
 
-impl<K: Kernel> Object<K, Mr<K>> {
+impl<K: Kernel, P: ProtectionDomain<K>> Object<K, Mr<K, P>> {
     /// Registers the first `length` bytes of an MDL chain.
     ///
     /// # Errors
@@ -133,7 +132,7 @@ impl<K: Kernel> Object<K, Mr<K>> {
     }
 
     /// Ends the registration; `request` is completed later if that must wait for a transfer.
-    pub(crate) fn deregister(&self, request: Request<K, Mr<K>>) -> Deregistered {
+    pub(crate) fn deregister(&self, request: Request<K, Mr<K, P>>) -> Deregistered {
         let (outcome, request) = if self.is_fast() {
             (Deregistered::NotRegistered, Some(request))
         } else if self.holds().successors != 0 {
@@ -159,15 +158,15 @@ impl<K: Kernel> Object<K, Mr<K>> {
 
 impl Domain {
     /// The domain of a PD.
-    pub(crate) fn of<K: Kernel>(pd: &Object<K, Pd<K>>) -> Self {
+    pub(crate) fn of<K: Kernel, P: ProtectionDomain<K>>(pd: &Object<K, P>) -> Self {
         Self(core::ptr::from_ref(pd).addr())
     }
 }
 
-impl<K: Kernel> ObjectType<K> for Mr<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> ObjectType<K> for Mr<K, P> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMr;
 
-    type Antecedents = ObjectRef<K, Pd<K>>;
+    type Antecedents = ObjectRef<K, P>;
 
     fn registry(&self) -> &Registry<K> {
         self.registration_state.pd().registry()

@@ -28,23 +28,22 @@
 #![expect(unsafe_code, reason = "memory of consumers is named by its address")]
 
 use super::slot::{Generation, Registration, Slot};
-use super::{Domain, Key, Mr, Token};
-use crate::adapter::Pd;
+use super::{Domain, Key, Mr, ProtectionDomain, Token};
 use crate::consumer::Request;
 use crate::kernel::{Kernel, Lock};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Resumption};
 
 /// The waiter for a registration to drain.
-pub(super) enum Waiter<K: Kernel> {
+pub(super) enum Waiter<K: Kernel, P: ProtectionDomain<K>> {
     /// The consumer's deregistration.
-    Deregistration(Request<K, Mr<K>>),
+    Deregistration(Request<K, Mr<K, P>>),
     /// The queue pair whose work request ended the registration; its send queue resumes then.
     Work(Resumption<K>),
 }
 
-impl<K: Kernel> Waiter<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Waiter<K, P> {
     /// The deregistration, if it is one.
-    pub(super) fn request(self) -> Option<Request<K, Mr<K>>> {
+    pub(super) fn request(self) -> Option<Request<K, Mr<K, P>>> {
         match self {
             Self::Deregistration(request) => Some(request),
             Self::Work(_) => None,
@@ -52,15 +51,15 @@ impl<K: Kernel> Waiter<K> {
     }
 }
 
-enum Phase<K: Kernel> {
+enum Phase<K: Kernel, P: ProtectionDomain<K>> {
     Idle,
     Valid(Key, Generation),
-    Draining(Option<Waiter<K>>),
-    Drained(Waiter<K>),
+    Draining(Option<Waiter<K, P>>),
+    Drained(Waiter<K, P>),
 }
 
-struct State<K: Kernel> {
-    phase: Phase<K>,
+struct State<K: Kernel, P: ProtectionDomain<K>> {
+    phase: Phase<K, P>,
     /// The slot's key is that of the newest registration, which has not ended; otherwise that of the next.
     claimed: bool,
     /// Set when the owner is being closed: nothing becomes valid any more.
@@ -77,32 +76,32 @@ pub(super) enum Tokens {
 }
 
 /// See the module's head.
-pub(super) struct RegistrationState<K: Kernel> {
-    pd: ObjectRef<K, Pd<K>>,
+pub(super) struct RegistrationState<K: Kernel, P: ProtectionDomain<K>> {
+    pd: ObjectRef<K, P>,
     slot: u32,
     tokens: Tokens,
-    state: Lock<K, State<K>>,
+    state: Lock<K, State<K, P>>,
 }
 
 /// Outcome of the end of a registration.
-pub(super) enum Deregister<K: Kernel> {
+pub(super) enum Deregister<K: Kernel, P: ProtectionDomain<K>> {
     /// It ended, and no transfer used it; the waiter need not wait.
-    Now(Registration<K>, Option<Waiter<K>>),
+    Now(Registration<K, P>, Option<Waiter<K, P>>),
     /// Transfers still use it; the waiter is kept.
     Later,
     /// There is none, or it is another one.
-    NotValid(Option<Waiter<K>>),
+    NotValid(Option<Waiter<K, P>>),
 }
 
-impl<K: Kernel> RegistrationState<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> RegistrationState<K, P> {
     /// The registration state of `slot` in the token table of `pd`'s adapter.
-    pub(super) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32, tokens: Tokens) -> Self {
+    pub(super) fn new(pd: ObjectRef<K, P>, slot: u32, tokens: Tokens) -> Self {
         let state = State { phase: Phase::Idle, claimed: false, closing: false };
         Self { pd, slot, tokens, state: Lock::<K, _>::new(state) }
     }
 
     /// The protection domain.
-    pub(super) fn pd(&self) -> &Object<K, Pd<K>> {
+    pub(super) fn pd(&self) -> &Object<K, P> {
         &self.pd
     }
 
@@ -117,13 +116,13 @@ impl<K: Kernel> RegistrationState<K> {
     }
 
     /// Gives the slot back, which nothing uses any more.
-    pub(super) fn into_antecedents(self) -> ObjectRef<K, Pd<K>> {
-        self.pd.adapter().table().give_back(self.slot);
+    pub(super) fn into_antecedents(self) -> ObjectRef<K, P> {
+        self.pd.table().give_back(self.slot);
         self.pd
     }
 
-    fn slot(&self) -> Option<&Slot<K>> {
-        self.pd.adapter().table().slot(self.slot)
+    fn slot(&self) -> Option<&Slot<K, P>> {
+        self.pd.table().slot(self.slot)
     }
 
     /// The token of the newest registration that was accepted and has not ended; of the next, if all have. Where it
@@ -143,7 +142,7 @@ impl<K: Kernel> RegistrationState<K> {
         self.reserve_key_in(&mut self.state.lock())
     }
 
-    fn reserve_key_in(&self, state: &mut State<K>) -> Key {
+    fn reserve_key_in(&self, state: &mut State<K, P>) -> Key {
         let Some(slot) = self.slot() else { return Key::FIRST };
         if self.tokens == Tokens::Fresh && core::mem::replace(&mut state.claimed, true) {
             slot.advance();
@@ -156,7 +155,7 @@ impl<K: Kernel> RegistrationState<K> {
         self.retire_in(&mut self.state.lock(), key);
     }
 
-    fn retire_in(&self, state: &mut State<K>, key: Key) {
+    fn retire_in(&self, state: &mut State<K, P>, key: Key) {
         if self.tokens == Tokens::Fresh
             && let Some(slot) = self.slot()
             && slot.key() == key
@@ -174,9 +173,9 @@ impl<K: Kernel> RegistrationState<K> {
     )]
     pub(super) fn validate(
         &self,
-        mut registration: Registration<K>,
+        mut registration: Registration<K, P>,
         claimed: Option<Key>,
-    ) -> Result<(), Registration<K>> {
+    ) -> Result<(), Registration<K, P>> {
         let Some(slot) = self.slot() else { return Err(registration) };
         let mut state = self.state.lock();
         if state.closing || !matches!(state.phase, Phase::Idle) {
@@ -192,7 +191,7 @@ impl<K: Kernel> RegistrationState<K> {
     }
 
     /// Ends the registration, if it is this one or none is asked for.
-    pub(super) fn end(&self, which: Option<Generation>, waiter: Option<Waiter<K>>) -> Deregister<K> {
+    pub(super) fn end(&self, which: Option<Generation>, waiter: Option<Waiter<K, P>>) -> Deregister<K, P> {
         {
             let mut state = self.state.lock();
             match state.phase {
@@ -211,7 +210,7 @@ impl<K: Kernel> RegistrationState<K> {
 
     /// The owner is being closed: nothing becomes valid any more, and what is ends, to be dropped by the
     /// caller.
-    pub(super) fn close(&self) -> Option<Registration<K>> {
+    pub(super) fn close(&self) -> Option<Registration<K, P>> {
         self.state.lock().closing = true;
         match self.end(None, None) {
             Deregister::Now(registration, _) => Some(registration),
@@ -233,7 +232,7 @@ impl<K: Kernel> RegistrationState<K> {
     fn leave_draining<R>(
         &self,
         key: Key,
-        next: impl FnOnce(Option<Waiter<K>>) -> (Phase<K>, R),
+        next: impl FnOnce(Option<Waiter<K, P>>) -> (Phase<K, P>, R),
     ) -> Option<R> {
         let mut state = self.state.lock();
         self.retire_in(&mut state, key);
@@ -251,7 +250,7 @@ impl<K: Kernel> RegistrationState<K> {
     }
 
     /// Takes the waiter of a registration that has drained.
-    pub(super) fn take_waiter(&self) -> Option<Waiter<K>> {
+    pub(super) fn take_waiter(&self) -> Option<Waiter<K, P>> {
         let mut state = self.state.lock();
         match core::mem::replace(&mut state.phase, Phase::Idle) {
             Phase::Drained(waiter) => Some(waiter),

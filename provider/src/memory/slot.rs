@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use super::owner::RegionOrWindow;
-use super::{Domain, Key, Mr, Rights, Token};
+use super::{Domain, Key, Mr, ProtectionDomain, Rights, Token};
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::object::{Id, ObjectRef};
@@ -72,17 +72,17 @@ impl Generation {
 }
 
 /// The region that a window is bound to.
-pub(crate) struct Parent<K: Kernel> {
+pub(crate) struct Parent<K: Kernel, P: ProtectionDomain<K>> {
     /// Of the region.
     pub(crate) token: Token,
     /// Of the region's registration, known once the bind is done: when that ends, the window admits nothing.
     pub(crate) generation: Generation,
     /// The region, whose close waits for the window (OBJ-2).
-    pub(crate) region: ObjectRef<K, Mr<K>>,
+    pub(crate) region: ObjectRef<K, Mr<K, P>>,
 }
 
 /// Registration behind a valid token.
-pub(crate) struct Registration<K: Kernel> {
+pub(crate) struct Registration<K: Kernel, P: ProtectionDomain<K>> {
     /// The slot's key while it is valid; set when it becomes so.
     pub(crate) key: Key,
     /// Set when it becomes valid.
@@ -98,14 +98,14 @@ pub(crate) struct Registration<K: Kernel> {
     /// Of a window none: that of its region serves.
     pub(crate) memory: Memory<K>,
     /// Of a window.
-    pub(crate) parent: Option<Parent<K>>,
+    pub(crate) parent: Option<Parent<K, P>>,
     /// The region or window, which stays until no transfer uses the registration.
-    pub(crate) owner: RegionOrWindow<K>,
+    pub(crate) owner: RegionOrWindow<K, P>,
 }
 
 /// See the module's head. It belongs to one region or window while that lives.
-pub(crate) struct Slot<K: Kernel> {
-    registration: Rundown<Registration<K>>,
+pub(crate) struct Slot<K: Kernel, P: ProtectionDomain<K>> {
+    registration: Rundown<Registration<K, P>>,
     /// The key of the latest registration, or of the next; its owner decides which.
     key: AtomicU32,
     /// The latest generation.
@@ -114,7 +114,7 @@ pub(crate) struct Slot<K: Kernel> {
     pub(super) next_free: AtomicU32,
 }
 
-impl<K: Kernel> Slot<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Slot<K, P> {
     pub(super) fn new() -> Self {
         let [key, generation, next_free] = [0, 0, 0].map(AtomicU32::new);
         Self { registration: Rundown::new(), key, generation, next_free }
@@ -141,14 +141,14 @@ impl<K: Kernel> Slot<K> {
     /// # Safety
     ///
     /// The caller is the owner of the slot, and no earlier registration is valid or draining.
-    pub(super) unsafe fn validate(&self, registration: Registration<K>) {
+    pub(super) unsafe fn validate(&self, registration: Registration<K, P>) {
         // SAFETY: as the caller promises.
         unsafe { self.registration.open(registration) };
     }
 
     /// Refuses new transfers from now on; see [`Rundown::close`].
     #[must_use]
-    pub(super) fn invalidate(&self) -> Option<Registration<K>> {
+    pub(super) fn invalidate(&self) -> Option<Registration<K, P>> {
         self.registration.close()
     }
 
@@ -160,7 +160,7 @@ impl<K: Kernel> Slot<K> {
 
     /// Keeps the registration with this key for a transfer: a near one of its side's own queue pairs, a far one
     /// of their peers.
-    pub(super) fn pin(&self, key: Key, by: Shard) -> Option<Pin<'_, Registration<K>>> {
+    pub(super) fn pin(&self, key: Key, by: Shard) -> Option<Pin<'_, Registration<K, P>>> {
         self.registration.pin(by).filter(|registration| registration.key == key)
     }
 }

@@ -11,7 +11,7 @@ use core::sync::atomic::AtomicPtr;
 
 use super::owner::RegionOrWindow;
 use super::slot::{Generation, Registration, Slot};
-use super::{AccessError, Domain, Rights, Token};
+use super::{AccessError, Domain, ProtectionDomain, Rights, Token};
 use crate::heap::{self, NoMemory, Slice};
 use crate::kernel::{Kernel, Lock};
 use crate::number::usize_from;
@@ -23,7 +23,7 @@ const CHUNKS: u32 = 1024;
 /// Ends the list of free slots. Slot 0 is never given out: its index marks the privileged token.
 const NONE: u32 = 0;
 
-type Chunk<K> = [Slot<K>; usize_from(CHUNK)];
+type Chunk<K, P> = [Slot<K, P>; usize_from(CHUNK)];
 
 /// A queue of free slots: the one that was freed first is given out first, so that a slot, and with it a range
 /// of tokens, comes back as late as it can.
@@ -35,12 +35,12 @@ struct Free {
 }
 
 /// See the module's head.
-pub(crate) struct Table<K: Kernel> {
-    chunks: alloc::vec::Vec<AtomicPtr<Chunk<K>>>,
+pub(crate) struct Table<K: Kernel, P: ProtectionDomain<K>> {
+    chunks: alloc::vec::Vec<AtomicPtr<Chunk<K, P>>>,
     free: Lock<K, Free>,
 }
 
-impl<K: Kernel> Table<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Table<K, P> {
     /// An empty table.
     ///
     /// # Errors
@@ -79,8 +79,8 @@ impl<K: Kernel> Table<K> {
     fn grow(&self, expected: u32) -> Result<(), NoMemory> {
         let base = expected.saturating_mul(CHUNK);
         // Made slot by slot in its place: a chunk is larger than a kernel stack should ever hold.
-        let slots = Slice::new(usize_from(CHUNK), |_| Slot::<K>::new())?;
-        let chunk: NonNull<Chunk<K>> = slots.leak().cast();
+        let slots = Slice::new(usize_from(CHUNK), |_| Slot::<K, P>::new())?;
+        let chunk: NonNull<Chunk<K, P>> = slots.leak().cast();
         // SAFETY: placed just now, and not published yet.
         for (slot, index) in unsafe { chunk.as_ref() }.iter().zip(base..) {
             let last = index.wrapping_add(1) == base.saturating_add(CHUNK);
@@ -120,7 +120,7 @@ impl<K: Kernel> Table<K> {
     }
 
     /// The slot with this index, which may come from a peer.
-    pub(super) fn slot(&self, index: u32) -> Option<&Slot<K>> {
+    pub(super) fn slot(&self, index: u32) -> Option<&Slot<K, P>> {
         let chunk = self.chunks.get(usize_from(index / CHUNK))?.load(core::sync::atomic::Ordering::Acquire);
         // SAFETY: null, or a chunk that was published whole and stays as long as the table.
         let chunk = unsafe { chunk.as_ref() }?;
@@ -141,7 +141,7 @@ impl<K: Kernel> Table<K> {
         (needed, by): (Rights, Shard),
         address: usize,
         length: usize,
-    ) -> Result<Admitted<'_, K>, AccessError> {
+    ) -> Result<Admitted<'_, K, P>, AccessError> {
         let named = self.named(token, domain, by)?;
         named.covers(needed, address, length)?;
         let Some((parent, generation)) =
@@ -168,7 +168,7 @@ impl<K: Kernel> Table<K> {
         token: Token,
         domain: Domain,
         by_peer: bool,
-    ) -> Result<(RegionOrWindow<K>, Generation), AccessError> {
+    ) -> Result<(RegionOrWindow<K, P>, Generation), AccessError> {
         let named = self.named(token, domain, Shard::Initiator)?;
         if !named.owner.can_be_invalidated() || (by_peer && !named.rights.is_remote()) {
             return Err(AccessError::Rights);
@@ -182,7 +182,7 @@ impl<K: Kernel> Table<K> {
         token: Token,
         domain: Domain,
         by: Shard,
-    ) -> Result<Pin<'_, Registration<K>>, AccessError> {
+    ) -> Result<Pin<'_, Registration<K, P>>, AccessError> {
         let slot = self.slot(token.index()).ok_or(AccessError::Token)?;
         let registration = slot.pin(token.key(), by).ok_or(AccessError::Token)?;
         if registration.domain == domain { Ok(registration) } else { Err(AccessError::Domain) }
@@ -190,23 +190,23 @@ impl<K: Kernel> Table<K> {
 }
 
 /// An access that was admitted; the memory stays registered until this is dropped.
-pub(crate) struct Admitted<'t, K: Kernel> {
-    memory: Pin<'t, Registration<K>>,
+pub(crate) struct Admitted<'t, K: Kernel, P: ProtectionDomain<K>> {
+    memory: Pin<'t, Registration<K, P>>,
     /// The window through which it was.
     #[expect(dead_code, reason = "it is kept for its pin alone")]
-    window: Option<Pin<'t, Registration<K>>>,
+    window: Option<Pin<'t, Registration<K, P>>>,
 }
 
-impl<K: Kernel> Deref for Admitted<'_, K> {
-    type Target = Registration<K>;
+impl<K: Kernel, P: ProtectionDomain<K>> Deref for Admitted<'_, K, P> {
+    type Target = Registration<K, P>;
 
     /// The registration of the memory: a window's is that of its region.
-    fn deref(&self) -> &Registration<K> {
+    fn deref(&self) -> &Registration<K, P> {
         &self.memory
     }
 }
 
-impl<K: Kernel> Registration<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Registration<K, P> {
     fn covers(&self, needed: Rights, address: usize, length: usize) -> Result<(), AccessError> {
         if !self.rights.contains(needed) {
             return Err(AccessError::Rights);
@@ -220,13 +220,13 @@ impl<K: Kernel> Registration<K> {
 /// # Safety
 ///
 /// `chunk` was made by [`Table::grow`] and is the caller's alone.
-unsafe fn release<K: Kernel>(chunk: NonNull<Chunk<K>>) {
-    let slots = NonNull::slice_from_raw_parts(chunk.cast::<Slot<K>>(), usize_from(CHUNK));
+unsafe fn release<K: Kernel, P: ProtectionDomain<K>>(chunk: NonNull<Chunk<K, P>>) {
+    let slots = NonNull::slice_from_raw_parts(chunk.cast::<Slot<K, P>>(), usize_from(CHUNK));
     // SAFETY: that many slots were leaked to make the chunk; the rest is as the caller promises.
     drop(unsafe { Slice::reclaim(slots) });
 }
 
-impl<K: Kernel> Drop for Table<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Drop for Table<K, P> {
     fn drop(&mut self) {
         for chunk in &mut self.chunks {
             if let Some(chunk) = NonNull::new(*chunk.get_mut()) {

@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 
 use super::slot::Segment;
 use super::table::{Admitted, Table};
-use super::{AccessError, Domain, MAX_SGE, Rights, Token};
+use super::{AccessError, Domain, MAX_SGE, ProtectionDomain, Rights, Token};
 use crate::kernel::Kernel;
 use crate::number::usize_from;
 use crate::rundown::Shard;
@@ -21,19 +21,19 @@ pub(crate) struct Sge {
     pub(crate) token: u32,
 }
 
-enum Part<'t, K: Kernel> {
-    Registered(Admitted<'t, K>),
+enum Part<'t, K: Kernel, P: ProtectionDomain<K>> {
+    Registered(Admitted<'t, K, P>),
     /// System memory that the privileged token admits.
     Direct,
 }
 
 /// A list whose every entry was admitted; its memory stays registered until this is dropped.
-pub(crate) struct PinnedSgl<'t, K: Kernel> {
-    parts: ArrayVec<(Sge, Part<'t, K>), MAX_SGE>,
+pub(crate) struct PinnedSgl<'t, K: Kernel, P: ProtectionDomain<K>> {
+    parts: ArrayVec<(Sge, Part<'t, K, P>), MAX_SGE>,
     length: usize,
 }
 
-impl<'t, K: Kernel> PinnedSgl<'t, K> {
+impl<'t, K: Kernel, P: ProtectionDomain<K>> PinnedSgl<'t, K, P> {
     /// No memory yet. A list is gathered in its place, as it is too large to be moved about.
     pub(crate) fn new() -> Self {
         Self { parts: ArrayVec::new_const(), length: 0 }
@@ -46,7 +46,7 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
     /// The first [`AccessError`].
     pub(crate) fn local(
         &mut self,
-        table: &'t Table<K>,
+        table: &'t Table<K, P>,
         domain: Domain,
         (needed, by): (Rights, Shard),
         list: &[Sge],
@@ -68,7 +68,7 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
     /// The [`AccessError`].
     pub(crate) fn remote(
         &mut self,
-        table: &'t Table<K>,
+        table: &'t Table<K, P>,
         domain: Domain,
         needed: Rights,
         sge: Sge,
@@ -83,7 +83,7 @@ impl<'t, K: Kernel> PinnedSgl<'t, K> {
     fn gather(
         &mut self,
         list: &[Sge],
-        admit: impl Fn(&Sge) -> Result<Part<'t, K>, AccessError>,
+        admit: impl Fn(&Sge) -> Result<Part<'t, K, P>, AccessError>,
     ) -> Result<(), AccessError> {
         // An entry of no bytes touches nothing, so its token does not matter (RFC 5040, section 5.4).
         for sge in list.iter().filter(|sge| sge.length != 0) {
@@ -141,7 +141,11 @@ fn run_in(segments: &[Segment], offset: usize, left: usize) -> Option<Run> {
 
 /// Copies `length` bytes (at most what each list has). The consumers on both sides may touch the memory
 /// meanwhile, and the two ranges may overlap; so no reference to it is ever made.
-pub(crate) fn copy<K: Kernel>(from: &PinnedSgl<'_, K>, to: &PinnedSgl<'_, K>, length: usize) {
+pub(crate) fn copy<K: Kernel, P: ProtectionDomain<K>>(
+    from: &PinnedSgl<'_, K, P>,
+    to: &PinnedSgl<'_, K, P>,
+    length: usize,
+) {
     let mut done = 0_usize;
     while done < length {
         let (Some(source), Some(sink)) = (from.run_at(done), to.run_at(done)) else { return };

@@ -5,18 +5,20 @@ use sys::ndk::NDK_OBJECT_TYPE;
 use super::owner::{PendingRegistration, RegionOrWindow};
 use super::registration_state::{RegistrationState, Tokens};
 use super::slot::{Generation, Memory, Parent, Registration};
-use super::{AccessError, Domain, Key, Mr, Rights};
-use crate::adapter::Pd;
+use super::{AccessError, Domain, Key, Mr, ProtectionDomain, Rights};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{AcquireError, Kind};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 use crate::rundown::Shard;
 
+/// The region that a window is bound to, if it is.
+type Region<K, P> = Option<ObjectRef<K, Mr<K, P>>>;
+
 /// Type-specific state of a memory window.
-pub(crate) struct Mw<K: Kernel> {
-    registration_state: RegistrationState<K>,
+pub(crate) struct Mw<K: Kernel, P: ProtectionDomain<K>> {
+    registration_state: RegistrationState<K, P>,
     /// The region that it was bound to when it was closed: that must outlive its close completion.
-    bound_to: Lock<K, Option<ObjectRef<K, Mr<K>>>>,
+    bound_to: Lock<K, Region<K, P>>,
 }
 
 /// Errors of a bind that was refused inline.
@@ -40,9 +42,9 @@ impl From<AcquireError> for WindowError {
     }
 }
 
-impl<K: Kernel> Mw<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> Mw<K, P> {
     /// A window of `pd` that owns `slot` of the adapter's token table.
-    pub(crate) fn new(pd: ObjectRef<K, Pd<K>>, slot: u32) -> Self {
+    pub(crate) fn new(pd: ObjectRef<K, P>, slot: u32) -> Self {
         Self {
             registration_state: RegistrationState::new(pd, slot, Tokens::Fresh),
             bound_to: Lock::<K, _>::new(None),
@@ -59,12 +61,12 @@ impl<K: Kernel> Mw<K> {
         self.registration_state.domain()
     }
 
-    pub(super) fn registration_state(&self) -> &RegistrationState<K> {
+    pub(super) fn registration_state(&self) -> &RegistrationState<K, P> {
         &self.registration_state
     }
 }
 
-impl<K: Kernel> Object<K, Mw<K>> {
+impl<K: Kernel, P: ProtectionDomain<K>> Object<K, Mw<K, P>> {
     /// Creates the registration that an NdkBind posts: `length` bytes from `address` on in `region`.
     ///
     /// A region for fast registration may have a registration pending in the queue, so for such a region
@@ -75,17 +77,17 @@ impl<K: Kernel> Object<K, Mw<K>> {
     /// See [`WindowError`].
     pub(crate) fn bind(
         &self,
-        region: &Object<K, Mr<K>>,
+        region: &Object<K, Mr<K, P>>,
         (address, length): (usize, usize),
         rights: Rights,
-    ) -> Result<PendingRegistration<K>, WindowError> {
+    ) -> Result<PendingRegistration<K, P>, WindowError> {
         let (domain, token) = (self.registration_state.domain(), region.registration_state().token());
         let tie = region.try_acquire(Kind::Successor)?;
         if region.registration_state().domain() != domain {
             return Err(AccessError::Domain.into());
         }
         if !region.is_fast() {
-            let table = self.registration_state.pd().adapter().table();
+            let table = self.registration_state.pd().table();
             drop(table.admit(token, domain, (rights.behind_window(), Shard::Initiator), address, length)?);
         }
         let own = self.try_acquire(Kind::Request)?;
@@ -105,7 +107,7 @@ impl<K: Kernel> Object<K, Mw<K>> {
     }
 
     /// The window is no longer bound.
-    pub(super) fn part_from(&self, parent: Option<Parent<K>>) {
+    pub(super) fn part_from(&self, parent: Option<Parent<K, P>>) {
         let Some(Parent { region, .. }) = parent else { return };
         if self.holds().closing {
             let earlier = self.bound_to.lock().replace(region);
@@ -114,10 +116,10 @@ impl<K: Kernel> Object<K, Mw<K>> {
     }
 }
 
-impl<K: Kernel> ObjectType<K> for Mw<K> {
+impl<K: Kernel, P: ProtectionDomain<K>> ObjectType<K> for Mw<K, P> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMw;
 
-    type Antecedents = (Option<ObjectRef<K, Mr<K>>>, ObjectRef<K, Pd<K>>);
+    type Antecedents = (Region<K, P>, ObjectRef<K, P>);
 
     fn registry(&self) -> &Registry<K> {
         self.registration_state.pd().registry()

@@ -11,9 +11,10 @@ use sys::status::{
 use sys::wdm::{BOOLEAN, MDL, PVOID, SIZE_T, UINT32, ULONG};
 
 use super::{close, object, query_extension, request, status};
+use crate::adapter::Mr;
 use crate::kernel::Kernel;
 use crate::limits::MAX_REGISTRATION;
-use crate::memory::{Deregistered, Mr, Rights};
+use crate::memory::{Deregistered, Rights};
 use crate::number::usize_from;
 use crate::status::StatusError;
 

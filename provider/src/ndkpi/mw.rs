@@ -6,8 +6,8 @@ use sys::ndk::{NDK_MW, NDK_MW_DISPATCH};
 use sys::wdm::UINT32;
 
 use super::{close, object, query_extension};
+use crate::adapter::Mw;
 use crate::kernel::Kernel;
-use crate::memory::Mw;
 
 /// The functions of a memory window.
 pub(super) fn table<K: Kernel>() -> &'static NDK_MW_DISPATCH {

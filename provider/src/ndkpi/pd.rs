@@ -10,12 +10,12 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 use sys::wdm::{BOOLEAN, GROUP_AFFINITY, PVOID, UINT32, ULONG};
 
 use super::{close, create, hand_out, mr, mw, object, qp, query_extension, srq};
-use crate::adapter::{Cq, Pd};
+use crate::adapter::{Cq, Mr, Mw, Pd};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::{MAX_INLINE_DATA, MAX_QUEUE_DEPTH};
-use crate::memory::{MAX_SGE, Mr, Mw, Token};
+use crate::memory::{MAX_SGE, Token};
 use crate::number::usize_from;
 use crate::object::{Object, ObjectRef};
 use crate::queue_pair::{Depths, Qp, Srq};

@@ -13,10 +13,11 @@ use sys::wdm::{PVOID, SIZE_T, ULONG};
 
 use super::object;
 use super::qp::{TRANSFER, flags, post};
+use crate::adapter::{Mr, Mw, RegionOrWindow};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{AccessError, Domain, Layout, Mr, Mw, RegionOrWindow, Rights};
+use crate::memory::{AccessError, Domain, Layout, Rights};
 use crate::number::usize_from;
 use crate::object::Object;
 use crate::queue_pair::{Operation, Qp};

@@ -79,7 +79,7 @@ impl<K: Kernel, B: ObjectType<K>> Deref for ObjectRef<K, B> {
 impl<K: Kernel, B: ObjectType<K>> Drop for ObjectRef<K, B> {
     fn drop(&mut self) {
         // SAFETY: `self` owns a hold of its kind, and is dropped once.
-        unsafe { release(self.object.cast(), self.kind) }
+        unsafe { release(self.object.cast::<Core<K>>(), self.kind) }
     }
 }
 

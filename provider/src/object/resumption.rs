@@ -9,7 +9,7 @@ use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 
 /// An object that can wait for something which does not know its type.
-pub trait Resume<K: Kernel>: ObjectType<K> {
+pub(crate) trait Resume<K: Kernel>: ObjectType<K> {
     /// Goes on after the wait. Up to DISPATCH_LEVEL, with no lock held.
     fn resume(object: &Object<K, Self>);
 }

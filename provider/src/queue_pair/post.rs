@@ -5,9 +5,10 @@
 use super::Qp;
 use super::initiator::Initiator;
 use super::work::{Flags, Operation, QueueFull, WorkRequest};
+use crate::adapter::{PendingRegistration, RegionOrWindow};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
-use crate::memory::{PendingRegistration, RegionOrWindow, Sge};
+use crate::memory::Sge;
 use crate::object::Object;
 
 /// Errors of a post that was refused inline; there is no result for it (WR-2).

@@ -5,10 +5,11 @@ use sys::ndk::{
 };
 
 use super::sgl::{Sgl, SglTable};
+use crate::adapter::RegionOrWindow;
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
-use crate::memory::{RegionOrWindow, Sge, Token};
+use crate::memory::{Sge, Token};
 use crate::number::usize_from;
 use crate::ring::Ring;
 use crate::sync::{AtomicU64, Line, Ordering};

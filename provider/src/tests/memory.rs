@@ -87,7 +87,7 @@ fn cancelled((status, ..): &(NTSTATUS, u32, usize)) -> bool {
 }
 
 /// Uses one byte of `side`'s memory as a peer's transfer on another processor would.
-fn in_use(side: &Side, token: u32, address: usize) -> Admitted<'_, Manual> {
+fn in_use(side: &Side, token: u32, address: usize) -> Admitted<'_, Manual, Pd<Manual>> {
     // SAFETY: the adapter is open.
     let adapter = unsafe { &*side.adapter.cast::<Object<Manual, Adapter<Manual>>>() };
     // SAFETY: the domain is open.

@@ -12,9 +12,10 @@ use sys::status::{
 use super::pending_invalidate::PendingInvalidate;
 use super::rnr_timeout::Rnr;
 use super::{InFlight, Initiator};
+use crate::adapter::PendingRegistration;
 use crate::kernel::Kernel;
 use crate::lifetime::AcquireError;
-use crate::memory::{AccessError, Invalidated, PendingRegistration, RegistrationError, Token};
+use crate::memory::{AccessError, Invalidated, RegistrationError, Token};
 use crate::object::Object;
 use crate::queue_pair::remote::{Remote, RemoteMemory, Send};
 use crate::queue_pair::sgl::Sgl;

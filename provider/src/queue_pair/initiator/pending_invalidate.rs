@@ -3,9 +3,10 @@
 #![forbid(unsafe_code)]
 
 use super::engine::{Step, apply};
+use crate::adapter::{PendingRegistration, RegionOrWindow};
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::memory::{AccessError, Generation, Invalidated, PendingRegistration, RegionOrWindow, Token};
+use crate::memory::{AccessError, Generation, Invalidated, Token};
 use crate::object::{Object, Resumption};
 use crate::queue_pair::Qp;
 use crate::queue_pair::remote::Arrived;

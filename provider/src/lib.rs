@@ -5,7 +5,8 @@
 //! | module | contents |
 //! |---|---|
 //! | [`ndkpi`] | C: the dispatch tables; raw arguments in, references out, results into NTSTATUS |
-//! | `adapter` ⇄ [`rnic`] ⇄ `connection` ⇄ `queue_pair` | the objects, and the RNIC whose tables name them: they hold each other |
+//! | [`rnic`] | an RNIC, as its driver handles it |
+//! | `adapter` ⇄ `connection` ⇄ `queue_pair` | the objects, and the state of the RNIC that names them: they hold each other |
 //! | `memory` | memory regions and windows of any protection domain |
 //! | `completion` | completion queues of any adapter |
 //! | `consumer`, `status` | contexts and completions of a consumer; the NTSTATUS of a failure |

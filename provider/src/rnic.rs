@@ -1,22 +1,22 @@
-//! An RNIC: what one network adapter of the machine offers to NDK consumers.
+//! An RNIC: what one network adapter of the machine offers to NDK consumers, as its driver handles it.
 
-mod counters;
-pub(crate) mod lookup;
+#![expect(unsafe_code, reason = "the driver is called back")]
 
-pub(crate) use counters::Counters;
-pub use counters::Statistics;
-pub use lookup::LookUp;
+pub use crate::adapter::Statistics;
+pub use crate::connection::lookup::LookUp;
 
 use core::net::{IpAddr, SocketAddr};
 
-use lookup::Lookups;
+use sys::irql::PassiveLevel;
+use sys::status::NTSTATUS;
+use sys::wdm::PVOID;
 
+use crate::adapter::RnicState;
 use crate::connection::{Connector, FabricState, Listener, SharedEndpoint};
+use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
-use crate::memory::Mappings;
-use crate::object::{Object, Registry};
-use crate::sync::{AtomicBool, Ordering};
+use crate::object::Object;
 
 /// All RNICs of a driver. Two RNICs of one fabric reach each other.
 pub struct Fabric<K: Kernel>(Shared<FabricState<K>>);
@@ -35,60 +35,6 @@ impl<K: Kernel> Fabric<K> {
     /// [`NoMemory`].
     pub fn new() -> Result<Self, NoMemory> {
         Ok(Self(Shared::new(FabricState::new())?))
-    }
-}
-
-/// State of an RNIC that its objects share.
-pub struct RnicState<K: Kernel> {
-    fabric: Shared<FabricState<K>>,
-    number: u64,
-    enabled: AtomicBool,
-    /// True if a CQ notification may be called inside the call that causes it.
-    immediate: AtomicBool,
-    counters: Counters,
-    objects: Registry<K>,
-    mappings: Mappings<K>,
-    lookups: Lookups<K>,
-}
-
-impl<K: Kernel> RnicState<K> {
-    /// The objects that exist, of all openings.
-    pub(crate) fn objects(&self) -> &Registry<K> {
-        &self.objects
-    }
-
-    /// The logical address mappings of all openings.
-    pub(crate) fn mappings(&self) -> &Mappings<K> {
-        &self.mappings
-    }
-
-    pub(crate) fn fabric(&self) -> &Shared<FabricState<K>> {
-        &self.fabric
-    }
-
-    /// Returns true if consumers may listen on this address and connect from it: it is one of the RNIC's, and
-    /// the RNIC is enabled.
-    pub(crate) fn is_local(&self, address: IpAddr) -> bool {
-        self.is_enabled() && self.fabric.is_local(self.number, address)
-    }
-
-    /// Returns true if the RNIC is present, and NDK enabled.
-    pub(crate) fn is_enabled(&self) -> bool {
-        self.enabled.load(Ordering::Acquire)
-    }
-
-    /// The number of the RNIC in its fabric.
-    pub(crate) const fn number(&self) -> u64 {
-        self.number
-    }
-
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// Returns true if a CQ notification may be called inside the call that causes it.
-    pub(crate) fn notifies_immediately(&self) -> bool {
-        self.immediate.load(Ordering::Acquire)
     }
 }
 
@@ -119,13 +65,7 @@ impl<K: Kernel> Rnic<K> {
     ///
     /// [`NoMemory`].
     pub fn new(fabric: &Fabric<K>) -> Result<Self, NoMemory> {
-        let fabric = fabric.0.clone();
-        let number = fabric.number();
-        let (enabled, immediate) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (counters, objects, mappings) = (Counters::default(), Registry::new(), Mappings::new()?);
-        let lookups = Lookups::new()?;
-        let state = RnicState { fabric, number, enabled, immediate, counters, objects, mappings, lookups };
-        Ok(Self(Shared::new(state)?))
+        RnicState::new(fabric.0.clone()).map(Self)
     }
 
     /// Replaces the RNIC's addresses: those that consumers may listen on and connect from. Endpoints in
@@ -135,7 +75,7 @@ impl<K: Kernel> Rnic<K> {
     ///
     /// [`NoMemory`], and the addresses are as before.
     pub fn set_addresses(&self, addresses: &[IpAddr]) -> Result<(), NoMemory> {
-        self.0.fabric.set_hosts(self.0.number, addresses)
+        self.0.set_addresses(addresses)
     }
 
     /// The state that its objects share.
@@ -147,13 +87,13 @@ impl<K: Kernel> Rnic<K> {
     /// that causes them, which runs before the causing call returns if that came below DISPATCH_LEVEL. Else they
     /// are delivered as by an interrupt, on a processor that the consumer prefers.
     pub fn set_immediate_notifications(&self, immediate: bool) {
-        self.0.immediate.store(immediate, Ordering::Release);
+        self.0.set_immediate_notifications(immediate);
     }
 
     /// Enables or disables NDK. What is open stays open: it is for NDIS to have it closed (NDIS-2). While it is
     /// disabled nothing new begins: no open, listen or connect from here, nor a connect to a listener of the RNIC.
     pub fn set_enabled(&self, enabled: bool) {
-        self.0.enabled.store(enabled, Ordering::Release);
+        self.0.set_enabled(enabled);
     }
 
     /// Returns true if NDK is enabled.
@@ -165,13 +105,13 @@ impl<K: Kernel> Rnic<K> {
     /// Returns the performance counters of the RNIC.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        self.0.counters.read()
+        self.0.counters().read()
     }
 
     /// Calls `each` with the local and the remote address of every established connection of the RNIC. Up to
     /// DISPATCH_LEVEL.
     pub fn connections(&self, mut each: impl FnMut(SocketAddr, SocketAddr)) {
-        self.0.objects.for_each(|connector: &Object<K, Connector<K>>| {
+        self.0.objects().for_each(|connector: &Object<K, Connector<K>>| {
             if let Some((local, remote)) = connector.addresses() {
                 each(local, remote);
             }
@@ -181,14 +121,39 @@ impl<K: Kernel> Rnic<K> {
     /// Calls `each` with the address of every listener on the RNIC, and of every shared endpoint; the flag is
     /// set for a listener. Up to DISPATCH_LEVEL.
     pub fn endpoints(&self, mut each: impl FnMut(SocketAddr, bool)) {
-        self.0.objects.for_each(|listener: &Object<K, Listener<K>>| {
+        self.0.objects().for_each(|listener: &Object<K, Listener<K>>| {
             if let Some(address) = listener.local_address() {
                 each(address, true);
             }
         });
-        self.0.objects.for_each(|shared: &Object<K, SharedEndpoint<K>>| {
+        self.0.objects().for_each(|shared: &Object<K, SharedEndpoint<K>>| {
             each(shared.address(), false);
         });
+    }
+}
+
+impl<K: Kernel> Rnic<K> {
+    /// Lets requests that name an address which the RNIC does not have wait until the driver has looked the addresses
+    /// up; `None` ends that. Up to DISPATCH_LEVEL.
+    ///
+    /// # Safety
+    ///
+    /// The function may be called with the context until this is called with `None`, and by a request that is on its
+    /// way then: so `None` comes when consumers have closed, or the context stays until they have.
+    pub unsafe fn on_unknown_address(&self, look_up: Option<(LookUp, PVOID)>) {
+        let look_up = look_up.map(|(function, context)| (function, Opaque(context)));
+        self.0.lookups().set_look_up(look_up);
+    }
+
+    /// Looks the addresses up by `read`, which passes them to [`Rnic::set_addresses`], and then tries the requests
+    /// again that waited before. May be called several times at once.
+    pub fn look_up(&self, level: PassiveLevel, read: impl FnOnce(PassiveLevel) -> Result<(), NTSTATUS>) {
+        // Those that come from now on have another look-up coming.
+        let end = self.0.lookups().next();
+        let outcome = read(level);
+        while let Some(request) = self.0.lookups().take_below(end) {
+            request.retry(outcome);
+        }
     }
 }
 
@@ -196,7 +161,7 @@ impl<K: Kernel> Drop for Rnic<K> {
     fn drop(&mut self) {
         self.set_enabled(false);
         // Without addresses nothing new can begin here; removing them needs no memory.
-        let removed = self.0.fabric.set_hosts(self.0.number, &[]);
+        let removed = self.0.set_addresses(&[]);
         debug_assert!(removed.is_ok(), "an empty list fits");
     }
 }

@@ -31,8 +31,8 @@ use crate::lifetime::{AcquireError, Kind};
 use crate::limits::{READ_LIMITS, ReadLimits};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 
+use crate::adapter::RnicState;
 use crate::queue_pair::Qp;
-use crate::rnic::RnicState;
 
 /// Event bit: the connection owes callbacks.
 const OWED: u32 = 1;

@@ -12,11 +12,11 @@ use super::connect_request::ConnectRequest;
 use super::connector::Connector;
 use super::endpoint::{BindError, Endpoint};
 use crate::adapter::Adapter;
+use crate::adapter::RnicState;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
-use crate::rnic::RnicState;
 
 /// Event bit: connect requests wait.
 const CONNECT_REQUEST: u32 = 1;

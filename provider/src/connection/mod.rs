@@ -12,6 +12,7 @@
 //! | `call`, `end` | calls and obligations, of any kind of remote |
 //! | `loopback`, `state`, `established` | a remote in this driver |
 //! | `claim`, `departure`, `endpoint` | the resources of an attempt |
+//! | [`lookup`] | requests that wait for an address of the RNIC |
 
 mod call;
 mod claim;
@@ -23,6 +24,7 @@ mod endpoint;
 mod established;
 mod link;
 mod listener;
+pub(crate) mod lookup;
 mod loopback;
 mod private_data;
 mod route;

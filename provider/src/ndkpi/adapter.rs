@@ -23,6 +23,7 @@ use super::{
     status, ulong,
 };
 use crate::adapter::{Adapter, Cq, Pd};
+use crate::connection::lookup::{CreateShared, MakeShared, Waiting};
 use crate::connection::{Connector, Endpoint, Listener, SharedEndpoint};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
@@ -30,7 +31,6 @@ use crate::lifetime::Kind;
 use crate::limits::MAX_CQ_DEPTH;
 use crate::object::Object;
 use crate::queue_pair;
-use crate::rnic::lookup::{CreateShared, MakeShared, Waiting};
 use crate::status::StatusError;
 
 /// The functions of an adapter.

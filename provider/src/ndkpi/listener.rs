@@ -9,10 +9,10 @@ use sys::wdm::{BOOLEAN, PVOID, ULONG};
 
 use super::{address, close, object, query_extension, status};
 use crate::connection::Listener;
+use crate::connection::lookup::{Listen, Waiting};
 use crate::consumer::Completion;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
-use crate::rnic::lookup::{Listen, Waiting};
 use crate::status::StatusError;
 
 /// The functions of a listener.

@@ -18,8 +18,8 @@ use crate::lifetime::Kind;
 use crate::limits::{READ_LIMITS, ReadLimits};
 use crate::ndkpi::{address, object, request, status};
 
+use crate::connection::lookup::{Connect, Waiting};
 use crate::queue_pair::Qp;
-use crate::rnic::lookup::{Connect, Waiting};
 use crate::status::StatusError;
 
 /// Caps what the consumer asks for to what the adapter has (CM-6).

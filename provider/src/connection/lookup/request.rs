@@ -77,7 +77,7 @@ const fn failed(StatusError(status): StatusError) -> NTSTATUS {
 impl<K: Kernel> Waiting<K> {
     /// Tries the request again with the addresses that the RNIC has now, unless they could not be read. Completes it,
     /// but for a connect that goes on.
-    pub(super) fn retry(self, outcome: Result<(), NTSTATUS>) {
+    pub(crate) fn retry(self, outcome: Result<(), NTSTATUS>) {
         let outcome = outcome.map_err(|_| StatusError(STATUS_INSUFFICIENT_RESOURCES));
         match self {
             Self::Listen(request) => request.retry(outcome),

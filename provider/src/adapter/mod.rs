@@ -1,4 +1,11 @@
-//! An open adapter, the root of all other objects, and its protection domains.
+//! An open adapter, the root of all other objects, its protection domains, and the state of the RNIC below.
+
+mod counters;
+mod rnic_state;
+
+pub(crate) use counters::Counters;
+pub use counters::Statistics;
+pub(crate) use rnic_state::RnicState;
 
 use sys::ndk::NDK_OBJECT_TYPE;
 
@@ -7,7 +14,6 @@ use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::{self, Mappings, ProtectionDomain};
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
-use crate::rnic::RnicState;
 
 /// One opening of an RNIC. Several may exist at a time (VER-2); each has a token table of its own.
 pub(crate) struct Adapter<K: Kernel> {

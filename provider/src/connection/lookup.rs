@@ -15,11 +15,9 @@ use alloc::collections::VecDeque;
 use core::ffi::c_void;
 use core::net::IpAddr;
 
-use sys::irql::PassiveLevel;
-use sys::status::{NTSTATUS, STATUS_INVALID_ADDRESS};
-use sys::wdm::PVOID;
+use sys::status::STATUS_INVALID_ADDRESS;
 
-use super::{Rnic, RnicState};
+use crate::adapter::RnicState;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Within as _};
 use crate::kernel::{Kernel, Lock};
@@ -28,7 +26,8 @@ use crate::status::StatusError;
 /// Requests that may wait at a time; more are refused as those that name an unknown address.
 const ROOM: usize = 64;
 
-/// Has the driver look the RNIC's addresses up, by [`Rnic::look_up`]. Up to DISPATCH_LEVEL, with no lock held.
+/// Has the driver look the RNIC's addresses up, by [`Rnic::look_up`](crate::Rnic::look_up). Up to DISPATCH_LEVEL, with no
+/// lock held.
 pub type LookUp = unsafe extern "efiapi" fn(context: *mut c_void);
 
 /// The pending requests of an RNIC.
@@ -55,7 +54,7 @@ impl<K: Kernel> Lookups<K> {
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(super) fn new() -> Result<Self, NoMemory> {
+    pub(crate) fn new() -> Result<Self, NoMemory> {
         let mut waiting = VecDeque::new();
         waiting.try_reserve_exact(ROOM).map_err(|_| NoMemory)?;
         Ok(Self(Lock::<K, _>::new(State { look_up: None, waiting, next: 0 })))
@@ -83,11 +82,28 @@ impl<K: Kernel> Lookups<K> {
     }
 }
 
+impl<K: Kernel> Lookups<K> {
+    /// Sets the function that has the addresses looked up, with its context; without one no request waits.
+    pub(crate) fn set_look_up(&self, look_up: Option<(LookUp, Opaque)>) {
+        self.0.lock().look_up = look_up;
+    }
+
+    /// The number of the next request to wait.
+    pub(crate) fn next(&self) -> u64 {
+        self.0.lock().next
+    }
+
+    /// Takes the oldest request if its number is below `end`.
+    pub(crate) fn take_below(&self, end: u64) -> Option<Waiting<K>> {
+        self.0.lock().take_below(end)
+    }
+}
+
 impl<K: Kernel> RnicState<K> {
     /// Returns true if a request that names this address is to wait: the RNIC does not have it, and a driver
     /// looks it up.
     pub(crate) fn is_to_be_looked_up(&self, address: IpAddr) -> bool {
-        self.is_enabled() && !self.is_local(address) && self.lookups.is_possible()
+        self.is_enabled() && !self.is_local(address) && self.lookups().is_possible()
     }
 
     /// Lets a request wait until the addresses are looked up, which begins now. The request may be completed before
@@ -97,39 +113,12 @@ impl<K: Kernel> RnicState<K> {
     ///
     /// STATUS_INVALID_ADDRESS if it cannot wait; it is dropped, and never completed.
     pub(crate) fn wait_for_addresses(&self, request: Waiting<K>) -> Result<(), StatusError> {
-        let (look_up, context) =
-            self.lookups.put(request).map_err(|_dropped_without_lock| StatusError(STATUS_INVALID_ADDRESS))?;
+        let (look_up, context) = self
+            .lookups()
+            .put(request)
+            .map_err(|_dropped_without_lock| StatusError(STATUS_INVALID_ADDRESS))?;
         // SAFETY: the driver passed this function and context, which it keeps while consumers have the RNIC open.
         unsafe { look_up(context.0) };
         Ok(())
-    }
-}
-
-impl<K: Kernel> Rnic<K> {
-    /// Lets requests that name an address which the RNIC does not have wait until the driver has looked the addresses
-    /// up; `None` ends that. Up to DISPATCH_LEVEL.
-    ///
-    /// # Safety
-    ///
-    /// The function may be called with the context until this is called with `None`, and by a request that is on its
-    /// way then: so `None` comes when consumers have closed, or the context stays until they have.
-    pub unsafe fn on_unknown_address(&self, look_up: Option<(LookUp, PVOID)>) {
-        let look_up = look_up.map(|(function, context)| (function, Opaque(context)));
-        self.0.lookups.0.lock().look_up = look_up;
-    }
-
-    /// Looks the addresses up by `read`, which passes them to [`Rnic::set_addresses`], and then tries the requests
-    /// again that waited before. May be called several times at once.
-    pub fn look_up(&self, level: PassiveLevel, read: impl FnOnce(PassiveLevel) -> Result<(), NTSTATUS>) {
-        // Those that come from now on have another look-up coming.
-        let end = self.0.lookups.0.lock().next;
-        let outcome = read(level);
-        while let Some(request) = self.take_below(end) {
-            request.retry(outcome);
-        }
-    }
-
-    fn take_below(&self, end: u64) -> Option<Waiting<K>> {
-        self.0.lookups.0.lock().take_below(end)
     }
 }

@@ -1,4 +1,11 @@
 //! The remote end of a QP's connection: the only interface through which the engine reaches the peer.
+//!
+//! An operation of loopback is over when it returns, or waits with its request in the initiator for a receive or for
+//! memory to drain. A remote over a network takes an operation and has its outcome later. That is one more outcome
+//! of a [`Step`]: the engine puts the request into a ring of those in flight beside the send queue, as deep as that,
+//! and begins the next; the remote reports outcomes in the order of the posts, each of which ends the oldest in the
+//! ring as [`Initiator`](super::initiator::Initiator) ends its request now; and a flush cancels the ring before the
+//! queue. The outcome is not declared before there is a remote that has it.
 
 use super::Qp;
 use super::initiator::{PendingInvalidate, Step};

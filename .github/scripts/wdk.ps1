@@ -1,13 +1,21 @@
-# Installs a WDK of NuGet, and leaves its place in the variables that wdk-build 0.6 reads.
+# Installs a WDK of NuGet, and leaves its place in the variables that wdk-build 0.6 reads. The tools are those of this machine,
+# which is x64; headers and libraries are those of the architecture that is built for.
 #
 # https://learn.microsoft.com/windows-hardware/drivers/install-the-wdk-using-nuget
 param(
     [Parameter(Mandatory)] [string] $Version,
+    [ValidateSet('x64', 'ARM64')] [string] $Architecture = 'x64',
     [string] $Into = 'C:\packages'
 )
 $ErrorActionPreference = 'Stop'
 
-foreach ($package in 'Microsoft.Windows.SDK.CPP', 'Microsoft.Windows.SDK.CPP.x64', 'Microsoft.Windows.WDK.x64') {
+$packages = @(
+    'Microsoft.Windows.SDK.CPP'
+    'Microsoft.Windows.WDK.x64'
+    "Microsoft.Windows.SDK.CPP.$Architecture"
+    "Microsoft.Windows.WDK.$Architecture"
+)
+foreach ($package in $packages | Select-Object -Unique) {
     nuget install $package -Version $Version -OutputDirectory $Into -NonInteractive -Verbosity quiet
     if ($LASTEXITCODE -ne 0) {
         Write-Output "::error::nuget can't install $package $Version"
@@ -15,11 +23,18 @@ foreach ($package in 'Microsoft.Windows.SDK.CPP', 'Microsoft.Windows.SDK.CPP.x64
     }
 }
 
-$kit = "$Into\Microsoft.Windows.WDK.x64.$Version\c"
+$tools = "$Into\Microsoft.Windows.WDK.x64.$Version\c"
+$kit = "$Into\Microsoft.Windows.WDK.$Architecture.$Version\c"
 $sdk = "$Into\Microsoft.Windows.SDK.CPP.$Version\c"
 # Headers and libraries lie below a folder of three numbers and a zero.
 $release = (($Version -split '\.')[0..2] -join '.') + '.0'
-foreach ($folder in "$kit\Include\$release\km", "$kit\Lib\$release\km\x64", "$kit\bin\$release\x64", "$sdk\bin\$release\x64") {
+$folders = @(
+    "$kit\Include\$release\km"
+    "$kit\Lib\$release\km\$Architecture"
+    "$tools\bin\$release\x64"
+    "$sdk\bin\$release\x64"
+)
+foreach ($folder in $folders) {
     if (-not (Test-Path $folder)) {
         Write-Output "::error::The packages have no $folder"
         exit 1
@@ -28,8 +43,8 @@ foreach ($folder in "$kit\Include\$release\km", "$kit\Lib\$release\km\x64", "$ki
 $variables = @(
     "WDKContentRoot=$kit"
     "Version_Number=$release"
-    "WDKBinRoot=$kit\bin\$release"
-    "WDKToolRoot=$kit\tools\$release"
+    "WDKBinRoot=$tools\bin\$release"
+    "WDKToolRoot=$tools\tools\$release"
     "WindowsSdkBinPath=$sdk\bin"
     'LIBCLANG_PATH=C:\Program Files\LLVM\bin'
 )

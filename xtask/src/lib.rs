@@ -24,6 +24,7 @@ mod debug;
 mod dump;
 mod explore;
 mod failure;
+mod files;
 mod fuzz;
 mod image;
 mod lint_workflows;
@@ -72,7 +73,7 @@ enum Command {
     Conformance,
     /// Build the drivers and close many connections in the middle of their traffic, in every way.
     Stress(stress::Options),
-    /// Build the drivers of the last commit in two folders and compare the images byte by byte.
+    /// Build the drivers and ndkhlk.exe of the last commit in two folders and compare the images byte by byte.
     Reproduce,
     /// Check formatting and lints, run every test, build the drivers and boot them.
     Test,
@@ -80,7 +81,7 @@ enum Command {
     Package(package::Options),
     /// Have linters judge the workflow files of the hosted machines, and refuse broken ones.
     LintWorkflows,
-    /// Build ndkhlk.exe and ndkhlk.sys and see both work on Wine's I/O manager, where there is no NDK.
+    /// Make the package, see Wine install it as expected, and ndkhlk.exe and ndkhlk.sys work on Wine, which has no NDK.
     Wine,
     /// Measure on this machine and write docs/performance.md anew.
     Performance,

@@ -1,7 +1,7 @@
 //! `cargo xtask package`: what is copied to a Windows machine, stamped, signed and checked, under
 //! target/softndk/package.
 
-mod program;
+pub(crate) mod program;
 mod readme;
 mod verify;
 
@@ -21,7 +21,6 @@ use packager::{
     time::Timestamp,
 };
 
-pub(crate) use self::program::build as program;
 use crate::{
     build::{self, Images},
     failure::CommandError,
@@ -58,19 +57,31 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
         Some(key) => key.clone(),
         None => default_key()?,
     };
-    let images = build::build()?;
-    let program = program()?;
-    let step = Step::start("package");
-    let package =
-        Package { images: &images, program: &program, out: &out, time: time()?, identity: identity(&key)? };
-    package.write()?;
-    step.done();
+    let images = make(&out, &key)?;
     println!("{}", out.display());
     println!("signed by {}", key.display());
     if options.verify {
+        program::lint()?;
+        let again = root().join("target/softndk/verify/again");
+        write(&images, &read(&out.join("ndkhlk/ndkhlk.exe"))?, &again, &key)?;
+        println!("{} files, the same in a second package", verify::same(&out, &again)?);
         verify::run(&out, &images)?;
     }
     Ok(())
+}
+
+/// Builds what goes into the package, and makes it in a folder.
+pub(crate) fn make(out: &Path, key: &Path) -> Result<Images, CommandError> {
+    let images = build::build()?;
+    let program = program::build()?;
+    let step = Step::start("package");
+    write(&images, &program, out, key)?;
+    step.done();
+    Ok(images)
+}
+
+fn write(images: &Images, program: &[u8], out: &Path, key: &Path) -> Result<(), CommandError> {
+    Package { images, program, out, time: time()?, identity: identity(key)? }.write()
 }
 
 /// A package that is being made.

@@ -1,4 +1,4 @@
-//! `cargo xtask reproduce`: builds the drivers of the last commit in two folders and compares the images.
+//! `cargo xtask reproduce`: builds the drivers and ndkhlk.exe of the last commit in two folders and compares the images.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     build::{DRIVERS, Site, provide},
     failure::CommandError,
+    package::program,
     root,
     step::Step,
     toolchain::Compiler,
@@ -17,26 +18,35 @@ const FOLDERS: [&str; 2] = ["a", "another/folder/of softndk"];
 
 /// Builds twice and compares.
 pub(crate) fn run() -> Result<(), CommandError> {
-    let compiler = provide()?;
+    let (compiler, of_program) = (provide()?, program::provide()?);
     let place =
         tempfile::tempdir().map_err(|error| CommandError::work(format!("temporary folder: {error}")))?;
     let sites = FOLDERS.map(|folder| site(&place.path().join(folder)));
-    eprintln!("Two clean builds of the drivers take about three minutes on two cores each.");
+    eprintln!("Two clean builds of the drivers and of ndkhlk.exe take about six minutes on two cores.");
+    let mut programs = Vec::new();
     for (site, folder) in sites.iter().zip(FOLDERS) {
         build(site, folder, compiler)?;
+        let step = Step::start(format!("build ndkhlk.exe in {folder:?}"));
+        programs.push(program::compile(of_program, &site.tree, &site.target, &step)?);
+        step.done();
     }
     let mut different = Vec::new();
     for driver in DRIVERS {
         let [first, second] = &sites;
-        let images = [read(first, driver)?, read(second, driver)?];
-        for (image, folder) in images.iter().zip(FOLDERS) {
-            let digest: String = Sha256::digest(image).iter().map(|byte| format!("{byte:02x}")).collect();
-            println!("{digest}  {driver}.sys, built in {folder:?}");
-        }
-        let [first, second] = &images;
-        different.extend(difference(first, second).map(|text| format!("{driver}.sys: {text}")));
+        different.extend(compare(&format!("{driver}.sys"), &[read(first, driver)?, read(second, driver)?]));
     }
+    different.extend(compare("ndkhlk.exe", &programs));
     if different.is_empty() { Ok(()) } else { Err(CommandError::work(different.join("\n"))) }
+}
+
+/// Prints the digests of what was built in each folder, and says how the two differ.
+fn compare(name: &str, built: &[Vec<u8>]) -> Option<String> {
+    for (image, folder) in built.iter().zip(FOLDERS) {
+        let digest: String = Sha256::digest(image).iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("{digest}  {name}, built in {folder:?}");
+    }
+    let [first, second] = built else { return Some(format!("{name}: not built twice")) };
+    difference(first, second).map(|text| format!("{name}: {text}"))
 }
 
 /// A clone, its build and its images below a folder.

@@ -11,7 +11,7 @@ use crate::{
     packages::{self, Use},
     root,
     step::Step,
-    toolchain::{Compiler, Linters, cargo},
+    toolchain::{ARM64, Compiler, Linters, cargo},
 };
 
 /// The number of schedules of `explore`'s default scenarios that are played twice over: those of seeds that are always
@@ -24,15 +24,18 @@ const FIXED: u64 = 1;
 /// Runs every check in turn and stops at the first that fails.
 pub(crate) fn test() -> Result<(), CommandError> {
     let started = Instant::now();
-    let (compiler, linters) = (Compiler::find(), Linters::find());
+    let (compiler, arm64) = (Compiler::find(), Compiler::for_target(ARM64));
+    let linters = Linters::find();
     packages::provide(|need| match need {
         Use::Drivers | Use::Llvm | Use::Fuzz => true,
-        Use::Compiler | Use::Lints => compiler == Compiler::Debian || linters == Linters::Debian,
+        Use::Compiler | Use::Lints => {
+            [compiler, arm64].contains(&Compiler::Debian) || linters == Linters::Debian
+        }
         Use::Format => linters == Linters::Debian,
         Use::Program | Use::Wine | Use::Verify | Use::Debugger | Use::Python => false,
     })?;
     eprintln!("From a clean clone this takes about fifteen minutes on two cores.");
-    for (name, mut command) in source_checks(compiler, linters) {
+    for (name, mut command) in source_checks(compiler, arm64, linters) {
         step(name, &mut command)?;
     }
     preemption()?;
@@ -53,7 +56,7 @@ pub(crate) fn test() -> Result<(), CommandError> {
 }
 
 /// The checks that need no image.
-fn source_checks(compiler: Compiler, linters: Linters) -> Vec<(&'static str, Command)> {
+fn source_checks(compiler: Compiler, arm64: Compiler, linters: Linters) -> Vec<(&'static str, Command)> {
     let mut format = linters.cargo("fmt");
     format.args(["--all", "--check"]);
 
@@ -84,6 +87,7 @@ fn source_checks(compiler: Compiler, linters: Linters) -> Vec<(&'static str, Com
         ("formatting, drivers and kit", format_drivers),
         ("clippy", lint),
         ("clippy, drivers and kit", lint_drivers),
+        ("types of the portable crates for ARM64", arm64.check_arm64()),
         ("unit and property tests", unit),
         ("documentation tests", documentation),
         ("links of the documentation", links),

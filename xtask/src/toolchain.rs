@@ -17,6 +17,12 @@ pub(crate) const PROGRAM_TARGET: &str = "x86_64-pc-windows-gnu";
 /// The folder of the tools of Debian's rustc-web.
 const DEBIAN: &str = "/usr/bin";
 
+/// The target triple of drivers for ARM64, which are built on Windows alone.
+pub(crate) const ARM64: &str = "aarch64-pc-windows-msvc";
+
+/// The crates of the product that need no header of Windows; those below them come along.
+const PORTABLE: &[&str] = &["softndk-provider", "softndk-tdi", "softndk-vswitch"];
+
 /// The active cargo, run at the root of the repository.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(active());
@@ -59,26 +65,39 @@ impl Compiler {
         self.kit(command, "clippy", root(), &kit_target())
     }
 
-    /// A release build or lint of a program for Windows, in the workspace at the root.
-    pub(crate) fn program(self, subcommand: &str) -> Command {
+    /// A release build or lint of a program for Windows, in the workspace at the root of a tree, into `target`.
+    pub(crate) fn program(self, subcommand: &str, tree: &Path, target: &Path) -> Command {
         let mut command = match (self, subcommand) {
             (Self::Debian, "clippy") => debian("clippy"),
             _ => Command::new(active()),
         };
-        command.current_dir(root()).arg(subcommand);
+        command.current_dir(tree).arg(subcommand);
         command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         if self == Self::Debian {
             command.env("RUSTC", format!("{DEBIAN}/rustc")).env("RUSTC_BOOTSTRAP", "1");
             command.arg("-Zbuild-std=std,panic_abort");
         }
-        command.args(["--release", "--target", PROGRAM_TARGET]);
+        command.args(["--release", "--target", PROGRAM_TARGET, "--target-dir"]).arg(target);
         // Neither the time nor a folder of this machine gets into the program.
         let flags =
             ["-Clink-arg=-Wl,--no-insert-timestamp", "-Cstrip=symbols"].map(|flag| format!("'{flag}'"));
         let mut flags = flags.to_vec();
-        flags.extend(self.remapped(root(), &root().join("target")));
+        flags.extend(self.remapped(tree, target));
         command.arg("--config").arg(format!("target.{PROGRAM_TARGET}.rustflags=[{}]", flags.join(",")));
         command.arg("--config").arg(format!("target.{PROGRAM_TARGET}.linker='x86_64-w64-mingw32-gcc'"));
+        command
+    }
+
+    /// `cargo check` of the portable crates for ARM64.
+    pub(crate) fn check_arm64(self) -> Command {
+        let mut command = cargo();
+        command.arg("check");
+        if self == Self::Debian {
+            command.env("RUSTC", format!("{DEBIAN}/rustc")).env("RUSTC_BOOTSTRAP", "1");
+            command.arg("-Zbuild-std=core,alloc");
+        }
+        command.args(["--target", ARM64]);
+        command.args(PORTABLE.iter().flat_map(|package| ["--package", package]));
         command
     }
 

@@ -1,6 +1,6 @@
 //! ndkhlk.exe, which installs and runs the harness on Windows: built here, for `x86_64-pc-windows-gnu`.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use object::Object;
 
@@ -12,9 +12,11 @@ use crate::{
     toolchain::{Compiler, PROGRAM_TARGET},
 };
 
-/// The package of the program, and its name.
+/// The package of the program, its name, and that under which cargo leaves it: the driver ndkhlk.sys is built by that name, and
+/// on Windows each has a PDB.
 const PACKAGE: &str = "ndkhlk-exe";
 const PROGRAM: &str = "ndkhlk.exe";
+const BUILT: &str = "ndkhlk-program.exe";
 
 /// The modules of Windows that the program may import: all are on every Windows Server.
 const MODULES: &[&str] = &[
@@ -33,7 +35,7 @@ const MODULES: &[&str] = &[
 ];
 
 /// Installs what is missing to build the program.
-fn provide() -> Result<Compiler, CommandError> {
+pub(crate) fn provide() -> Result<Compiler, CommandError> {
     let compiler = Compiler::for_target(PROGRAM_TARGET);
     packages::provide(|need| match need {
         Use::Program => true,
@@ -44,18 +46,36 @@ fn provide() -> Result<Compiler, CommandError> {
 }
 
 /// Builds the program, and returns its bytes.
-pub(crate) fn build() -> Result<Vec<u8>, CommandError> {
+pub(super) fn build() -> Result<Vec<u8>, CommandError> {
     let compiler = provide()?;
     let step = Step::start("build ndkhlk.exe");
-    step.run(compiler.program("build").args(["--package", PACKAGE]))?;
-    let program = super::read(&path())?;
-    check(&program)?;
+    let program = compile(compiler, root(), &root().join("target"), &step)?;
     step.done();
     Ok(program)
 }
 
-fn path() -> PathBuf {
-    root().join("target").join(PROGRAM_TARGET).join("release").join(PROGRAM)
+/// Builds the program of a tree into `target`, as a part of `step`, and returns its bytes.
+pub(crate) fn compile(
+    compiler: Compiler,
+    tree: &Path,
+    target: &Path,
+    step: &Step,
+) -> Result<Vec<u8>, CommandError> {
+    step.run(compiler.program("build", tree, target).args(["--package", PACKAGE]))?;
+    let program = super::read(&target.join(PROGRAM_TARGET).join("release").join(BUILT))?;
+    check(&program)?;
+    Ok(program)
+}
+
+/// Lints the program, whose calls of Windows no other check compiles.
+pub(super) fn lint() -> Result<(), CommandError> {
+    let compiler = provide()?;
+    packages::provide(|need| matches!(need, Use::Lints) && compiler == Compiler::Debian)?;
+    let step = Step::start("lint ndkhlk.exe");
+    let mut lint = compiler.program("clippy", root(), &root().join("target"));
+    step.run(lint.args(["--package", PACKAGE, "--", "-D", "warnings"]))?;
+    step.done();
+    Ok(())
 }
 
 /// Sees that the program needs nothing but Windows: no library of the compiler's, no module of the kernel.

@@ -64,6 +64,8 @@ rules! {
     Script,
     /// A file that a step names is in the repository.
     File,
+    /// A target that a script builds or checks for was installed in its job.
+    Target,
     /// An artifact that is downloaded is one that a job uploads, under the same name.
     Artifact,
 }

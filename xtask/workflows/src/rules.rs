@@ -24,6 +24,7 @@ pub(crate) fn check(workflow: &Workflow, text: &str, root: &Path) -> Vec<Violati
                 if !job.timeout_minutes.is_some_and(|minutes| (1..=LIMIT).contains(&minutes)) {
                     report.add(Rule::Timeout, format!("{name} has no timeout-minutes up to {LIMIT}"));
                 }
+                targets(name, steps, &mut report);
                 let inherited = shell_of(job.defaults.as_ref()).or(shell_of(workflow.defaults.as_ref()));
                 for (index, step) in steps.iter().enumerate() {
                     let place =
@@ -145,6 +146,20 @@ fn one_step(place: &str, step: &Step, inherited: Option<&str>, context: &Context
             }
         }
         _ => report.add(Rule::Step, format!("{place} runs either an action or a script")),
+    }
+}
+
+/// Compares the targets that scripts of a job name to cargo with those that rustup has installed up to there.
+fn targets(name: &str, steps: &[Step], report: &mut Report) {
+    let mut installed = BTreeSet::new();
+    for line in steps.iter().filter_map(|step| step.run.as_deref()).flat_map(str::lines) {
+        if let Some((_, added)) = line.split_once("rustup target add ") {
+            installed.extend(added.split_whitespace());
+        }
+        let named = line.split("--target ").skip(1).filter_map(|rest| rest.split_whitespace().next());
+        for target in named.filter(|target| !installed.contains(target)) {
+            report.add(Rule::Target, format!("{name} builds for {target}, which it has not installed"));
+        }
     }
 }
 

@@ -66,6 +66,8 @@ const MISTAKES: &[(Rule, &str, &str, &str)] = &[
     (Rule::Script, "windows.yml", "          cargo --version\n", "          if (cargo --version {\n"),
     (Rule::File, "windows.yml", "scripts/machine.ps1", "scripts/machina.ps1"),
     (Rule::File, "linux.yml", "workflows/package.yml", "workflows/packge.yml"),
+    (Rule::Target, "linux.yml", "rustup target add x86_64-pc-windows-msvc", "rustup show"),
+    (Rule::Target, "windows.yml", "rustup target add aarch64-pc-windows-msvc", "rustup show"),
 ];
 
 #[test]
@@ -76,6 +78,18 @@ fn each_mistake_breaks_its_rule_and_no_other() {
         let found: BTreeSet<Rule> =
             check(&text.replacen(right, wrong, 1), &root()).iter().map(|violation| violation.rule).collect();
         assert_eq!(found, BTreeSet::from([*rule]), "{name}: {right:?} -> {wrong:?}");
+    }
+}
+
+/// ARM64 is built nowhere but there, so that it is has to be seen to.
+#[test]
+fn windows_workflow_builds_both_drivers_for_arm64() {
+    let text = workflow("windows.yml");
+    let builds = text.lines().filter(|line| line.contains("cargo build"));
+    let of_arm64: Vec<&str> = builds.filter(|line| line.contains("aarch64-pc-windows-msvc")).collect();
+    let [build] = of_arm64[..] else { panic!("{of_arm64:?}") };
+    for part in ["--release", "--package softndk", "--package ndkhlk", "--config .cargo/drivers.toml"] {
+        assert!(build.contains(part), "no {part} in {build}");
     }
 }
 

@@ -38,6 +38,7 @@ mod host;
 mod measure;
 mod own_addresses;
 mod pair;
+pub mod rdma_state;
 pub mod report;
 mod selection;
 pub mod shell;

@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use runner::shell::{Shell, literal, rows};
-use runner::{Adapter, Control, Device, Error, Host, Shortage, TRANSPORT};
+use runner::{Adapter, Control, Device, Error, Host, Shortage, TRANSPORT, rdma_state};
 use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
 use windows_sys::Wdk::Storage::FileSystem::{FILE_OPEN, NtCreateFile};
 use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE, UNICODE_STRING};
@@ -27,6 +26,8 @@ use super::{addresses, install};
 
 /// The time for an adapter to come or to go.
 const DEVICE_TIMEOUT: Duration = Duration::from_secs(60);
+/// The time after which a device that has a problem is taken to keep it.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// This machine.
 #[derive(Default)]
@@ -49,10 +50,7 @@ struct Running {
 
 /// The names of the adapters on which RDMA is operational.
 fn operational() -> Result<Vec<String>, Error> {
-    let pipeline = "Get-NetAdapterRdma -ErrorAction SilentlyContinue | ForEach-Object { [pscustomobject]@{ name = \
-                    $_.Name; value = \"$(if ($null -ne $_.Operational) { $_.Operational } else { $_.Enabled })\" } }";
-    let rows = rows(&PowerShell, pipeline).map_err(|why| failed("ask for the state of RDMA", why))?;
-    Ok(rows.into_iter().filter(|row| row.value == "True").map(|row| row.name).collect())
+    rdma_state::operational(&PowerShell).map_err(|why| failed("ask for the state of RDMA", why))
 }
 
 impl Host for Machine {
@@ -168,7 +166,7 @@ impl Host for Machine {
     }
 }
 
-/// Waits until so many adapters are up.
+/// Waits until so many adapters are up. A device that does not start ends that with its problem code.
 pub(super) fn await_adapters(number: usize) -> Result<Vec<Interface>, Error> {
     let began = Instant::now();
     loop {
@@ -177,10 +175,25 @@ pub(super) fn await_adapters(number: usize) -> Result<Vec<Interface>, Error> {
         if up.len() >= number {
             return Ok(up);
         }
+        if began.elapsed() > SETTLED {
+            no_problem()?;
+        }
         if began.elapsed() > DEVICE_TIMEOUT {
             return Err(Error::Late("the adapters' start"));
         }
         thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Fails if a device has a problem, with its code.
+fn no_problem() -> Result<(), Error> {
+    let devices = Devices::present()?;
+    let problem = devices.ours().into_iter().find_map(|device| Some((device.problem()?, device.instance)));
+    match problem {
+        None => Ok(()),
+        Some((code, instance)) => {
+            Err(failed("start the adapters", format!("{instance} has problem code {code}")))
+        }
     }
 }
 
@@ -199,13 +212,8 @@ impl Control for Running {
     }
 
     fn set_rdma(&self, enabled: bool) -> Result<(), Error> {
-        let verb = if enabled { "Enable" } else { "Disable" };
-        let script = format!(
-            "$ErrorActionPreference = 'Stop'; {verb}-NetAdapterRdma -NoRestart -Name {}",
-            literal(&self.name)
-        );
-        let done = PowerShell.run(&script);
-        done.map(drop).map_err(|why| failed("change the state of RDMA", why))
+        rdma_state::set_state(&PowerShell, &self.name, enabled)
+            .map_err(|why| failed("change the state of RDMA", why))
     }
 
     fn disable(&self) -> Result<(), Error> {

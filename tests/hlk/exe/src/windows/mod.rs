@@ -46,7 +46,7 @@ fn perform(command: Command, output: &mut impl Write) -> Result<Exit, Error> {
         Command::Bench => Ok(command::bench(&machine, output)?),
         Command::Tdi => Ok(command::tdi(&machine, output)?),
         Command::Diagnose => Ok(command::diagnose(&PowerShell, output)?),
-        Command::Collect { archive } => collect::collect(&archive, output),
+        Command::Collect { archive } => command::collect(&PowerShell, &archive, output),
         Command::Remove => remove::remove(output),
     }
 }

@@ -11,14 +11,15 @@ use std::path::Path;
 
 use runner::Error;
 use windows_sys::Win32::Devices::DeviceAndDriverInstallation::{
-    CM_Disable_DevNode, CM_Enable_DevNode, CR_SUCCESS, DI_NEEDREBOOT, DI_NEEDRESTART, DI_REMOVEDEVICE_GLOBAL,
-    DICD_GENERATE_ID, DICS_FLAG_GLOBAL, DIF_REGISTERDEVICE, DIF_REMOVE, DIGCF_PRESENT, DIREG_DRV,
-    GUID_DEVCLASS_NET, HDEVINFO, INSTALLFLAG_FORCE, SP_CLASSINSTALL_HEADER, SP_DEVINFO_DATA,
-    SP_DEVINSTALL_PARAMS_W, SP_REMOVEDEVICE_PARAMS, SPDRP_HARDWAREID, SetupDiCallClassInstaller,
-    SetupDiCreateDeviceInfoList, SetupDiCreateDeviceInfoW, SetupDiDestroyDeviceInfoList,
-    SetupDiEnumDeviceInfo, SetupDiGetClassDevsW, SetupDiGetDeviceInstallParamsW, SetupDiGetDeviceInstanceIdW,
-    SetupDiGetDeviceRegistryPropertyW, SetupDiOpenDevRegKey, SetupDiSetClassInstallParamsW,
-    SetupDiSetDeviceRegistryPropertyW, UpdateDriverForPlugAndPlayDevicesW,
+    CM_Disable_DevNode, CM_Enable_DevNode, CM_Get_DevNode_Status, CM_PROB_DISABLED, CR_SUCCESS,
+    DI_NEEDREBOOT, DI_NEEDRESTART, DI_REMOVEDEVICE_GLOBAL, DICD_GENERATE_ID, DICS_FLAG_GLOBAL,
+    DIF_REGISTERDEVICE, DIF_REMOVE, DIGCF_PRESENT, DIREG_DRV, DN_HAS_PROBLEM, GUID_DEVCLASS_NET, HDEVINFO,
+    INSTALLFLAG_FORCE, SP_CLASSINSTALL_HEADER, SP_DEVINFO_DATA, SP_DEVINSTALL_PARAMS_W,
+    SP_REMOVEDEVICE_PARAMS, SPDRP_HARDWAREID, SetupDiCallClassInstaller, SetupDiCreateDeviceInfoList,
+    SetupDiCreateDeviceInfoW, SetupDiDestroyDeviceInfoList, SetupDiEnumDeviceInfo, SetupDiGetClassDevsW,
+    SetupDiGetDeviceInstallParamsW, SetupDiGetDeviceInstanceIdW, SetupDiGetDeviceRegistryPropertyW,
+    SetupDiOpenDevRegKey, SetupDiSetClassInstallParamsW, SetupDiSetDeviceRegistryPropertyW,
+    UpdateDriverForPlugAndPlayDevicesW,
 };
 use windows_sys::Win32::System::Registry::{HKEY, KEY_READ, RRF_RT_REG_SZ, RegCloseKey, RegGetValueW};
 
@@ -142,6 +143,15 @@ impl Device<'_> {
     pub(super) fn enable(&self) -> Result<(), Error> {
         // SAFETY: as above.
         configured("enable the device", unsafe { CM_Enable_DevNode(self.data.DevInst, 0) })
+    }
+
+    /// The problem code that Windows has for the device; none if it was disabled, which is not a failure.
+    pub(super) fn problem(&self) -> Option<u32> {
+        let (mut status, mut problem) = (0, 0);
+        // SAFETY: the device is of a set that is open.
+        let asked = unsafe { CM_Get_DevNode_Status(&raw mut status, &raw mut problem, self.data.DevInst, 0) };
+        let has_one = asked == CR_SUCCESS && status & DN_HAS_PROBLEM != 0 && problem != CM_PROB_DISABLED;
+        has_one.then_some(problem)
     }
 
     /// Removes the device: DIF_REMOVE, as devcon does.

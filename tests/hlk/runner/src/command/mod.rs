@@ -1,12 +1,14 @@
 //! The commands of `ndkhlk.exe`, for any host.
 
 mod bench;
+mod collect;
 mod diagnose;
 mod list;
 mod run;
 mod tdi;
 
 pub use bench::bench;
+pub use collect::{Evidence, collect};
 pub use diagnose::diagnose;
 pub use list::{adapters, scenarios};
 pub use run::{Format, Run, run};

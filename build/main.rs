@@ -17,6 +17,22 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
     println!("cargo::rustc-cdylib-link-arg={}", resource.display());
     // In place of the time of day the image has a hash of what it holds (link.exe and lld-link).
     println!("cargo::rustc-cdylib-link-arg=/Brepro");
+    views()?;
+    Ok(())
+}
+
+/// Has the linker put the debugger's views of the driver's types into the PDB (link.exe and lld-link).
+#[cfg(any(windows, feature = "kit"))]
+fn views() -> Result<(), Box<dyn core::error::Error>> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets CARGO_MANIFEST_DIR")?;
+    // The driver's package is the root of the repository, or the kit's package of the same sources.
+    let folders = ["windbg", "../../windbg"].map(|folder| std::path::Path::new(&package).join(folder));
+    let views = folders.iter().map(|folder| folder.join("softndk.natvis")).find(|views| views.is_file());
+    if std::env::var("CARGO_PKG_NAME")? == "softndk" {
+        let views = views.ok_or("there is no windbg/softndk.natvis")?.canonicalize()?;
+        println!("cargo::rerun-if-changed={}", views.display());
+        println!("cargo::rustc-cdylib-link-arg=/NATVIS:{}", views.display());
+    }
     Ok(())
 }
 

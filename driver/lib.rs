@@ -13,6 +13,7 @@
 //! | `rdma` | an adapter's RDMA side: enabled or not, opened and closed |
 //! | `addresses`, `ethernet`, `tdi` | the IP addresses of an interface; the ports of the Ethernet switch, which is `vswitch`, on NDIS; the legacy transport's device |
 //! | `registration`, `step`, `supported`, `work_item` | the loaded driver; steps of an initialisation that can fail; supported OIDs and statistics; work items |
+//! | `debugger` | the roots of a debugger |
 //! | `framework`, `kernel` | KMDF; the kernel that the provider asks for |
 //! | `heap`, `identity`, `nt` | memory; versions, pool tag and header; the functions of `wdk-sys` in use |
 //!
@@ -30,6 +31,7 @@ extern crate wdk_panic as _;
 
 mod adapter;
 mod addresses;
+mod debugger;
 mod driver;
 mod ethernet;
 mod framework;

@@ -16,6 +16,7 @@ use sys::status::{
     NDIS_STATUS, NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_RESOURCES,
 };
 
+use crate::debugger::Listed;
 use crate::identity::header;
 use crate::kernel::{Lock, SpinLock, Windows};
 use crate::{registration, tdi};
@@ -26,6 +27,8 @@ pub(crate) struct Rdma {
     /// The state that NDIS wants; [`Rdma::apply_state`] gives it to the RNIC.
     wanted: AtomicBool,
     events: Lock<Events>,
+    /// Before the RNIC: what is listed is there.
+    _listed: Listed,
     rnic: Rnic<Windows>,
     /// The RNIC in the legacy transport, while it is enabled.
     transport: Lock<Option<tdi::TransportRnic>>,
@@ -52,7 +55,8 @@ impl Rdma {
         rnic.set_enabled(allowed);
         let transport = Lock::const_new(SpinLock::INIT, None);
         let events = Lock::const_new(SpinLock::INIT, Events::Allowed);
-        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, rnic, transport })
+        let listed = Listed::new(&rnic);
+        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, _listed: listed, rnic, transport })
     }
 
     /// Lets the legacy transport run over the RNIC if that is enabled; `refresh` reads its addresses.

@@ -5,6 +5,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`ndkpi`] | C: the dispatch tables; raw arguments in, references out, results into NTSTATUS |
+//! | [`debugger`] | layouts and places for a debugger without private symbols |
 //! | [`rnic`] | an RNIC, as its driver handles it |
 //! | `adapter` ⇄ `connection` ⇄ `queue_pair` | the objects, and the state of the RNIC that names them: they hold each other |
 //! | `memory` | memory regions and windows of any protection domain |
@@ -86,6 +87,7 @@ mod combiner;
 mod completion;
 mod connection;
 mod consumer;
+pub mod debugger;
 mod flags;
 mod heap;
 pub mod kernel;

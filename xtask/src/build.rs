@@ -95,6 +95,7 @@ pub(crate) fn provide() -> Result<Compiler, CommandError> {
         | Use::Wine
         | Use::Verify
         | Use::Debugger
+        | Use::Extension
         | Use::Python => false,
     })?;
     Ok(compiler)

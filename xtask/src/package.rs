@@ -36,6 +36,9 @@ const CERTIFICATE: &str = "softndk-test.cer";
 /// The scripts of the hosted machines that serve on any.
 const SCRIPTS: &[&str] = &["machine.ps1", "trust.ps1", "verifier.ps1", "left.ps1"];
 
+/// What WinDbg loads: the extension, and the views of types for a PDB that has none.
+const DEBUGGER: &[&str] = &["softndk.js", "softndk.natvis"];
+
 /// The folder of the package, and its signer.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -127,6 +130,11 @@ impl Package<'_> {
         for name in SCRIPTS {
             let script = read(&root().join(".github/scripts").join(name))?;
             self.put(&format!("powershell/{name}"), &script)?;
+        }
+        let debugger = self.out.join("windbg");
+        fs::create_dir_all(&debugger).map_err(|error| CommandError::file(&debugger, &error))?;
+        for name in DEBUGGER {
+            self.put(&format!("windbg/{name}"), &read(&root().join("windbg").join(name))?)?;
         }
         self.put("README.txt", readme::text(self.time).as_bytes())
     }

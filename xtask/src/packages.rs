@@ -27,6 +27,8 @@ pub(crate) enum Use {
     Verify,
     /// Debugging drivers in the simulator.
     Debugger,
+    /// Running the extension of WinDbg in a test.
+    Extension,
     /// Tools from PyPI, in an environment of their own.
     Python,
 }
@@ -95,6 +97,7 @@ const PACKAGES: &[Package] = &[
     Package::new("openssl", Use::Verify, "converts the certificate for osslsigncode"),
     Package::new("lldb-22", Use::Debugger, "the debugger, which reads PDBs"),
     Package::new("python3-lldb-22", Use::Debugger, "its scripts, one of which tells it of the images"),
+    Package::new("nodejs", Use::Extension, "runs the extension of WinDbg in WinDbg's place"),
     Package::new("python3-venv", Use::Python, "a place for verifiers and linters from PyPI"),
 ];
 

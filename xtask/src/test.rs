@@ -27,7 +27,7 @@ pub(crate) fn test() -> Result<(), CommandError> {
     let (compiler, arm64) = (Compiler::find(), Compiler::for_target(ARM64));
     let linters = Linters::find();
     packages::provide(|need| match need {
-        Use::Drivers | Use::Llvm | Use::Fuzz => true,
+        Use::Drivers | Use::Llvm | Use::Fuzz | Use::Extension => true,
         Use::Compiler | Use::Lints => {
             [compiler, arm64].contains(&Compiler::Debian) || linters == Linters::Debian
         }

@@ -23,6 +23,9 @@ const MAPS: usize = 16 << 20;
 /// Bytes that are copied at a time.
 const CHUNK: usize = 1 << 20;
 
+/// Bytes of the largest shared mapping that is dumped whole.
+const SHARED: usize = 16 << 20;
+
 /// Entries of the host's page map that are read at a time.
 const ENTRIES: usize = 512;
 
@@ -69,10 +72,13 @@ impl Memory {
             }
         }
         let Self { text, pages, ranges, .. } = self;
-        for mapping in text[..length].split(|&byte| byte == b'\n').filter_map(chosen) {
+        for (mapping, shared) in text[..length].split(|&byte| byte == b'\n').filter_map(chosen) {
             match pages {
-                Some(pages) => touched(pages, mapping, |range| add(ranges, range))?,
-                None => add(ranges, mapping),
+                // What is written through another mapping of the same memory does not show in the page map of this.
+                Some(pages) if !shared || mapping.len() > SHARED => {
+                    touched(pages, mapping, |range| add(ranges, range))?;
+                }
+                _ => add(ranges, mapping),
             }
         }
         Ok(())
@@ -119,14 +125,16 @@ fn add(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
     }
 }
 
-/// The addresses of a line of the host's list, if it is one of memory that is dumped.
-fn chosen(line: &[u8]) -> Option<Range<usize>> {
+/// The addresses of a line of the host's list, if it is one of memory that is dumped, and whether it is shared, as pool is
+/// with the mappings of its blocks.
+fn chosen(line: &[u8]) -> Option<(Range<usize>, bool)> {
     let mut words = line.split(|&byte| byte == b' ');
     let mut ends = words.next()?.split(|&byte| byte == b'-').map(number);
     let (start, end) = (ends.next()??, ends.next()??);
     let permissions = words.next()?;
     let own = permissions.get(1) == Some(&b'w') || IMAGES.contains(&Va::new(start));
-    (own && permissions.first() == Some(&b'r') && permissions.get(3) == Some(&b'p')).then_some(start..end)
+    let shared = permissions.get(3) == Some(&b's');
+    (own && permissions.first() == Some(&b'r')).then_some((start..end, shared))
 }
 
 /// A hexadecimal number.

@@ -20,6 +20,7 @@
 
 mod close;
 mod dpc;
+mod layout;
 mod object_ref;
 mod registry;
 mod resumption;
@@ -27,6 +28,7 @@ mod timer;
 mod vector;
 
 pub use close::Waiter;
+pub use layout::CoreLayout;
 pub use object_ref::ObjectRef;
 pub use registry::{Id, Reason, Registry, UnknownHandle};
 pub(crate) use resumption::{Resume, Resumption};

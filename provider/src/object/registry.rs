@@ -33,6 +33,11 @@ struct Neighbours<K: Kernel> {
     after: Option<NonNull<Core<K>>>,
 }
 
+/// The offsets of the pointers to the neighbours in a [`Place`].
+pub(super) const fn neighbours_at<K: Kernel>() -> (usize, usize) {
+    (core::mem::offset_of!(Neighbours<K>, before), core::mem::offset_of!(Neighbours<K>, after))
+}
+
 impl<K: Kernel> Place<K> {
     /// In no list.
     pub(super) const fn new() -> Self {
@@ -71,6 +76,11 @@ impl<K: Kernel> Registry<K> {
     /// Without objects.
     pub(crate) fn new() -> Self {
         Self(Lock::<K, _>::new(First(None)))
+    }
+
+    /// The place of the pointer to the first object, which is null if there is none; for a debugger.
+    pub(crate) fn first(&self) -> *const c_void {
+        self.0.data_ptr().cast_const().cast()
     }
 
     /// Enters an object.

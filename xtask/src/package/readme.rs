@@ -15,6 +15,7 @@ pub(super) fn text(time: Timestamp) -> String {
          softndk.pdb                             symbols for WinDbg\n\
          ndkhlk\\ndkhlk.sys, ndkhlk.pdb           the kernel-mode NDK consumer that tests it\n\
          ndkhlk\\ndkhlk.exe                       installs, runs and removes both\n\
+         windbg\\softndk.js                       for WinDbg: which closes are pending, and why\n\
          powershell\\machine.ps1                  does this machine load test-signed drivers?\n\
          powershell\\trust.ps1                    trusts the certificate, and looks at signatures\n\
          powershell\\verifier.ps1                 switches Driver Verifier on without a restart\n\

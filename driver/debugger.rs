@@ -14,7 +14,7 @@ use crate::kernel::Windows;
 /// The most RNICs that a debugger is told of.
 const RNICS: usize = 64;
 
-/// What `windbg/softndk.js` reads, whose layout follows from `version`. All numbers have eight bytes.
+/// The table that `windbg/softndk.js` reads. Its layout follows from `version`; all numbers have eight bytes.
 #[repr(C)]
 struct Roots {
     /// `softndk`, and a null.

@@ -36,7 +36,7 @@ const CERTIFICATE: &str = "softndk-test.cer";
 /// The scripts of the hosted machines that serve on any.
 const SCRIPTS: &[&str] = &["machine.ps1", "trust.ps1", "verifier.ps1", "left.ps1"];
 
-/// What WinDbg loads: the extension, and the views of types for a PDB that has none.
+/// The files for WinDbg: the extension, and the views of types for a PDB that has none.
 const DEBUGGER: &[&str] = &["softndk.js", "softndk.natvis"];
 
 /// The folder of the package, and its signer.

@@ -96,6 +96,7 @@ fn finish(_: Reporting, bugcheck: Bugcheck, text: &str, stack: &[Frame], own: Op
 
 /// Takes over the host's fault signals, once per process.
 pub(crate) fn install() {
+    /// Of the process, as its signals are.
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         hooks::on_stop(stop);

@@ -4,6 +4,8 @@
 //! KeRaiseIrql and KeLowerIrql in the x64 part of `wdm.h`), and times lie at a fixed address that kernel
 //! and processes share (KeQuerySystemTime and its like). Both fault here, and are done in place.
 
+#![forbid(unsafe_code)]
+
 use core::cell::Cell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +28,8 @@ const LONGEST: usize = 15;
 /// The processor flag that makes it trap after one instruction.
 const TRAP_FLAG: i64 = 0x100;
 
-/// The page of shared data as it can be at another address. Only times are in it, and the rest is zero.
+/// The page of shared data as it can be at another address. Only times are in it, and the rest is zero. Of the
+/// process, for the handler of its signals.
 static SHARED: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
 
 thread_local! {

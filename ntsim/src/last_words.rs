@@ -13,10 +13,10 @@ use ntsim_core::sched::hooks::EXIT_CODE;
 /// Seconds that a report may take before SIGALRM ends it; symbols of a large PDB are read for it.
 const SECONDS: usize = 20;
 
-/// The thread that reports, as the host numbers it; 0 while none does.
+/// The thread that reports, as the host numbers it; 0 while none does. Of the process, whose end it is.
 static REPORTS: AtomicI64 = AtomicI64::new(0);
 
-/// Its bug check: the code and the parameters.
+/// Its bug check: the code and the parameters. Of the process, too.
 static BUGCHECK: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
 
 /// The right of one thread of the process to report.

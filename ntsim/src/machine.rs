@@ -1,5 +1,7 @@
 //! The machine as a program sees it.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 use std::path::Path;
 

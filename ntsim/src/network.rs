@@ -1,5 +1,7 @@
 //! The machine's network adapters, as a program sees them.
 
+#![forbid(unsafe_code)]
+
 use std::sync::Arc;
 
 use net::ip_helper::{self, AddressWatch};

@@ -1,5 +1,7 @@
 //! The report of a machine that has been shut down.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 
 use nt::io;

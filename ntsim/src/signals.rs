@@ -18,6 +18,7 @@ const ALIGNMENT_CHECK: i32 = 1 << 18;
 /// Does what a signal asks for: the signal, its description and the machine context of the thread that got it.
 type Handler = fn(c_int, &siginfo_t, &mut ucontext_t);
 
+/// Of the process, as its signals are.
 static HANDLER: OnceLock<Handler> = OnceLock::new();
 
 /// Lets `handler`, the same in every call, have each of `signals`, on the stack for crashes.

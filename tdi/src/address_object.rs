@@ -15,6 +15,8 @@
 //! of adapters that go, and is `Live` until it has lost all of them. An adapter that returns brings none of them
 //! back: a client that wants its address again opens it again, which nothing stands in the way of.
 
+#![forbid(unsafe_code)]
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;

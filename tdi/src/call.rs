@@ -1,5 +1,7 @@
 //! Calls of a client's handlers, which the files that they concern count.
 
+#![forbid(unsafe_code)]
+
 use crate::slab::Id;
 
 /// A handler that runs or is about to: no handler can be called without one. Each file whose context the handler gets

@@ -1,5 +1,7 @@
 //! Cleanup and close of files, and the removal of RNICs.
 
+#![forbid(unsafe_code)]
+
 use provider::kernel::Event as _;
 use sys::irql::PassiveLevel;
 use sys::status::{STATUS_ADDRESS_CLOSED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED};

@@ -1,5 +1,7 @@
 //! Pending listens of each address, and the target of a connect request.
 
+#![forbid(unsafe_code)]
+
 use core::net::SocketAddr;
 
 use provider::Within as _;

@@ -1,5 +1,7 @@
 //! Opening files.
 
+#![forbid(unsafe_code)]
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;

@@ -1,5 +1,7 @@
 //! Trace of the connections that an RNIC's removal waits for.
 
+#![forbid(unsafe_code)]
+
 use provider::Kernel;
 
 use crate::slab::Id;

@@ -16,7 +16,7 @@ use crate::sched::{self, Attached, Irql, Played, Schedule, Watchdog};
 use crate::subsystem::{self, Leak, Subsystems};
 use crate::verifier::{self, Finding};
 
-/// Held while a machine exists: there is one at a time in a process.
+/// Held while a machine exists. Of the process, which has one at a time.
 static ONE: Mutex<()> = Mutex::new(());
 
 /// The settings and subsystems of a machine that has not been booted yet, as an `M`.

@@ -1,5 +1,7 @@
 //! Windows' stop codes.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 
 /// A bug check code with its parameters, as Windows defines them.

@@ -3,6 +3,8 @@
 //!
 //! Everything else is `From` and `TryFrom`; an integer that becomes narrower goes through [`narrow`].
 
+#![forbid(unsafe_code)]
+
 use core::fmt::Debug;
 
 /// The simulated machine and the one that it runs on are x86-64.

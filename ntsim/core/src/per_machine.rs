@@ -82,9 +82,10 @@ where
     }
 }
 
-/// The statics that have a value of the running machine.
+/// The statics that have a value of the running machine. Of the process, as they are.
 static SLOTS: Mutex<Vec<&'static dyn Slot>> = Mutex::new(Vec::new());
 
+/// Of the process: what a value of a machine depends on.
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// Returns whether a machine is running.

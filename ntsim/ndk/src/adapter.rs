@@ -1,5 +1,7 @@
 //! Opening and closing an adapter.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 

@@ -13,6 +13,8 @@
 //!
 //! Rules: "NDKPI Completion Handling Requirements", with its table of how two arms merge.
 
+#![forbid(unsafe_code)]
+
 use parking_lot::Mutex;
 use sys::ndk::{NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED};
 use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_SUCCESS};

@@ -5,6 +5,8 @@
 //! simulator runs on a thread that happens to be inside a call has nothing to do with that call, so
 //! frames from outside the DPC don't count inside it.
 
+#![forbid(unsafe_code)]
+
 use core::cell::RefCell;
 
 use ntsim_core::boundary::call_driver;

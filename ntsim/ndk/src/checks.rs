@@ -1,5 +1,7 @@
 //! The extent of the layer's checks.
 
+#![forbid(unsafe_code)]
+
 /// The extent of the layer's checks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Checks {

@@ -3,6 +3,8 @@
 //! At that moment nothing may be left that could still call back: no request, no callback in progress, no
 //! successor.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 

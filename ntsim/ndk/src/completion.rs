@@ -1,5 +1,7 @@
 //! Completions of creates and requests, as the provider calls them.
 
+#![forbid(unsafe_code)]
+
 use std::sync::Arc;
 
 use ntsim_core::sched;

@@ -1,5 +1,7 @@
 //! The objects that a connector depends on, and the effects of its events.
 
+#![forbid(unsafe_code)]
+
 use core::ptr;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Reasons for which a close is pending.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 use core::sync::atomic::Ordering;
 use core::time::Duration;

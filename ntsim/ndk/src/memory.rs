@@ -1,5 +1,7 @@
 //! The effects of work requests on memory regions and windows, and the tokens that they have.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Notifications of CQs that do not come.
 
+#![forbid(unsafe_code)]
+
 use ntsim_core::sched;
 
 use crate::layer::layer;

@@ -1,5 +1,7 @@
 //! Every open object, by its handle.
 
+#![forbid(unsafe_code)]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! The request context that the provider gets in place of the consumer's: it names one request.
 
+#![forbid(unsafe_code)]
+
 use core::ptr;
 
 use ntsim_core::number::{Low, ToU64, ToUsize, narrow};

@@ -1,5 +1,7 @@
 //! Results of work requests, as polls take them out of a CQ.
 
+#![forbid(unsafe_code)]
+
 use core::ptr;
 use std::sync::Arc;
 

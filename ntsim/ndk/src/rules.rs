@@ -5,6 +5,8 @@
 //! Posting Requirements", "NDKPI Listeners, Connectors, and Endpoints" and "NDKPI Deferred Processing
 //! Scheme", and the pages of the functions.
 
+#![forbid(unsafe_code)]
+
 use ntsim_core::verifier::{self, Finding};
 
 /// Reports that a rule was broken.

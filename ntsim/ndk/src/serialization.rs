@@ -1,5 +1,7 @@
 //! Calls that the consumer promises to serialize.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use ntsim_core::sched::{self, local};

@@ -4,6 +4,8 @@
 //! connector's serves all versions, as do those of QP and CQ: the functions that came later are at the
 //! end, and refuse where the provider's table ends earlier.
 
+#![forbid(unsafe_code)]
+
 use sys::ndk::*;
 
 use crate::checks::Checks;

@@ -7,6 +7,8 @@
 //! A remote token names no adapter. It is taken as refused only if no adapter of the machine has it live,
 //! so peers outside the machine are left out.
 
+#![forbid(unsafe_code)]
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 

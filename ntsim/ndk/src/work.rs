@@ -4,6 +4,8 @@
 //! The provider gets a [`RequestId`](crate::request_id::RequestId) as request context, so that a result says exactly which
 //! request it is for. A request with silent success is over when a later one of its queue has completed.
 
+#![forbid(unsafe_code)]
+
 use std::collections::VecDeque;
 
 use ntsim_core::number::{ToUsize, narrow};

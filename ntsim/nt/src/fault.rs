@@ -1,5 +1,7 @@
 //! Fault injection: allocations that fail on purpose.
 
+#![forbid(unsafe_code)]
+
 use ntsim_core::loader::{self, Frame, Trace};
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;

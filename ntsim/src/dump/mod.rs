@@ -36,10 +36,10 @@ use self::stream::{Kind, Streams, wide};
 use self::thread::{CONTEXT, Threads};
 pub(crate) use self::thread::{Registers, SIGNAL, stand_still};
 
-/// The file that a crash, a hang or a finding is dumped to.
+/// The file that a crash, a hang or a finding is dumped to. Of the process, whose memory it is.
 static TARGET: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Held while a dump is written.
+/// Held while a dump is written. Of the process, which has one file to write to.
 static WRITES: Mutex<()> = Mutex::new(());
 
 /// Bytes for all but the ranges of memory.
@@ -88,6 +88,7 @@ pub(crate) fn install() {
 
 /// Writes the dump of a crash, a hang or a finding, if one is wanted and none has been written.
 pub(crate) fn failed(text: &str, bugcheck: Option<Bugcheck>, own: Option<Registers>) {
+    /// Of the process: its first failure is dumped.
     static DONE: AtomicBool = AtomicBool::new(false);
     let Some(path) = TARGET.try_lock().and_then(|target| target.clone()) else { return };
     if DONE.swap(true, Ordering::AcqRel) {

@@ -19,10 +19,11 @@ pub(crate) const SIGNAL: c_int = libc::SIGUSR2;
 /// The time that threads have to stop. One that is not let run by the host is dumped without registers.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// 1 while the threads stand still.
+/// 1 while the threads stand still. Of the process, as its signals are.
 static STILL: AtomicU32 = AtomicU32::new(0);
 
 /// The threads that are told to stand still: a list that is never freed, for a thread may get its signal late.
+/// Of the process, as its signals are.
 static TOLD: AtomicPtr<Threads> = AtomicPtr::new(ptr::null_mut());
 
 /// The registers of a thread: the general ones in the order in which instructions number them, and the place.

@@ -1,5 +1,7 @@
 //! Receiving: requests that wait on an address object.
 
+#![forbid(unsafe_code)]
+
 use core::net::SocketAddr;
 
 use provider::number::usize_from;

@@ -1,5 +1,7 @@
 //! Sending: the datagram is copied, and the request is over.
 
+#![forbid(unsafe_code)]
+
 use core::net::SocketAddr;
 
 use sys::status::{

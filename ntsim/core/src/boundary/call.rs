@@ -1,5 +1,7 @@
 //! Calls from the kernel into driver code.
 
+#![forbid(unsafe_code)]
+
 use super::{depth, flags};
 use crate::bugcheck::Bugcheck;
 use crate::sched::local::{self, Local};

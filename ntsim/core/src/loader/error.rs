@@ -1,5 +1,7 @@
 //! Errors of loading an image.
 
+#![forbid(unsafe_code)]
+
 use std::path::PathBuf;
 
 /// Errors of loading an image.

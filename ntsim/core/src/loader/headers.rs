@@ -7,6 +7,8 @@
 //!
 //! `IMAGE_FILE_DLL` says nothing here: drivers in Rust are linked with it, and Windows loads them.
 
+#![forbid(unsafe_code)]
+
 use crate::number::{Low, ToU64, ToUsize, narrow};
 use object::LittleEndian as LE;
 use object::pe::{self, ImageSectionHeader};

@@ -3,6 +3,8 @@
 //! The codes are those of Microsoft's page "Code integrity checking". Its 0x2004, sections that do not lie on
 //! pages of their own, does not get here: the loader refuses such an image.
 
+#![forbid(unsafe_code)]
+
 use std::path::Path;
 
 use object::LittleEndian as LE;

@@ -1,5 +1,7 @@
 //! Stacks of drivers, unwound by the tables in their images.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 use std::sync::Arc;
 

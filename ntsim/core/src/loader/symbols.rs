@@ -1,5 +1,7 @@
 //! Names and lines of addresses in an image, from its PDB.
 
+#![forbid(unsafe_code)]
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,7 @@ pub(super) struct Place {
 /// They are read once per process and kept: the same image is usually loaded many times.
 pub(super) fn of(path: &Path, file: &PeFile64<'_>) -> Option<&'static Symbols> {
     type Known = HashMap<(PathBuf, [u8; 16]), Option<&'static Symbols>>;
+    /// Of the process: files are read once.
     static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
     let link = file.pdb_info().ok().flatten()?;
     let recorded = PathBuf::from(String::from_utf8_lossy(link.path()).replace('\\', "/"));

@@ -5,6 +5,8 @@
 //! it unwinds, so an image is loaded whatever is in them: nothing here relies on what they say, and a stack ends
 //! where they make no sense.
 
+#![forbid(unsafe_code)]
+
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Register};
 
 use super::Image;

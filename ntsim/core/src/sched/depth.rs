@@ -1,5 +1,7 @@
 //! The depth of a thread in its stack, as far as its drivers took it there.
 
+#![forbid(unsafe_code)]
+
 use core::cell::Cell;
 
 /// A thread's use of stack by drivers.

@@ -15,6 +15,8 @@
 //! the seed decides whether the request rate is low, and whether the tick comes now or when nothing else can
 //! run: so either order is played.
 
+#![forbid(unsafe_code)]
+
 use core::ffi::c_void;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

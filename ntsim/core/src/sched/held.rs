@@ -1,5 +1,7 @@
 //! The locks of one kind, spin locks or mutexes, that a thread holds.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use crate::address::Va;

@@ -21,8 +21,10 @@ pub(crate) struct Hooks {
     pub(crate) hang: fn(&mut String),
 }
 
+/// Functions of the crates above. Of the process, as code is.
 static HOOKS: OnceLock<Hooks> = OnceLock::new();
 
+/// The function that ends the process with a report. Of the process, as code is.
 static STOP: OnceLock<fn(Bugcheck, &str) -> !> = OnceLock::new();
 
 /// Installs the hooks, once per process.

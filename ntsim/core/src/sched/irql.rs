@@ -1,5 +1,7 @@
 //! Interrupt request levels.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 
 use super::{local, processor};

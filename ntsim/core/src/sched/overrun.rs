@@ -9,6 +9,8 @@
 //! Below DISPATCH_LEVEL, and only there, Windows would go on for ever. Here the run ends as an operator ends such a Windows, if a
 //! driver neither returns nor calls the kernel.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
@@ -29,7 +31,7 @@ const PERIOD: u32 = 6;
 /// The longest time that the report of another thread may take.
 const REPORT: Duration = Duration::from_secs(30);
 
-/// The bug check of the thread that is told to report, and its sentence.
+/// The bug check of the thread that is told to report, and its sentence. Of the process, whose end it is.
 static OVERRUN: Mutex<Option<(Bugcheck, String)>> = Mutex::new(None);
 
 /// Takes the report that the thread with the host's signal is to make. Without a request, the signal is the

@@ -1,5 +1,7 @@
 //! The settings of a machine.
 
+#![forbid(unsafe_code)]
+
 use core::time::Duration;
 
 use super::Schedule;

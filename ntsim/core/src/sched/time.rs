@@ -3,6 +3,8 @@
 //! It runs with the host's monotonic clock, and this is the only place that reads it; on a machine with a
 //! [`Schedule`](super::Schedule) it stands still until no thread can run.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::time::Instant;

@@ -7,6 +7,8 @@
 //! A thread that keeps a processor busy at DISPATCH_LEVEL or above is left to its own limits, see
 //! [`overrun`](super::overrun). One that waits there is not: it uses no processor time.
 
+#![forbid(unsafe_code)]
+
 use core::time::Duration;
 
 use super::{Thread, for_each_thread, hooks};

@@ -1,5 +1,7 @@
 //! One finding.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 
 use crate::bugcheck::Bugcheck;

@@ -24,7 +24,7 @@ struct Findings {
 
 static FINDINGS: PerMachine<Findings> = PerMachine::new();
 
-/// Called with each finding that is new.
+/// Called with each finding that is new. Of the process, as code is.
 static ON_FINDING: OnceLock<fn(&Finding)> = OnceLock::new();
 
 /// Lets `found` have each finding that is not one from before, in the thread that made it, once per process.

@@ -1,5 +1,7 @@
 //! The object that a create is going to make.
 
+#![forbid(unsafe_code)]
+
 use std::sync::Arc;
 
 use super::{Context, Contexts};

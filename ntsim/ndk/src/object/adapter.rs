@@ -1,5 +1,7 @@
 //! The state of an adapter.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::AtomicU32;
 use std::collections::HashSet;
 

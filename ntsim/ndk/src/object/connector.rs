@@ -1,5 +1,7 @@
 //! The state of a connector.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// The state that the layer keeps of a connector.

@@ -4,6 +4,8 @@
 //! SRQ → QP; listener → the connector of a connect event. From a later call: QP → connector (connect or
 //! accept), shared endpoint → connector (connect), MR → MW (bind).
 
+#![forbid(unsafe_code)]
+
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 

@@ -1,5 +1,7 @@
 //! The state of a listener.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use ntsim_core::sched;

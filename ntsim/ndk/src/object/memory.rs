@@ -1,5 +1,7 @@
 //! The state of memory regions and memory windows.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::Arc;
 

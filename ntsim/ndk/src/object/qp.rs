@@ -1,5 +1,7 @@
 //! The state of a queue pair.
 
+#![forbid(unsafe_code)]
+
 use std::sync::Arc;
 
 use super::{Effect, TrackedObject, TypeState};

@@ -1,5 +1,7 @@
 //! The state of a shared receive queue.
 
+#![forbid(unsafe_code)]
+
 use super::Effect;
 use crate::serialization::Serialization;
 use crate::work::Queue;

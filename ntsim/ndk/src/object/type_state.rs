@@ -1,5 +1,7 @@
 //! The state that the layer keeps of an object beyond the part that all objects have.
 
+#![forbid(unsafe_code)]
+
 use super::{Adapter, Connector, Cq, Listener, Memory, Qp, Srq, TrackedObject};
 
 /// The state of an object that depends on its kind.

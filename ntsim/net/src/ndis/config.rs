@@ -1,5 +1,7 @@
 //! The settings of an adapter of the machine.
 
+#![forbid(unsafe_code)]
+
 use core::net::IpAddr;
 
 /// An adapter that the machine has, for a miniport driver to run.

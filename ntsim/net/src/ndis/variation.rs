@@ -3,6 +3,8 @@
 //! They take turns. On a machine with a schedule the seed says with which they begin, so that other seeds play other
 //! combinations.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use ntsim_core::Settings;

@@ -1,5 +1,7 @@
 //! Waiting for what a miniport answers later.
 
+#![forbid(unsafe_code)]
+
 use core::time::Duration;
 
 use ntsim_core::sched::{self, Thread};

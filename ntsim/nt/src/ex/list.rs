@@ -17,6 +17,7 @@ use sys::wdm::{KSPIN_LOCK, LIST_ENTRY, SLIST_ENTRY, SLIST_HEADER, signature};
 
 use crate::ke::spin_lock;
 
+/// Guards all lists. Of the process: it has no state, and a thread that outlives its machine may need it.
 static LOCK: Mutex<()> = Mutex::new(());
 
 /// Bytes to which an entry of a singly linked list has to be aligned.

@@ -2,6 +2,8 @@
 //!
 //! As many as there is work: a piece of work that blocks does not hold up the next one.
 
+#![forbid(unsafe_code)]
+
 use core::time::Duration;
 use std::collections::VecDeque;
 

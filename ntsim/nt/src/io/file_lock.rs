@@ -4,6 +4,8 @@
 //! among them (devblogs.microsoft.com/oldnewthing/20130822-00/?p=3433). A request that waits for the one before has not
 //! reached the driver; if the one before can't end without it, neither ever does.
 
+#![forbid(unsafe_code)]
+
 use std::collections::VecDeque;
 
 use ntsim_core::sched::{self, Thread};

@@ -6,6 +6,8 @@
 //! later. Among them are those that this machine sends in the name of a driver above; a device may get them when
 //! their file was cleaned up meanwhile.
 
+#![forbid(unsafe_code)]
+
 use ntsim_core::Settings;
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;

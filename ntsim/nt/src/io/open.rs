@@ -1,5 +1,7 @@
 //! Opening files, as a test does.
 
+#![forbid(unsafe_code)]
+
 use super::file::{self, File, as_thread};
 use super::{Opener, StatusError};
 use crate::se::Subject;

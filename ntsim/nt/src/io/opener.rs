@@ -1,5 +1,7 @@
 //! The parameters of an open of a file.
 
+#![forbid(unsafe_code)]
+
 use core::ptr;
 use std::sync::Arc;
 

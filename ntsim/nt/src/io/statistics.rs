@@ -1,5 +1,7 @@
 //! Counts of the I/O manager's requests, for reports.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
 

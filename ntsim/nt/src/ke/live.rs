@@ -1,5 +1,7 @@
 //! Kernel objects in use, by address: what must not lie in memory that is being freed.
 
+#![forbid(unsafe_code)]
+
 use core::ops::Range;
 
 use ntsim_core::address::Va;

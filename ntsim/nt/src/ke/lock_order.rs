@@ -46,6 +46,7 @@ struct Graph {
     inverted: HashSet<(Va, Va)>,
 }
 
+/// Of the process: what a thread has seen is of one machine.
 static NEXT_EPOCH: AtomicU64 = AtomicU64::new(1);
 
 impl Default for LockOrder {

@@ -16,7 +16,8 @@ const KEPT: usize = 4 * PAGE;
 
 const PAGE: usize = sys::wdm::PAGE_SIZE;
 
-/// Freed mappings by their length, the oldest first; all of them are inaccessible.
+/// Freed mappings by their length, the oldest first; all of them are inaccessible. Of the process, as its addresses are:
+/// a thread that outlives its machine must not find another use of them.
 static FREED: Mutex<BTreeMap<usize, VecDeque<Mapping>>> = Mutex::new(BTreeMap::new());
 
 /// Zeroed memory for one object; freed when dropped.

@@ -11,10 +11,11 @@ use ntsim_core::address::Va;
 use parking_lot::Mutex;
 use sys::wdm::PAGE_SIZE;
 
-/// The objects of the process: their ends, by where they begin.
+/// The objects: their ends, by where they begin. Of the process, as its addresses are.
 static OBJECTS: Mutex<BTreeMap<Va, Va>> = Mutex::new(BTreeMap::new());
 
-/// Address ranges that were given up, the oldest first. All of them are inaccessible.
+/// Address ranges that were given up, the oldest first. All of them are inaccessible. Of the process, as its addresses are:
+/// a thread that outlives its machine must not find another use of them.
 static RETIRED: Mutex<VecDeque<(Va, usize, &'static str)>> = Mutex::new(VecDeque::new());
 
 /// Ranges that stay inaccessible after they were given up, before the oldest is returned to the host.

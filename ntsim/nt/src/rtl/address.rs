@@ -4,6 +4,8 @@
 //! alike; `address_exports` turns its positions back into pointers.
 //! <https://learn.microsoft.com/windows-hardware/drivers/ddi/ip2string/>
 
+#![forbid(unsafe_code)]
+
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use ntsim_core::number::narrow;

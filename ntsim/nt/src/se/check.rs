@@ -1,5 +1,7 @@
 //! The access check (MS-DTYP 2.5.3.2, without objects that have parts and without privileges).
 
+#![forbid(unsafe_code)]
+
 use sys::status::{NTSTATUS, STATUS_ACCESS_DENIED, STATUS_PRIVILEGE_NOT_HELD};
 use sys::wdm::{
     ACCESS_SYSTEM_SECURITY, FILE_ALL_ACCESS, FILE_GENERIC_EXECUTE, FILE_GENERIC_READ, FILE_GENERIC_WRITE,

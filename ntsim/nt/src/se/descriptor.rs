@@ -1,5 +1,7 @@
 //! Security descriptors: who owns an object, and who may do what with it.
 
+#![forbid(unsafe_code)]
+
 use super::{Sid, wire};
 
 /// A security descriptor. The default one has neither owner nor list, and so grants everything.

@@ -2,6 +2,8 @@
 //! their devices and tests for their files (the pages "Security Descriptor String Format", "ACE Strings" and
 //! "SID Strings" of the Windows SDK). Everything else is an error that says what it was.
 
+#![forbid(unsafe_code)]
+
 use core::str::FromStr;
 
 use sys::wdm::{

@@ -1,5 +1,7 @@
 //! Security identifiers: whom rights are granted to.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 
 /// A security identifier: a user or a group (MS-DTYP 2.4.2).

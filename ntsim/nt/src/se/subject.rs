@@ -1,5 +1,7 @@
 //! Subjects: who asks for access. On Windows this is a token.
 
+#![forbid(unsafe_code)]
+
 use std::sync::{Arc, LazyLock};
 
 use sys::wdm::GENERIC_ALL;
@@ -27,6 +29,7 @@ struct Token {
     default_list: List,
 }
 
+/// The system itself. Of the process: it never changes.
 static SYSTEM: LazyLock<Subject> =
     LazyLock::new(|| Subject::new(Sid::SYSTEM, Sid::SYSTEM).member_of(Sid::ADMINISTRATORS));
 

@@ -3,6 +3,8 @@
 //!
 //! Lists for audits are neither read nor written: nothing is audited here.
 
+#![forbid(unsafe_code)]
+
 use super::descriptor::{AceType, Entry, List};
 use super::{Descriptor, Sid};
 use ntsim_core::number::{ToUsize, narrow};

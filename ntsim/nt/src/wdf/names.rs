@@ -2,6 +2,8 @@
 //!
 //! From the public headers of KMDF 1.33 (microsoft/Windows-Driver-Frameworks, MIT).
 
+#![forbid(unsafe_code)]
+
 /// Index and name, in the order of the index. Functions of hardware and USB drivers are left out.
 const NAMES: &[(usize, &str)] = &[
     (13, "WdfCollectionCreate"),

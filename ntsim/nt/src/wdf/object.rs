@@ -74,7 +74,8 @@ pub(super) struct State {
     deleted: bool,
 }
 
-/// Handles are addresses of nothing: a driver that uses one as a pointer crashes at once.
+/// Handles are addresses of nothing: a driver that uses one as a pointer crashes at once. Of the process, so that no
+/// machine has a handle of another.
 static NEXT_HANDLE: AtomicUsize = AtomicUsize::new(0x57DF_0000_0000_0010);
 
 impl Object {

@@ -4,6 +4,8 @@
 //! exception directory, and those without an entry there, which are leaves: what branches, calls, addresses in
 //! code and relocated pointers lead to. ("x64 exception handling" and "PE Format" in Microsoft's pages.)
 
+#![forbid(unsafe_code)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::number::{Low, ToUsize, narrow};

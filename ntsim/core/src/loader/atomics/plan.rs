@@ -1,5 +1,7 @@
 //! The changes to an image that make its atomics scheduling points.
 
+#![forbid(unsafe_code)]
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +54,7 @@ pub(in super::super) fn of(
     atomics: Atomics,
 ) -> Result<&'static Plan, String> {
     type Known = HashMap<(PathBuf, Atomics), (Arc<[u8]>, &'static Plan)>;
+    /// Of the process: files are read once.
     static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
     let mut known = KNOWN.lock();
     let known = known.get_or_insert_default();

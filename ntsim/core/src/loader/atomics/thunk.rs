@@ -12,6 +12,8 @@
 //!     jmp <the next instruction>
 //! ```
 
+#![forbid(unsafe_code)]
+
 use crate::number::{ToUsize, narrow};
 use iced_x86::{Encoder, FlowControl, Instruction};
 

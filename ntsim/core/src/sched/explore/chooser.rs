@@ -1,5 +1,7 @@
 //! Choosing the thread that goes on.
 
+#![forbid(unsafe_code)]
+
 use super::{Schedule, Strategy};
 
 /// A thread's number within its machine.

@@ -5,6 +5,8 @@
 //! the processor that a thread happens to run on; and it is made without the points of atomics, or seeds lead
 //! to other schedules whenever the compiler places an atomic elsewhere.
 
+#![forbid(unsafe_code)]
+
 use core::any::Any;
 use core::fmt;
 

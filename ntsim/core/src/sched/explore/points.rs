@@ -1,5 +1,7 @@
 //! Scheduling points in the code of images.
 
+#![forbid(unsafe_code)]
+
 /// Scheduling points of an image, by kind.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Points {

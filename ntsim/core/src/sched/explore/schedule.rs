@@ -1,5 +1,7 @@
 //! The parameters of a schedule.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 use core::str::FromStr;
 

@@ -1,5 +1,7 @@
 //! Records the events of a run in their order.
 
+#![forbid(unsafe_code)]
+
 use core::fmt;
 use core::time::Duration;
 use std::collections::{HashMap, VecDeque};

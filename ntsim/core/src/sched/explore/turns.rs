@@ -1,5 +1,7 @@
 //! Passing the turn.
 
+#![forbid(unsafe_code)]
+
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use core::{fmt, mem};

@@ -20,7 +20,7 @@ const REST: usize = 1024;
 /// Pages of the largest place whose memory is kept while it rests: to give it back costs the host more.
 const KEPT: usize = 4;
 
-/// Arenas of machines that were shut down, for those to come: all of their places rest.
+/// Arenas of machines that were shut down, for those to come: all of their places rest. Of the process.
 static IDLE: Mutex<Vec<Arena>> = Mutex::new(Vec::new());
 
 /// Pages for one block; an inaccessible page follows.

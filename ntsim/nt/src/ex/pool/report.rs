@@ -1,5 +1,7 @@
 //! Describes accesses to pool memory after a fault.
 
+#![forbid(unsafe_code)]
+
 use ntsim_core::address::Va;
 use ntsim_core::loader::Image;
 use ntsim_core::number::ToU64;

@@ -1,7 +1,8 @@
 //! softndk.sys: an NDIS miniport driver whose adapters offer RDMA (NDKPI).
 //!
 //! This crate is glue, and only that: it turns what NDIS, the framework and the kernel call or hand over
-//! into calls of the portable crates, and back: `provider` has RDMA, `tdi` the legacy transport, `vswitch` Ethernet.
+//! into calls of the portable crates, and back: `provider` has RDMA, `tdi` the legacy transport, `vswitch` Ethernet,
+//! and `lifecycle` the states of what comes and goes.
 //!
 //! # Layers, each using only those below it
 //!

@@ -6,6 +6,7 @@ use core::net::IpAddr;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use lifecycle::Events;
 use lock_api::RawMutex as _;
 use provider::rnic::{OpenError, Statistics};
 use provider::{Kernel, Rnic};
@@ -32,15 +33,6 @@ pub(crate) struct Rdma {
     rnic: Rnic<Windows>,
     /// The RNIC in the legacy transport, while it is enabled.
     transport: Lock<Option<tdi::TransportRnic>>,
-}
-
-/// The state of events to NDIS. Decided under one lock: each event has begun before the halt, or never begins.
-enum Events {
-    Allowed,
-    /// [`Rdma::apply_state`] raises one.
-    Raised,
-    /// The adapter is being halted, and NDIS is not to be called about it any more.
-    Over,
 }
 
 impl Rdma {
@@ -79,7 +71,7 @@ impl Rdma {
     /// Ends events, before all else of a halt: one that has not begun is never raised, as NDIS may keep it waiting
     /// until the halt is over. Up to DISPATCH_LEVEL.
     pub(crate) fn end_events(&self) {
-        *self.events.lock() = Events::Over;
+        self.events.lock().end_all();
     }
 
     /// Removes the RNIC from the legacy transport, and ends what runs over it (`tdi`'s `Client::on_adapter_removed`):
@@ -143,7 +135,7 @@ impl Rdma {
     ///
     /// The call returns before the adapter is halted, or the halt waits for it.
     pub(crate) fn apply_state(&self, refresh: tdi::Refresh, level: PassiveLevel) {
-        if matches!(*self.events.lock(), Events::Over) {
+        if self.events.lock().are_over() {
             return;
         }
         let wanted = self.wanted.load(Ordering::Acquire);
@@ -163,7 +155,7 @@ impl Rdma {
         } else {
             NET_PNP_EVENT_CODE::NetEventNDKDisable
         };
-        if !self.begin_event() {
+        if !self.events.lock().begin() {
             return;
         }
         let notification = notification(event);
@@ -171,25 +163,7 @@ impl Rdma {
         // disabling, the call returns after the last consumer has closed.
         let _outcome_is_for_the_log_of_ndis =
             unsafe { ndis::NdisMNetPnPEvent(self.handle, &raw const notification) };
-        self.end_event();
-    }
-
-    /// Begins an event, unless the adapter is being halted. One is raised at a time.
-    fn begin_event(&self) -> bool {
-        let mut events = self.events.lock();
-        let begins = matches!(*events, Events::Allowed);
-        if begins {
-            *events = Events::Raised;
-        }
-        begins
-    }
-
-    /// The event has returned; the halt may have begun meanwhile, and waits for this.
-    fn end_event(&self) {
-        let mut events = self.events.lock();
-        if matches!(*events, Events::Raised) {
-            *events = Events::Allowed;
-        }
+        self.events.lock().end();
     }
 }
 

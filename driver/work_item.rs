@@ -7,6 +7,7 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::time::Duration;
 
+use lifecycle::Work;
 use lock_api::RawMutex as _;
 use provider::Kernel;
 use provider::kernel::Event as _;
@@ -24,7 +25,7 @@ pub(crate) struct WorkItem<T> {
     item: NDIS_HANDLE,
     run: fn(&T, PassiveLevel),
     subject: AtomicPtr<T>,
-    phase: Lock<Phase>,
+    state: Lock<Work>,
     /// Signalled while it is idle.
     idle: Event,
 }
@@ -34,17 +35,6 @@ unsafe impl<T: Sync> Send for WorkItem<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for WorkItem<T> {}
 
-#[derive(Clone, Copy)]
-enum Phase {
-    Idle,
-    /// The item is queued, and will do all that was requested so far.
-    Queued,
-    /// The function runs, and has perhaps missed the latest request if there was one.
-    Running {
-        requested: bool,
-    },
-}
-
 impl<T> WorkItem<T> {
     /// Work for the adapter or driver with this handle; `None` if memory runs out.
     pub(crate) fn new(owner: NDIS_HANDLE, run: fn(&T, PassiveLevel), _: PassiveLevel) -> Option<Self> {
@@ -53,8 +43,8 @@ impl<T> WorkItem<T> {
         if item.is_null() {
             return None;
         }
-        let (phase, idle) = (Lock::const_new(SpinLock::INIT, Phase::Idle), Event::new());
-        Some(Self { item, run, subject: AtomicPtr::new(null_mut()), phase, idle })
+        let (state, idle) = (Lock::const_new(SpinLock::INIT, Work::Idle), Event::new());
+        Some(Self { item, run, subject: AtomicPtr::new(null_mut()), state, idle })
     }
 
     /// Makes the work ready, in the place where it stays, which is in `subject` if that may go.
@@ -66,19 +56,12 @@ impl<T> WorkItem<T> {
 
     /// Sees to it that the function runs after now. Up to DISPATCH_LEVEL.
     pub(crate) fn request(&self) {
-        let mut phase = self.phase.lock();
-        match *phase {
-            Phase::Queued => return,
-            Phase::Running { .. } => {
-                *phase = Phase::Running { requested: true };
-                return;
-            }
-            Phase::Idle => {
-                self.idle.clear();
-                *phase = Phase::Queued;
-            }
+        let mut state = self.state.lock();
+        if !state.request() {
+            return;
         }
-        drop(phase);
+        self.idle.clear();
+        drop(state);
         let context = (&raw const *self).cast_mut().cast();
         // SAFETY: the item is not queued. The work stays where it is until it is idle.
         unsafe { ndis::NdisQueueIoWorkItem(self.item, Some(routine::<T>), context) };
@@ -91,19 +74,18 @@ impl<T> WorkItem<T> {
             self.idle.wait(level);
         }
         // The signal was given under the lock, which has to be free before the work may go.
-        drop(self.phase.lock());
+        drop(self.state.lock());
     }
 
     /// Does what was requested.
     fn perform(&self, level: PassiveLevel) {
         let Some(subject) = NonNull::new(self.subject.load(Ordering::Acquire)) else { return };
         loop {
-            *self.phase.lock() = Phase::Running { requested: false };
+            self.state.lock().begin();
             // SAFETY: what the work is for waits for it in `finish` before it goes.
             (self.run)(unsafe { subject.as_ref() }, level);
-            let mut phase = self.phase.lock();
-            if !matches!(*phase, Phase::Running { requested: true }) {
-                *phase = Phase::Idle;
+            let mut state = self.state.lock();
+            if state.end() {
                 self.idle.signal();
                 return;
             }

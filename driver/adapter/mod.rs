@@ -10,6 +10,7 @@ use core::ffi::c_void;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use lifecycle::Watching;
 use lock_api::RawMutex as _;
 use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS};
@@ -44,22 +45,14 @@ pub(crate) struct Adapter {
     /// replaces a newer one: an address that were missing for a moment would be lost to the clients of the
     /// legacy transport.
     reading: Mutex<()>,
-    watch: Lock<Watching>,
+    /// The watch of the machine's addresses, which TCP/IP may not let yet.
+    watch: Lock<Watching<Watch>>,
     /// As NDIS knows it.
     capabilities: Box<attributes::Capabilities>,
     /// Set once NDIS has told that the device is gone.
     removed: AtomicBool,
     /// The framework's view of the adapter, kept until the adapter goes.
     _device: Device,
-}
-
-/// The watch of the machine's addresses.
-enum Watching {
-    /// Not yet: TCP/IP did not let it.
-    No,
-    Yes(Watch),
-    /// Not any more: the adapter goes.
-    Over,
 }
 
 impl Adapter {
@@ -183,22 +176,13 @@ impl Adapter {
     ///
     /// The adapter is in the place where it stays until it is stopped.
     unsafe fn watch(&self, level: PassiveLevel) -> Result<(), NTSTATUS> {
-        if !matches!(*self.watch.lock(), Watching::No) {
+        if !self.watch.lock().is_due() {
             return Ok(());
         }
         // SAFETY: the adapter stays where it is until `stop` has cancelled the watch.
         let made = unsafe { Watch::new(NonNull::from(self), level) }?;
         let Some(watch) = made else { return Ok(()) };
-        let surplus = {
-            let mut watching = self.watch.lock();
-            match *watching {
-                Watching::No => {
-                    *watching = Watching::Yes(watch);
-                    None
-                }
-                Watching::Yes(_) | Watching::Over => Some(watch),
-            }
-        };
+        let surplus = self.watch.lock().keep(watch);
         if let Some(surplus) = surplus {
             surplus.cancel(level);
         }
@@ -210,8 +194,8 @@ impl Adapter {
     /// [`Rdma::remove_from_transport`]. NDK consumers have closed before, as NDIS has them do on a removal.
     fn stop(&self, level: PassiveLevel) {
         self.rdma.end_events();
-        let watching = core::mem::replace(&mut *self.watch.lock(), Watching::Over);
-        if let Watching::Yes(watch) = watching {
+        let watch = self.watch.lock().end();
+        if let Some(watch) = watch {
             watch.cancel(level);
         }
         // SAFETY: nothing is called any more.

@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
+use lifecycle::SharedDevice;
 use provider::NoMemory;
 use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_HANDLE, NDIS_STRING};
@@ -22,19 +23,13 @@ use crate::work_item::WorkItem;
 /// The device, and what keeps it. Adapters start and halt, and files are opened and closed, at the same time in
 /// several threads; the lock is held while NDIS makes or deletes the device, as in Microsoft's sample
 /// (<https://github.com/microsoft/Windows-driver-samples/blob/main/network/ndis/mux/driver/60/mux.c>).
-static DEVICE: Mutex<Device> = Mutex::new(Device { adapters: 0, files: 0, registered: None });
+static DEVICE: Mutex<Device> = Mutex::new(Device::new());
 
 /// Removes the device after the last close: NDIS may be in that request still, and no page says that the device
 /// may go below it.
 static REMOVAL: AtomicPtr<WorkItem<Mutex<Device>>> = AtomicPtr::new(null_mut());
 
-/// The references that keep the device: it is deregistered when neither an adapter nor a file needs it any more. No
-/// page says that NDIS dispatches the requests of open files after that.
-struct Device {
-    adapters: usize,
-    files: usize,
-    registered: Option<Registered>,
-}
+type Device = SharedDevice<Registered>;
 
 /// The device, as NDIS and the I/O manager know it.
 struct Registered {
@@ -45,22 +40,12 @@ struct Registered {
 // SAFETY: the pointers are names only, good on any thread.
 unsafe impl Send for Registered {}
 
-impl Device {
-    /// Returns whether neither an adapter nor a file needs it.
-    const fn is_unused(&self) -> bool {
-        self.adapters == 0 && self.files == 0
-    }
-
-    /// Deregisters the device if it is not needed.
-    fn remove_unused(&mut self, level: PassiveLevel) {
-        if !self.is_unused() {
-            return;
-        }
-        let Some(Registered { handle, .. }) = self.registered.take() else { return };
-        tick_timer::stop(level);
-        // SAFETY: the handle is that of the device, on which no file is open.
-        unsafe { ndis::NdisDeregisterDeviceEx(handle) };
-    }
+/// Deregisters the device if it is not needed.
+fn remove_unused(device: &mut Device, level: PassiveLevel) {
+    let Some(Registered { handle, .. }) = device.take_unused() else { return };
+    tick_timer::stop(level);
+    // SAFETY: the handle is that of the device, on which no file is open.
+    unsafe { ndis::NdisDeregisterDeviceEx(handle) };
 }
 
 /// Makes ready what the device needs. Once per loading, before adapters start.
@@ -71,7 +56,7 @@ impl Device {
 pub(super) fn load(driver: NDIS_HANDLE, level: PassiveLevel) -> Result<(), NoMemory> {
     // SAFETY: the mutex is in a static, and there are no adapters yet.
     unsafe { DEVICE.initialise() };
-    let remove = |device: &Mutex<Device>, level| device.with(level, |device| device.remove_unused(level));
+    let remove = |device: &Mutex<Device>, level| device.with(level, |device| remove_unused(device, level));
     let removal = WorkItem::new(driver, remove, level);
     let removal = Box::leak(boxed(removal.ok_or(NoMemory)?).ok_or(NoMemory)?);
     removal.initialise(NonNull::from(&DEVICE));
@@ -89,20 +74,12 @@ pub(super) fn unload(level: PassiveLevel) {
 
 /// Counts a file that is being opened on a device; `false` if that device is going.
 pub(super) fn file_opens(object: *mut DEVICE_OBJECT, level: PassiveLevel) -> bool {
-    DEVICE.with(level, |device| {
-        let current = device.registered.as_ref().is_some_and(|registered| registered.object == object);
-        let files = device.files.checked_add(1).filter(|_| current);
-        device.files = files.unwrap_or(device.files);
-        files.is_some()
-    })
+    DEVICE.with(level, |device| device.file_opens(|registered| registered.object == object))
 }
 
 /// Counts a file as closed, or as not opened after all; its request must have been completed.
 pub(super) fn file_is_closed(level: PassiveLevel) {
-    let unused = DEVICE.with(level, |device| {
-        device.files = device.files.saturating_sub(1);
-        device.is_unused()
-    });
+    let unused = DEVICE.with(level, SharedDevice::file_closes);
     if unused && let Some(removal) = NonNull::new(REMOVAL.load(Ordering::Acquire)) {
         // SAFETY: `unload` comes after the device has gone, which this is about to bring about.
         unsafe { removal.as_ref() }.request();
@@ -150,12 +127,11 @@ impl DeviceRef {
     /// NDIS's, if the device can't be made.
     pub(super) fn new(level: PassiveLevel) -> Result<Self, NDIS_STATUS> {
         DEVICE.with(level, |device| {
-            let adapters = device.adapters.checked_add(1).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-            if device.registered.is_none() {
-                device.registered = Some(register(level)?);
+            device.adapter_comes(STATUS_INSUFFICIENT_RESOURCES, || {
+                let registered = register(level)?;
                 tick_timer::start(level);
-            }
-            device.adapters = adapters;
+                Ok(registered)
+            })?;
             Ok(Self(()))
         })
     }
@@ -163,8 +139,8 @@ impl DeviceRef {
     /// Gives the reference back.
     pub(super) fn release(self, level: PassiveLevel) {
         DEVICE.with(level, |device| {
-            device.adapters = device.adapters.saturating_sub(1);
-            device.remove_unused(level);
+            device.adapter_goes();
+            remove_unused(device, level);
         });
     }
 }

@@ -5,8 +5,22 @@
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
 //! where the caller has to act (arguments, packages that only root can install) and 1 where the work
 //! itself failed.
+//!
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
+//! |---|---|
+//! | `test` | all checks, one after the other |
+//! | `reproduce`, `wine` | the images and the package made twice; the package's program on Wine |
+//! | `bench`, `conformance`, `corrupt`, `debug`, `deny`, `explore`, `fuzz`, `lint_workflows`, `mutants`, `package`, `performance`, `run`, `stress` | a command each |
+//! | `build` | the drivers' images, built and checked |
+//! | `image` | the checks of an image |
+//! | `packages`, `python`, `toolchain` | what a command needs on the machine |
+//! | `dump`, `files`, `step` | the place of a crash's dump; the files of a folder; a step that shows itself |
+//! | `failure`, `root` | the ways in which a command fails; the repository's folder |
 
 #![cfg(not(windows))]
+#![forbid(unsafe_code)]
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -21,6 +35,7 @@ mod build;
 mod conformance;
 mod corrupt;
 mod debug;
+mod deny;
 mod dump;
 mod explore;
 mod failure;
@@ -34,6 +49,7 @@ mod packages;
 mod performance;
 mod python;
 mod reproduce;
+mod root;
 mod run;
 mod step;
 mod stress;
@@ -41,9 +57,11 @@ mod test;
 mod toolchain;
 mod wine;
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, error::ErrorKind};
+
+pub(crate) use root::root;
 
 /// Build, run and test softndk on Linux.
 #[derive(Parser)]
@@ -79,6 +97,8 @@ enum Command {
     Test,
     /// Build the drivers and make the signed package for Windows under target/softndk/package.
     Package(package::Options),
+    /// Have cargo-deny judge licences, sources, versions and advisories of the dependencies.
+    Deny(deny::Options),
     /// Have linters judge the workflow files of the hosted machines, and refuse broken ones.
     LintWorkflows,
     /// Make the package, see Wine install it as expected, and ndkhlk.exe and ndkhlk.sys work on Wine, which has no NDK.
@@ -110,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Reproduce => reproduce::run(),
         Command::Test => test::test(),
         Command::Package(options) => package::run(&options),
+        Command::Deny(options) => deny::run(&options),
         Command::LintWorkflows => lint_workflows::run(),
         Command::Wine => wine::run(),
         Command::Performance => performance::write(),
@@ -138,10 +159,4 @@ fn refuse(error: &clap::Error) -> ExitCode {
         return ExitCode::from(2);
     }
     error.exit()
-}
-
-/// The root of the repository.
-fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
 }

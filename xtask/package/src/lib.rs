@@ -1,15 +1,13 @@
 //! A test-signed driver package, made without Windows: what stampinf, signtool, Inf2Cat and InfVerif do.
 //!
+//! # Layers, each using only those below it
+//!
 //! | module | makes or checks |
 //! |---|---|
-//! | [`stamp`] | the INF from the INX: DriverVer, architecture, KMDF version |
-//! | [`identity`] | the test-signing key and its certificate |
-//! | [`image`] | the Authenticode hash of a PE image, its embedded signature, its checksum |
 //! | [`catalog`] | the SHA-256 catalogue over the members of a package |
-//! | [`signed_data`] | the PKCS #7 envelope of both |
-//! | [`kmdf`] | the framework version that an image binds to |
-//! | [`inf`] | an INF's rules, as far as they can be held without Windows |
-//! | `der` | the encoding below all of them |
+//! | [`image`] | the Authenticode hash of a PE image, its embedded signature, its checksum |
+//! | [`inf`], [`signed_data`], [`stamp`] | an INF's rules, as far as they can be held without Windows; the PKCS #7 envelope of both above; the INF from the INX: DriverVer, architecture, KMDF version |
+//! | `der`, [`identity`], [`kmdf`], [`time`] | the encoding below all of them; the test-signing key and its certificate; the framework version that an image binds to; a time |
 //!
 //! The output is a function of the input, the key and the time that the caller names: RSA signatures of PKCS #1 v1.5 are
 //! deterministic, so two runs give the same bytes.

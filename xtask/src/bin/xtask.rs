@@ -1,5 +1,6 @@
 //! The program behind `cargo xtask`.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::std_instead_of_core, reason = "a tool in user mode")]
 
 use std::process::ExitCode;

@@ -46,6 +46,8 @@ pub(super) fn run(shard: Option<Shard>) -> Result<(), CommandError> {
         "softndk-tdi",
         "--package",
         "softndk-vswitch",
+        "--package",
+        "softndk-lifecycle",
         "--iterate",
         "--output",
     ]);

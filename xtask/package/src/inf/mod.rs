@@ -63,22 +63,10 @@ impl fmt::Display for Violation {
     }
 }
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $rule:ident,)+) => {
-        /// The rules of an INF.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Rule {
-            $($(#[$doc])* $rule,)+
-        }
-
-        impl Rule {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$rule,)+];
-        }
-    };
-}
-
-rules! {
+/// The rules of an INF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(test, derive(strum::VariantArray))]
+pub enum Rule {
     /// `Signature` is `"$WINDOWS NT$"` or `"$Windows NT$"`.
     Signature,
     /// `Class` and `ClassGuid` name the same setup class.

@@ -1,0 +1,26 @@
+//! State machines of the driver's parts that come and go while several threads use them: the device of the legacy
+//! transport, the events to NDIS, work items, the watch of addresses.
+//!
+//! The driver keeps each under a lock, asks it what to do there, and does that. Nothing here blocks, allocates or calls
+//! out but where a method says so, so every other method may be called up to DISPATCH_LEVEL.
+//!
+//! # Layers
+//!
+//! | module | states of |
+//! |---|---|
+//! | `events`, `shared_device`, `watching`, `work` | events to NDIS about an adapter; a device with adapters and files; a registration for changes; a work item |
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(clippy::as_conversions)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that goes wrong is seen to"))]
+
+mod events;
+mod shared_device;
+mod watching;
+mod work;
+
+pub use events::Events;
+pub use shared_device::SharedDevice;
+pub use watching::Watching;
+pub use work::Work;

@@ -11,6 +11,7 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAME
 use sys::wdm::MDL;
 
 use crate::kernel::{LockedMdl, PoolMdl};
+use crate::number::usize_from;
 
 /// A buffer in nonpaged pool, zero at first.
 ///
@@ -40,7 +41,7 @@ impl Buffer {
     /// `STATUS_INSUFFICIENT_RESOURCES`.
     pub(crate) fn new(length: u32) -> Result<Self, NTSTATUS> {
         let layout =
-            Layout::from_size_align(length.max(1) as usize, 16).map_err(|_| STATUS_INVALID_PARAMETER)?;
+            Layout::from_size_align(usize_from(length.max(1)), 16).map_err(|_| STATUS_INVALID_PARAMETER)?;
         // SAFETY: the layout's size is not zero.
         let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         // SAFETY: the memory is nonpaged and freed after the MDL is out of use.
@@ -63,7 +64,7 @@ impl Buffer {
     /// `STATUS_INSUFFICIENT_RESOURCES`.
     pub(crate) fn repeated(length: u32, times: u32) -> Result<Self, NTSTATUS> {
         let mut buffer = Self::new(length)?;
-        let count = times.saturating_sub(1) as usize;
+        let count = usize_from(times.saturating_sub(1));
         buffer.repeats.try_reserve_exact(count).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
         let mut last = buffer.mdl.as_ptr();
         for _ in 0..count {
@@ -74,7 +75,7 @@ impl Buffer {
             last = next.as_ptr();
             before.Next = last;
             // SAFETY: as above.
-            unsafe { (*last).StartVa = before.StartVa.wrapping_byte_add(length as usize) };
+            unsafe { (*last).StartVa = before.StartVa.wrapping_byte_add(usize_from(length)) };
             buffer.repeats.push(next);
         }
         Ok(buffer)
@@ -107,7 +108,7 @@ impl Buffer {
 
     /// The address of the byte at `offset`, as SGEs name it.
     pub(crate) fn address(&self, offset: u32) -> usize {
-        self.memory.as_ptr().wrapping_add(offset as usize) as usize
+        self.memory.as_ptr().wrapping_add(usize_from(offset)).addr()
     }
 
     /// The address of the memory.
@@ -130,13 +131,13 @@ impl Buffer {
     /// Sets the first `length` bytes to `value`.
     pub(crate) fn fill(&self, value: u8, length: u32) {
         // SAFETY: the buffer has so many bytes.
-        unsafe { self.memory.as_ptr().write_bytes(value, length.min(self.length) as usize) };
+        unsafe { self.memory.as_ptr().write_bytes(value, usize_from(length.min(self.length))) };
     }
 
     /// Returns whether the first `length` bytes are `value`.
     pub(crate) fn holds(&self, value: u8, length: u32) -> bool {
         let places =
-            (0..length.min(self.length)).map(|offset| self.memory.as_ptr().wrapping_add(offset as usize));
+            (0..length.min(self.length)).map(|offset| self.memory.as_ptr().wrapping_add(usize_from(offset)));
         // SAFETY: the places lie within the buffer.
         places.into_iter().all(|place| unsafe { place.read_volatile() } == value)
     }
@@ -157,7 +158,7 @@ impl Buffer {
     fn from(&self, offset: u32) -> (*mut u8, usize) {
         let offset = offset.min(self.length);
         let room = self.length.saturating_sub(offset);
-        (self.memory.as_ptr().wrapping_add(offset as usize), room as usize)
+        (self.memory.as_ptr().wrapping_add(usize_from(offset)), usize_from(room))
     }
 }
 

@@ -19,6 +19,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::client::{Client, Request};
 use crate::measure::{Measuring, Samples};
+use crate::number::usize_from;
 use crate::session::{Chunk, Session};
 use crate::stress::{Drive, Stress};
 use crate::{kernel, scenario};
@@ -50,13 +51,13 @@ unsafe fn run(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
             // SAFETY: the code is direct, with its small input in the system buffer.
             let input: ChunkRequest = unsafe { input(request) }?;
             let operation = Operation::try_from(input.operation).map_err(|_| STATUS_INVALID_PARAMETER)?;
-            if input.length as usize > request.output_length || input.length == 0 {
+            if usize_from(input.length) > request.output_length || input.length == 0 {
                 return Err(STATUS_INVALID_PARAMETER);
             }
             let chunk = Chunk { operation, length: input.length, mdl: request.mdl };
             let side = if request.code == TRANSMIT { Side::Near } else { Side::Far };
             let moved = client.session.with(|session| session.move_chunk(side, &chunk))?;
-            Ok(moved as usize)
+            Ok(usize_from(moved))
         }
         // SAFETY: the code is buffered.
         QUERY_SESSION => unsafe { output(request, &client.session.with(|session| Ok(session.counters()))?) },

@@ -19,6 +19,7 @@ use wdk_sys::{
 
 use crate::client::{Client, Request};
 use crate::heap::try_box;
+use crate::number::usize_from;
 use crate::slot::Slot;
 use crate::{control, security};
 
@@ -183,8 +184,8 @@ unsafe fn describe(irp: *mut IRP, location: &IO_STACK_LOCATION) -> Request {
     Request {
         code: parameters.IoControlCode,
         buffer: buffer.cast(),
-        input_length: parameters.InputBufferLength as usize,
-        output_length: parameters.OutputBufferLength as usize,
+        input_length: usize_from(parameters.InputBufferLength),
+        output_length: usize_from(parameters.OutputBufferLength),
         mdl,
     }
 }

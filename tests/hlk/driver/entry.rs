@@ -53,6 +53,7 @@ pub(crate) unsafe extern "system" fn driver_entry(
 
 /// # Safety
 /// The arguments are those of the entry point.
+#[expect(clippy::as_conversions, reason = "whether an enumeration of C has a sign is its compiler's choice")]
 unsafe fn create_framework_driver(driver: PDRIVER_OBJECT, path: PCUNICODE_STRING) -> NTSTATUS {
     let mut config = WDF_DRIVER_CONFIG {
         Size: u32::try_from(size_of::<WDF_DRIVER_CONFIG>()).unwrap_or(0),

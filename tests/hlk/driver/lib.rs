@@ -17,6 +17,7 @@
 //! | `ndk` | NDK functions, as methods |
 //! | `buffer`, `call_log` | memory of transfers; everything that was asked for and everything that was called back |
 //! | `heap`, `interface`, `kernel`, `security`, `slot` | memory; dispatch tables; events, threads, IRQL, time; the device's access list; an object that is opened once |
+//! | `number` | conversions of integers |
 //!
 //! `tests/layers.rs` holds the imports to this table.
 //!
@@ -25,6 +26,7 @@
 
 #![cfg(windows)]
 #![no_std]
+#![deny(clippy::as_conversions)]
 
 extern crate alloc;
 extern crate wdk_panic as _;
@@ -41,6 +43,7 @@ mod interface;
 mod kernel;
 mod measure;
 mod ndk;
+mod number;
 mod pair;
 mod scenario;
 mod security;

@@ -5,6 +5,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use crate::call_log::{Reaction, StartedCall};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits};
+use crate::number::usize_from;
 use crate::test_context::TestContext;
 
 /// The objects that one side needs before it can connect.
@@ -127,5 +128,5 @@ pub(crate) fn expect_data(connector: Handle<'_, NDK_CONNECTOR>, expected: &[u8],
     call_log.expect(step, status, STATUS_SUCCESS);
     call_log.require(step, buffer.starts_with(expected));
     // The length that comes back is what a buffer needs, which may be more than what was sent.
-    call_log.require(step, length as usize >= expected.len());
+    call_log.require(step, usize_from(length) >= expected.len());
 }

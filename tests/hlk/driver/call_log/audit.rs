@@ -108,7 +108,7 @@ impl CallLog {
             // SAFETY: antecedents are records of this call log.
             let antecedent = unsafe { &*antecedent.object };
             if complete_by(antecedent) < over_from(successor) {
-                let successor = (successor.kind() as u32).cast_signed();
+                let successor = successor.kind().code().cast_signed();
                 self.find(Violation::AntecedentBeforeSuccessor, antecedent.kind(), "close", successor, 0);
             }
         }

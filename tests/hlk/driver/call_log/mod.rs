@@ -57,7 +57,7 @@ pub(crate) struct CallLog {
 impl CallLog {
     pub(crate) const fn new(level: Level) -> Self {
         Self {
-            level: AtomicU32::new(level as u32),
+            level: AtomicU32::new(level.code()),
             objects: List::new(),
             calls: List::new(),
             findings: List::new(),
@@ -73,7 +73,7 @@ impl CallLog {
 
     /// From now on NDK is called from `level`.
     pub(crate) fn call_from(&self, level: Level) {
-        self.level.store(level as u32, Ordering::Relaxed);
+        self.level.store(level.code(), Ordering::Relaxed);
     }
 
     /// Makes a call during which notifications are counted that come on top of it. One at a time.
@@ -135,7 +135,7 @@ impl CallLog {
     /// Records that the provider broke a rule.
     pub(crate) fn find(&self, violation: Violation, kind: Kind, step: &str, seen: i32, expected: i32) {
         let finding =
-            Finding { violation: violation as u32, kind: kind as u32, seen, expected, step: Text::new(step) };
+            Finding { violation: violation.code(), kind: kind.code(), seen, expected, step: Text::new(step) };
         if self.findings.push(finding).is_err() {
             self.lost_findings.fetch_add(1, Ordering::Relaxed);
         }

@@ -24,6 +24,13 @@ pub(crate) enum Reaction {
     Close = 1,
 }
 
+impl Reaction {
+    #[expect(clippy::as_conversions, reason = "the number of a variant")]
+    const fn code(self) -> u32 {
+        self as u32
+    }
+}
+
 /// The record of an object. Its address is the context of its events and of its close completion.
 pub(crate) struct Object {
     pub(super) call_log: *const CallLog,
@@ -95,7 +102,7 @@ impl Object {
             last_ended: AtomicU64::new(0),
             events: AtomicU32::new(0),
             event: Event::unplaced(),
-            reaction: AtomicU32::new(Reaction::Signal as u32),
+            reaction: AtomicU32::new(Reaction::Signal.code()),
             arms: AtomicU32::new(0),
             notifying: AtomicBool::new(false),
             failed: AtomicBool::new(false),
@@ -136,7 +143,7 @@ impl Object {
     pub(crate) fn exists(&self, pointer: *mut NDK_OBJECT_HEADER) {
         // SAFETY: the provider says that this is an object of its own.
         let kind = unsafe { pointer.as_ref() }.map_or(0, |header| header.ObjectType.0);
-        let expected = (self.kind as u32).cast_signed();
+        let expected = self.kind.code().cast_signed();
         if kind == expected {
             self.pointer.store(pointer, Ordering::Release);
         } else {
@@ -170,11 +177,11 @@ impl Object {
 
     /// Sets the action of the object's next callbacks.
     pub(crate) fn react(&self, reaction: Reaction) {
-        self.reaction.store(reaction as u32, Ordering::Release);
+        self.reaction.store(reaction.code(), Ordering::Release);
     }
 
     pub(super) fn closes_in_callback(&self) -> bool {
-        self.reaction.load(Ordering::Acquire) == Reaction::Close as u32
+        self.reaction.load(Ordering::Acquire) == Reaction::Close.code()
     }
 
     pub(super) fn offer_from(&self, listener: &Object) {

@@ -13,6 +13,8 @@ use wdk_sys::ntddk::{
     MmProbeAndLockPages, MmUnlockPages, MmUnmapLockedPages,
 };
 
+use crate::number::usize_from;
+
 /// An MDL over nonpaged memory.
 pub(crate) struct PoolMdl(*mut MDL);
 
@@ -88,7 +90,7 @@ impl PartialMdl {
     /// `STATUS_INSUFFICIENT_RESOURCES`.
     pub(crate) unsafe fn new(source: *mut MDL, offset: u32, length: u32) -> Result<Self, NTSTATUS> {
         // SAFETY: the caller passes an MDL.
-        let address = unsafe { mdl_address(source) }.wrapping_add(offset as usize);
+        let address = unsafe { mdl_address(source) }.wrapping_add(usize_from(offset));
         let mdl = allocate(core::ptr::without_provenance_mut(address), length)?;
         let part = Self(NonNull::new(mdl).ok_or(STATUS_INSUFFICIENT_RESOURCES)?);
         // SAFETY: the caller's contract; the new MDL has room for its pages.
@@ -109,7 +111,7 @@ impl PartialMdl {
             unsafe { MmUnmapLockedPages(list.MappedSystemVa, self.0.as_ptr().cast()) };
         }
         // SAFETY: the caller passes an MDL.
-        let address = unsafe { mdl_address(source) }.wrapping_add(offset as usize);
+        let address = unsafe { mdl_address(source) }.wrapping_add(usize_from(offset));
         // SAFETY: the caller's contract.
         unsafe { self.build(source, address, length) };
     }
@@ -173,7 +175,7 @@ fn allocate(address: *mut u8, length: u32) -> Result<*mut MDL, NTSTATUS> {
 pub(crate) unsafe fn mdl_address(mdl: *const MDL) -> usize {
     // SAFETY: the caller's contract.
     let mdl = unsafe { &*mdl };
-    (mdl.StartVa as usize).saturating_add(mdl.ByteOffset as usize)
+    mdl.StartVa.addr().saturating_add(usize_from(mdl.ByteOffset))
 }
 
 /// The system address of an MDL's memory, as `MmGetSystemAddressForMdlSafe` finds it (an inline function,

@@ -8,6 +8,7 @@ use sys::status::NTSTATUS;
 use super::Samples;
 use super::transfer::Link;
 use crate::kernel;
+use crate::number::u64_from;
 
 /// A counter in cache lines of its own, also for a processor that fetches them in pairs.
 #[repr(align(128))]
@@ -19,7 +20,7 @@ struct Line(AtomicU64);
 /// The status with which the other thread could not be started.
 pub(super) fn cache_line(samples: &mut Samples) -> Result<(), NTSTATUS> {
     let line = Line(AtomicU64::new(0));
-    let rounds = samples.wanted() as u64;
+    let rounds = u64_from(samples.wanted());
     let wait_for = |value: u64| {
         while line.0.load(Ordering::Acquire) != value {
             core::hint::spin_loop();

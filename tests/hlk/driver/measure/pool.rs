@@ -9,9 +9,11 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAME
 
 use super::Samples;
 
+use crate::number::usize_from;
+
 /// Allocates and frees blocks of `length` bytes.
 pub(super) fn blocks(length: u32, samples: &mut Samples) -> Result<(), NTSTATUS> {
-    let layout = Layout::from_size_align(length as usize, 16).map_err(|_| STATUS_INVALID_PARAMETER)?;
+    let layout = Layout::from_size_align(usize_from(length), 16).map_err(|_| STATUS_INVALID_PARAMETER)?;
     samples.repeat(|| {
         // SAFETY: the layout's size is not zero.
         let block = core::hint::black_box(unsafe { alloc(layout) });

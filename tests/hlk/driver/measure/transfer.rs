@@ -18,6 +18,7 @@ use crate::buffer::Buffer;
 use crate::call_log::WAIT_TIMEOUT;
 use crate::kernel;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
+use crate::number::{u64_from, usize_from};
 use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;
 
@@ -53,7 +54,7 @@ impl<'l> End<'l> {
     }
 
     fn remote(&self) -> Remote {
-        Remote { address: self.buffer.address(0) as u64, token: self.remote_token }
+        Remote { address: u64_from(self.buffer.address(0)), token: self.remote_token }
     }
 
     pub(super) fn receive(&self, length: u32) -> Result<(), NTSTATUS> {
@@ -75,7 +76,7 @@ impl<'l> End<'l> {
         /// Empty polls after which the time is looked at.
         const EMPTY_POLLS: u32 = 1 << 16;
         let mut results = [EMPTY; BATCH];
-        let (mut left, mut empty, mut deadline) = (count as usize, 0_u32, None);
+        let (mut left, mut empty, mut deadline) = (usize_from(count), 0_u32, None);
         while left != 0 {
             let room = left.min(BATCH);
             let taken = results.get_mut(..room).map_or(0, |results| self.qp_set.cq.poll(results));
@@ -156,7 +157,7 @@ impl<'l> Link<'l> {
             Measure::Copy => samples.repeat(|| {
                 for _ in 0..depth {
                     // SAFETY: both buffers have so many bytes, and nothing is posted that uses them.
-                    unsafe { far.buffer.as_ptr().copy_from_nonoverlapping(to, length as usize) };
+                    unsafe { far.buffer.as_ptr().copy_from_nonoverlapping(to, usize_from(length)) };
                 }
                 Ok(())
             }),

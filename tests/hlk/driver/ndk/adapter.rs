@@ -15,6 +15,7 @@ use sys::wdm::GROUP_AFFINITY;
 use super::{Address, Handle, QpDepths, call};
 use crate::call_log::{self, Call, Object, StartedCall};
 use crate::kernel;
+use crate::number::u64_from;
 
 /// The number of results that a CQ holds.
 #[derive(Clone, Copy)]
@@ -283,7 +284,7 @@ pub(crate) fn limits(info: &NDK_ADAPTER_INFO) -> AdapterLimits {
     AdapterLimits {
         version: (u32::from(info.Version.Major) << 16) | u32::from(info.Version.Minor),
         max_transfer_length: info.MaxTransferLength,
-        max_registration_size: info.MaxRegistrationSize as u64,
+        max_registration_size: u64_from(info.MaxRegistrationSize),
         max_caller_data: info.MaxCallerData,
         max_callee_data: info.MaxCalleeData,
         max_initiator_queue_depth: info.MaxInitiatorQueueDepth,

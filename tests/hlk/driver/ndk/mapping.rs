@@ -12,6 +12,7 @@ use super::{Handle, Inside, call};
 use crate::buffer::Buffer;
 use crate::call_log;
 use crate::kernel;
+use crate::number::usize_from;
 
 /// The provider's place for a mapping: the two out parameters and the mapping, whose pages follow. All of it
 /// must stay where it is until the mapping is released.
@@ -45,7 +46,7 @@ impl Mapping<'_> {
         // SAFETY: a mapping has at least one page.
         let first = unsafe { self.pages().read() };
         let first = usize::try_from(first).map_err(|_| STATUS_INVALID_PARAMETER)?;
-        Ok(first.saturating_add(self.offset() as usize))
+        Ok(first.saturating_add(usize_from(self.offset())))
     }
 
     /// The logical addresses of the pages, [`count`](Self::count) of them.
@@ -89,7 +90,7 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
         self.request("build LAM", Inside::Nothing, |context| {
             call!(self.NdkBuildLAM(
                 mdl,
-                length as usize,
+                usize_from(length),
                 Some(call_log::request_completed),
                 context,
                 at.wrapping_byte_add(offset_of!(Place, mapping)).cast(),
@@ -115,7 +116,7 @@ impl<'l> Handle<'l, NDK_ADAPTER> {
         let status = kernel::at(self.call_log.level(), || {
             call!(self.NdkBuildLAM(
                 mdl,
-                length as usize,
+                usize_from(length),
                 None,
                 core::ptr::null_mut(),
                 at.wrapping_byte_add(offset_of!(Place, mapping)).cast(),

@@ -9,6 +9,7 @@ use sys::status::NTSTATUS;
 
 use super::{CqDepth, Handle, Inside, call};
 use crate::call_log::{self, StartedCall};
+use crate::number::usize_from;
 
 /// The depths of a QP's queues.
 #[derive(Clone, Copy)]
@@ -124,7 +125,7 @@ impl<'l> Handle<'l, NDK_CQ> {
             self.call_log.level(),
             || call!(self.NdkGetCqResults(results.as_mut_ptr(), room) or 0),
         );
-        (taken as usize).min(results.len())
+        usize_from(taken).min(results.len())
     }
 
     /// Takes a result in its extended form.

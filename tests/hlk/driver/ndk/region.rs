@@ -7,6 +7,7 @@ use sys::wdm::MDL;
 use super::{Handle, Inside, call};
 use crate::call_log::{self, StartedCall};
 use crate::kernel;
+use crate::number::usize_from;
 
 impl<'l> Handle<'l, NDK_MR> {
     /// `NdkRegisterMr` over the first `length` bytes of `mdl`, which must stay locked until the
@@ -19,7 +20,13 @@ impl<'l> Handle<'l, NDK_MR> {
         inside: Inside,
     ) -> Result<StartedCall<'l>, NTSTATUS> {
         self.request("register MR", inside, |context| {
-            call!(self.NdkRegisterMr(mdl, length as usize, flags, Some(call_log::request_completed), context))
+            call!(self.NdkRegisterMr(
+                mdl,
+                usize_from(length),
+                flags,
+                Some(call_log::request_completed),
+                context
+            ))
         })
     }
 

@@ -7,6 +7,7 @@ use sys::status::NTSTATUS;
 
 use super::{Creation, Handle, Inside, Interface, Mapping, Then, call};
 use crate::call_log::{self, StartedCall};
+use crate::number::usize_from;
 
 /// Memory as a bind or a fast registration describes it.
 #[derive(Clone, Copy)]
@@ -57,7 +58,7 @@ impl Handle<'_, NDK_QP> {
     ) -> NTSTATUS {
         let address = core::ptr::without_provenance_mut(extent.address);
         self.posted(|| {
-            call!(self.NdkBind(context, mr.as_ptr(), mw.as_ptr(), address, extent.length as usize, flags))
+            call!(self.NdkBind(context, mr.as_ptr(), mw.as_ptr(), address, usize_from(extent.length), flags))
         })
     }
 
@@ -78,7 +79,7 @@ impl Handle<'_, NDK_QP> {
                 mapping.count(),
                 mapping.pages(),
                 mapping.offset(),
-                extent.length as usize,
+                usize_from(extent.length),
                 base,
                 flags
             ))

@@ -14,6 +14,7 @@ use sys::status::{
 use super::access::Rdma;
 use super::connected_pair::{ConnectedPair, MEMORY, Memory, close_and_wait};
 use crate::ndk::{Extent, Inside, QpDepths, Remote, Then};
+use crate::number::{u64_from, usize_from};
 use crate::pair::{self, QpSet};
 use crate::test_context::TestContext;
 
@@ -53,7 +54,7 @@ pub(super) fn requests(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 #[inline(never)]
 fn with_entries(memory: Memory<'_>, count: u32, post: impl FnOnce(&[NDK_SGE]) -> NTSTATUS) -> NTSTATUS {
     let entries = [memory.sge(1); ENTRIES];
-    post(entries.get(..count as usize).unwrap_or_default())
+    post(entries.get(..usize_from(count)).unwrap_or_default())
 }
 
 fn messages(test: &TestContext<'_>, ends: &Ends<'_>, (most, peers): (u32, u32)) -> Result<(), NTSTATUS> {
@@ -139,7 +140,7 @@ pub(super) fn queues(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
             break;
         }
     }
-    let posted = deep.receive.saturating_add(deep.initiator) as usize;
+    let posted = usize_from(deep.receive.saturating_add(deep.initiator));
     call_log.require("a result for each", results == posted);
     Ok(())
 }
@@ -159,7 +160,7 @@ pub(super) fn memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     mr.register(buffer.mdl(), most, ACCESS, Inside::Nothing)?.wait()?;
 
     let write = |from: u32, token: u32| {
-        let remote = Remote { address: buffer.address(from) as u64, token };
+        let remote = Remote { address: u64_from(buffer.address(from)), token };
         Rdma::Write.run(&pair, &[pair.near_memory.sge(4)], remote)
     };
     pair.near_memory.buffer.put(b"last");

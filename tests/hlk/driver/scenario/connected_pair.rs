@@ -9,6 +9,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use crate::buffer::Buffer;
 use crate::call_log::{Object, StartedCall};
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
+use crate::number::u64_from;
 use crate::pair::{self, Connection, QpSet};
 use crate::test_context::TestContext;
 use crate::work::Work;
@@ -46,7 +47,7 @@ impl<'l> Memory<'l> {
 
     /// The byte at `offset`, for use on the other side.
     pub(super) fn remote(self, offset: u32) -> Remote {
-        Remote { address: self.buffer.address(offset) as u64, token: self.remote_token }
+        Remote { address: u64_from(self.buffer.address(offset)), token: self.remote_token }
     }
 }
 

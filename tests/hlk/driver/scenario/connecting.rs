@@ -10,6 +10,7 @@ use sys::status::{
 
 use super::connected_pair::{ConnectedPair, close_and_wait, expect_results, wait_event};
 use crate::ndk::{Address, Handle, Inside, QpDepths, ReadLimits};
+use crate::number::usize_from;
 use crate::pair::{self, Connection, QpSet, READS};
 use crate::test_context::TestContext;
 
@@ -92,8 +93,8 @@ pub(super) fn private_data_limits(test: &TestContext<'_>) -> Result<(), NTSTATUS
 /// Bytes that can be told from each other.
 fn pattern(length: u32) -> Result<Vec<u8>, NTSTATUS> {
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length as usize).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
-    bytes.extend((1..=u8::MAX).cycle().take(length as usize));
+    bytes.try_reserve_exact(usize_from(length)).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+    bytes.extend((1..=u8::MAX).cycle().take(usize_from(length)));
     Ok(bytes)
 }
 

@@ -15,6 +15,7 @@ use crate::buffer::Buffer;
 use crate::call_log::CallLog;
 use crate::kernel::{self, Look, PartialMdl};
 use crate::ndk::{Extent, Inside, Remote, mapping_length};
+use crate::number::{u64_from, usize_from};
 use crate::test_context::TestContext;
 
 /// Offset of the memory in the buffer, which is no multiple of a page.
@@ -90,10 +91,10 @@ fn write(pair: &ConnectedPair<'_>, buffer: &Buffer, base: usize, token: u32) -> 
     for place in places {
         let written = kernel::ticks().to_le_bytes().map(|byte| byte | 1);
         pair.near_memory.buffer.put(&[written, written].concat_pair());
-        let remote = Remote { address: (base as u64).saturating_add(u64::from(place)), token };
+        let remote = Remote { address: u64_from(base).saturating_add(u64::from(place)), token };
         let status = Rdma::Write.run(pair, &[pair.near_memory.sge(PIECE)], remote)?;
         call_log.expect("write to memory whose lists are gone", status, STATUS_SUCCESS);
-        let mut arrived = [0; PIECE as usize];
+        let mut arrived = [0; usize_from(PIECE)];
         buffer.take_at(FIRST.saturating_add(place), &mut arrived);
         call_log.require("the bytes are in the buffer", arrived == [written, written].concat_pair());
     }
@@ -102,12 +103,12 @@ fn write(pair: &ConnectedPair<'_>, buffer: &Buffer, base: usize, token: u32) -> 
 
 /// Two halves, one behind the other.
 trait ConcatPair {
-    fn concat_pair(self) -> [u8; PIECE as usize];
+    fn concat_pair(self) -> [u8; usize_from(PIECE)];
 }
 
 impl ConcatPair for [[u8; 8]; 2] {
-    fn concat_pair(self) -> [u8; PIECE as usize] {
-        let mut whole = [0; PIECE as usize];
+    fn concat_pair(self) -> [u8; usize_from(PIECE)] {
+        let mut whole = [0; usize_from(PIECE)];
         whole.iter_mut().zip(self.into_iter().flatten()).for_each(|(to, from)| *to = from);
         whole
     }
@@ -148,7 +149,7 @@ pub(super) fn mapped(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     for way in WAYS {
         let mapping = way.hand_over(call_log, buffer, |mdl| test.far.map_inline(mdl, LENGTH, place))?;
         call_log.require("a page for each that the memory touches", mapping.count() == 3);
-        let extent = Extent { address: BASE | mapping.offset() as usize, length: LENGTH };
+        let extent = Extent { address: BASE | usize_from(mapping.offset()), length: LENGTH };
         let post =
             |context| far.qp.fast_register(context, mr, &mapping, extent, NDK_OP_FLAG_ALLOW_REMOTE_WRITE);
         call_log.expect("fast register", run(test, far, "fast register", post)?, STATUS_SUCCESS);

@@ -164,7 +164,7 @@ fn inline(pair: &ConnectedPair<'_>) -> Result<(), NTSTATUS> {
     let (test, call_log) = (&pair.test, pair.test.call_log());
     let work = test.work("send inline")?;
     let mut data = [0x5a_u8];
-    let address = data.as_mut_ptr() as usize;
+    let address = data.as_mut_ptr().addr();
     let sges = [sge(address, 1, 0)];
     let posted = pair.near.qp.send(work.context(), &sges, NDK_OP_FLAG_INLINE);
     call_log.require("more inline data than the QP takes is refused", posted != STATUS_SUCCESS);

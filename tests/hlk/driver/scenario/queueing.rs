@@ -11,6 +11,7 @@ use sys::status::{
 
 use super::connected_pair::{ConnectedPair, Memory, QUIET, close_and_wait, post_receives, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits, Remote, Then, sge};
+use crate::number::u64_from;
 use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 
@@ -141,7 +142,7 @@ pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     source_mr.register(source.mdl(), most.saturating_add(1), 0, Inside::Nothing)?.wait()?;
     let access = NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
     sink_mr.register(sink.mdl(), most, access, Inside::Nothing)?.wait()?;
-    let to = Remote { address: sink.address(0) as u64, token: sink_mr.remote_token() };
+    let to = Remote { address: u64_from(sink.address(0)), token: sink_mr.remote_token() };
     source.put_at(most.saturating_sub(4), b"last");
     let part = |length| sge(source.address(0), length, source_mr.local_token());
     let work = test.work("the longest write")?;

@@ -16,6 +16,7 @@ use super::connected_pair::{ConnectedPair, MEMORY, wait_event};
 use crate::buffer::Buffer;
 use crate::kernel::{self, PartialMdl};
 use crate::ndk::{Extent, Handle, Inside, Mapping, Remote, Then, mapping_length, sge};
+use crate::number::{u64_from, usize_from};
 use crate::pair::QpSet;
 use crate::test_context::TestContext;
 
@@ -97,7 +98,7 @@ impl<'l> Fast<'l> {
         mr.initialise(16, true)?.wait()?;
         let buffer = test.buffer(MEMORY)?;
         let mapping = adapter.map(buffer.mdl(), MEMORY, test.buffer(mapping_length(2))?)?;
-        let address = BASE | mapping.offset() as usize;
+        let address = BASE | usize_from(mapping.offset());
         Ok(Self { qp_set, mr, buffer, mapping, address })
     }
 
@@ -112,7 +113,7 @@ impl<'l> Fast<'l> {
     }
 
     fn remote(&self) -> Remote {
-        Remote { address: self.address as u64, token: self.mr.remote_token() }
+        Remote { address: u64_from(self.address), token: self.mr.remote_token() }
     }
 }
 
@@ -133,7 +134,7 @@ pub(super) fn fast(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     for _ in 0..2 {
         call_log.expect("fast register", fast.register(test, REMOTE)?, STATUS_SUCCESS);
         call_log.expect("write", Rdma::Write.run(&pair, &sges, fast.remote())?, STATUS_SUCCESS);
-        let mut arrived = [0; LENGTH as usize];
+        let mut arrived = [0; usize_from(LENGTH)];
         fast.buffer.take(&mut arrived);
         call_log.require("the bytes behind a fast registration", &arrived == b"fast registered!");
         call_log.expect("invalidate", fast.invalidate(test)?, STATUS_SUCCESS);
@@ -186,14 +187,14 @@ pub(super) fn mebibyte(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let part = unsafe { PartialMdl::new(buffer.locked_mdl(), FIRST, MEBIBYTE) }?;
     let mapping = test.far.map(part.as_ptr(), MEBIBYTE, test.buffer(mapping_length(PAGES))?)?;
     drop(part);
-    let extent = Extent { address: BASE | mapping.offset() as usize, length: MEBIBYTE };
+    let extent = Extent { address: BASE | usize_from(mapping.offset()), length: MEBIBYTE };
     let post = |context| far.qp.fast_register(context, mr, &mapping, extent, REMOTE);
     call_log.expect("fast register", run(test, far, "fast register", post)?, STATUS_SUCCESS);
     let last = MEBIBYTE.saturating_sub(LENGTH);
     for place in [0, last] {
         let bytes = kernel::ticks().to_le_bytes();
         pair.near_memory.buffer.put(&bytes);
-        let address = (extent.address as u64).saturating_add(u64::from(place));
+        let address = u64_from(extent.address).saturating_add(u64::from(place));
         let remote = Remote { address, token: mr.remote_token() };
         let status = Rdma::Write.run(&pair, &[pair.near_memory.sge(8)], remote)?;
         call_log.expect("write to either end", status, STATUS_SUCCESS);
@@ -231,7 +232,7 @@ pub(super) fn send_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS
         let kind = NDK_OPERATION_TYPE::NdkOperationTypeReceiveAndInvalidate;
         call_log
             .require("a receive that invalidated", result.Status == STATUS_SUCCESS && result.Type == kind);
-        call_log.require("the token", result.TypeSpecificCompletionOutput == token as usize);
+        call_log.require("the token", result.TypeSpecificCompletionOutput == usize_from(token));
     }
 
     call_log.expect("fast register again", fast.register(test, REMOTE)?, STATUS_SUCCESS);
@@ -287,7 +288,7 @@ pub(super) fn read_and_invalidate(test: &TestContext<'_>) -> Result<(), NTSTATUS
     let post = |context| near.qp.write(context, &fenced, back, NDK_OP_FLAG_READ_FENCE);
     call_log.expect("write behind the fence", run(test, near, "write", post)?, STATUS_SUCCESS);
     call_log.require("the read is over before what it fences", reading.is_done());
-    let mut arrived = [0; LENGTH as usize];
+    let mut arrived = [0; usize_from(LENGTH)];
     pair.far_memory.buffer.take_at(1024, &mut arrived);
     call_log.require("what was read is written", &arrived == b"behind the fence");
 

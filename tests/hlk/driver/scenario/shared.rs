@@ -8,6 +8,7 @@ use sys::status::{
 
 use super::connected_pair::{ConnectedPair, MEMORY, Memory, QUIET, close_and_wait, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, Remote, Then, mapping_length, sge};
+use crate::number::usize_from;
 use crate::pair::{self, QpSet, READS};
 use crate::test_context::TestContext;
 
@@ -136,7 +137,7 @@ pub(super) fn address(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 /// WR-8: the privileged token reaches memory by logical addresses, on this side only.
 pub(super) fn privileged_memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     // So short, and so aligned, that it lies within one page.
-    const DATA: &[u8; LENGTH as usize] = b"logical address!";
+    const DATA: &[u8; usize_from(LENGTH)] = b"logical address!";
     const LENGTH: u32 = 16;
     let call_log = test.call_log();
     let pair = ConnectedPair::connected(test)?;
@@ -150,7 +151,7 @@ pub(super) fn privileged_memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
     let posted = pair.near.qp.send(send.context(), &sges, NDK_OP_FLAG_SILENT_SUCCESS);
     call_log.expect("post a privileged send", posted, STATUS_SUCCESS);
     call_log.expect("receive it", pair.far.cq.wait_for(receive), STATUS_SUCCESS);
-    let mut arrived = [0; LENGTH as usize];
+    let mut arrived = [0; usize_from(LENGTH)];
     pair.far_memory.buffer.take(&mut arrived);
     call_log.require("the bytes behind the logical address", &arrived == DATA);
     drop(mapping);

@@ -17,6 +17,7 @@ use super::control_message::Control;
 use super::end::{Registered, check};
 use crate::kernel;
 use crate::ndk::Remote;
+use crate::number::{u64_from, usize_from};
 
 /// A chunk, as a request of the runner brings it.
 pub(crate) struct Chunk {
@@ -173,7 +174,7 @@ impl Session {
             let began = kernel::ticks();
             // SAFETY: both requests' buffers are mapped until their requests complete, which they do after
             // this; both are as long as the chunk, and the runner does not give the same one twice.
-            unsafe { core::ptr::copy_nonoverlapping(from, to, chunk.length as usize) };
+            unsafe { core::ptr::copy_nonoverlapping(from, to, usize_from(chunk.length)) };
             self.count_transfer(chunk, began);
         })
     }
@@ -190,7 +191,7 @@ impl Session {
 
 fn message(chunk: &Chunk, memory: Option<&Registered<'_>>) -> Control {
     let Some(memory) = memory else { return Control::about(chunk) };
-    Control { address: memory.address as u64, token: memory.remote_token(), ..Control::about(chunk) }
+    Control { address: u64_from(memory.address), token: memory.remote_token(), ..Control::about(chunk) }
 }
 
 fn check_length(bytes: u32, chunk: &Chunk) -> Result<(), NTSTATUS> {

@@ -8,6 +8,7 @@ use super::Chunk;
 use super::end::check;
 use crate::buffer::Buffer;
 use crate::ndk::{Handle, Inside, sge};
+use crate::number::usize_from;
 use crate::test_context::TestContext;
 use crate::work::Work;
 
@@ -29,12 +30,12 @@ pub(super) struct Control {
 impl Control {
     /// A message about a chunk, which says nothing of its memory.
     pub(super) const fn about(chunk: &Chunk) -> Self {
-        Self { operation: chunk.operation as u32, length: chunk.length, address: 0, token: 0, reserved: 0 }
+        Self { operation: chunk.operation.code(), length: chunk.length, address: 0, token: 0, reserved: 0 }
     }
 
     /// Returns whether both sides mean the same chunk.
     pub(super) const fn is_about(&self, chunk: &Chunk) -> bool {
-        self.operation == chunk.operation as u32 && self.length == chunk.length
+        self.operation == chunk.operation.code() && self.length == chunk.length
     }
 }
 
@@ -90,7 +91,7 @@ impl<'l> ControlMessage<'l> {
     /// The message that has come.
     pub(super) fn read(&self) -> Result<Control, NTSTATUS> {
         check(self.work.status())?;
-        let mut bytes = [0; CONTROL as usize];
+        let mut bytes = [0; usize_from(CONTROL)];
         self.buffer.take(&mut bytes);
         if self.work.bytes() == CONTROL {
             Ok(zerocopy::transmute!(bytes))

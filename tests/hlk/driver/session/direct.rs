@@ -21,6 +21,7 @@ use super::shared::{DEPTH, Shared};
 use crate::buffer::Buffer;
 use crate::kernel;
 use crate::ndk::{CqDepth, Extent, Handle, Mapping, QpDepths, Remote, mapping_length};
+use crate::number::u64_from;
 use crate::pair::QpSet;
 use crate::test_context::TestContext;
 use crate::work::{Poll, Work};
@@ -71,7 +72,7 @@ impl<'l> Client<'l> {
         end.expect_control()?;
         let mut advertised = self.advertise(chunk)?;
         let token = self.region.remote_token();
-        end.post_control(Control { address: chunk.address() as u64, token, ..Control::about(chunk) })?;
+        end.post_control(Control { address: u64_from(chunk.address()), token, ..Control::about(chunk) })?;
         end.wait(self.registering)?;
         end.control_sent()?;
         let answer = end.take_control()?;

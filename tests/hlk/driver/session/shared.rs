@@ -7,6 +7,7 @@ use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_IO_TIMEOUT};
 
 use super::control_message::{Control, ControlMessage};
 use crate::ndk::{Handle, Then};
+use crate::number::usize_from;
 use crate::test_context::TestContext;
 use crate::work::Poll;
 
@@ -18,7 +19,7 @@ const THRESHOLD: u32 = 2;
 /// Letters that an SRQ gives to whatever message comes.
 pub(super) struct Shared<'l> {
     pub(super) srq: Handle<'l, NDK_SRQ>,
-    control_messages: [ControlMessage<'l>; DEPTH as usize],
+    control_messages: [ControlMessage<'l>; usize_from(DEPTH)],
     /// A bit for each control message that is not posted.
     free: AtomicU32,
     refills: AtomicU32,

@@ -13,6 +13,7 @@ use super::side::DriveState;
 use crate::buffer::Buffer;
 use crate::call_log::Object;
 use crate::ndk::{Handle, Inside, QpDepths, Remote, sge};
+use crate::number::{u64_from, usize_from};
 use crate::pair::QpSet;
 use crate::test_context::TestContext;
 use crate::work::Work;
@@ -22,7 +23,7 @@ const INITIATORS: usize = 3;
 
 /// Requests of an endpoint that are in flight at most.
 pub(super) const REQUESTS: u32 = 7;
-const _: () = assert!(RECEIVES + INITIATORS == REQUESTS as usize);
+const _: () = assert!(RECEIVES + INITIATORS == usize_from(REQUESTS));
 
 /// The depths of an endpoint's QP.
 pub(super) const DEPTHS: QpDepths =
@@ -48,7 +49,7 @@ pub(super) struct Memory {
 impl Memory {
     /// The token and address that the peer needs.
     pub(super) fn remote(&self) -> Remote {
-        Remote { address: self.buffer.address(BULK_AREA) as u64, token: self.remote_token }
+        Remote { address: u64_from(self.buffer.address(BULK_AREA)), token: self.remote_token }
     }
 
     fn sge(&self, offset: u32, length: u32) -> NDK_SGE {
@@ -174,7 +175,7 @@ impl StressEndpoint {
     /// The receives in the order in which they are or were posted. The results of a queue come in that order,
     /// so the first is the one after the last that has arrived.
     fn turn(&self) -> impl Iterator<Item = &Slot> {
-        let next = self.received.load(Ordering::Relaxed).checked_rem(RECEIVES as u64);
+        let next = self.received.load(Ordering::Relaxed).checked_rem(u64_from(RECEIVES));
         let next = next.and_then(|next| usize::try_from(next).ok()).unwrap_or(0);
         let (after, first) = self.receives.split_at(next);
         first.iter().chain(after)
@@ -218,7 +219,7 @@ impl StressEndpoint {
     /// No message is lost, repeated, or late.
     fn check(&self, slot: &Slot) {
         let expected = self.received.fetch_add(1, Ordering::Relaxed);
-        let mut number = [0; MESSAGE as usize];
+        let mut number = [0; usize_from(MESSAGE)];
         self.memory.buffer.take_at(slot.offset, &mut number);
         let call_log = self.connector.call_log();
         call_log.require("stress: the message that is next", u64::from_le_bytes(number) == expected);

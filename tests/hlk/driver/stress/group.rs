@@ -9,6 +9,7 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAME
 use super::endpoint::{DEPTHS, REQUESTS, StressEndpoint};
 use crate::call_log::Object;
 use crate::ndk::{CqDepth, Handle};
+use crate::number::usize_from;
 use crate::pair::{self, Connection, QpSet};
 use crate::test_context::TestContext;
 
@@ -34,7 +35,7 @@ impl GroupSide {
         connections: u32,
     ) -> Result<Self, NTSTATUS> {
         let mut endpoints = Vec::new();
-        endpoints.try_reserve_exact(connections as usize).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        endpoints.try_reserve_exact(usize_from(connections)).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
         let cq = adapter.create_cq(CqDepth(connections.saturating_mul(REQUESTS).max(1)))?;
         Ok(Self { cq, listener, endpoints })
     }

@@ -19,6 +19,7 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
 use self::group::Group;
 use crate::heap::{List, try_box};
+use crate::number::usize_from;
 use crate::slot::Content;
 use crate::test_context::{TestContext, TestState};
 
@@ -122,7 +123,7 @@ impl Stress {
 
     /// Tells the threads that drive this side to close it.
     pub(crate) fn stop_side(&self, side: Side) {
-        if let Some(stopping) = self.state.stopping.get(side as usize) {
+        if let Some(stopping) = self.state.stopping.get(usize_from(side.code())) {
             stopping.store(true, Ordering::Release);
         }
     }

@@ -9,6 +9,7 @@ use super::group::{Group, GroupSide};
 use super::{Drive, StressState};
 use crate::call_log::Object;
 use crate::kernel;
+use crate::number::u64_from;
 
 /// The number of endpoints that are served at a time, at DISPATCH_LEVEL in one DPC.
 const BATCH: usize = 16;
@@ -36,7 +37,7 @@ impl DriveState<'_> {
 /// Keeps one side of a group busy until it is stopped, then closes its objects.
 pub(super) fn drive(group: &Group, drive: &Drive, state: &StressState) -> Result<SideReport, NTSTATUS> {
     let group_side = group.group_side(drive.side);
-    let number = group.number.wrapping_mul(2).wrapping_add(drive.side as u32);
+    let number = group.number.wrapping_mul(2).wrapping_add(drive.side.code());
     // Not zero, from which there would be no way out.
     let random = drive.seed.wrapping_mul(64).wrapping_add(number) | 0x8000_0000;
     let mut drive_state = DriveState { state, report: SideReport::default(), random };
@@ -66,7 +67,7 @@ pub(super) fn drive(group: &Group, drive: &Drive, state: &StressState) -> Result
 fn drain(group_side: &GroupSide, drive_state: &mut DriveState<'_>) -> u64 {
     let mut polled: u64 = 0;
     loop {
-        let taken = group_side.cq.harvest() as u64;
+        let taken = u64_from(group_side.cq.harvest());
         if taken == 0 {
             break;
         }

@@ -33,6 +33,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Returns the number that stands for it in a structure.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        self as u32
+    }
+
     /// The object's name in the interface.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -118,6 +124,12 @@ impl Violation {
         Self::BadObject,
         Self::TimedOut,
     ];
+
+    /// Returns the number that stands for it in a structure.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        self as u32
+    }
 
     /// The violation, in a few words.
     #[must_use]

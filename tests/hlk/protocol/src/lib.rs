@@ -9,6 +9,15 @@
 //!
 //! A control request that reaches NDK succeeds as a request whatever NDK says: the report carries the
 //! status, because the I/O manager would not copy a report back beside an error.
+//!
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
+//! |---|---|
+//! | `measure`, `scenario`, `stress` | requests and reports of a measuring, a scenario, a stress run |
+//! | `session` | requests and reports of a transfer, and the ends that all requests name |
+//! | `finding` | what a scenario found |
+//! | [`control`], `text` | control codes; text of bounded length |
 
 #![forbid(unsafe_code)]
 #![no_std]

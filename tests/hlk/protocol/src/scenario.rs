@@ -305,6 +305,14 @@ pub enum Level {
     Dispatch = 2,
 }
 
+impl Level {
+    /// Returns the number that stands for it in a structure.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        self as u32
+    }
+}
+
 impl TryFrom<u32> for Level {
     type Error = u32;
 

@@ -136,6 +136,14 @@ pub enum Operation {
     SmbDirect = 5,
 }
 
+impl Operation {
+    /// Returns the number that stands for it in a structure.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        self as u32
+    }
+}
+
 impl TryFrom<u32> for Operation {
     type Error = u32;
 

@@ -18,6 +18,14 @@ pub enum Side {
     Far = 1,
 }
 
+impl Side {
+    /// Returns the number that stands for it in a structure.
+    #[must_use]
+    pub const fn code(self) -> u32 {
+        self as u32
+    }
+}
+
 impl TryFrom<u32> for Side {
     type Error = u32;
 

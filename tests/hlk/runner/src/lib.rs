@@ -16,6 +16,19 @@
 //!
 //! - `Fixture`: a machine with both drivers and two adapters, and how it is shut down;
 //! - `explore`: a scenario under a schedule that is chosen from a seed.
+//!
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
+//! |---|---|
+//! | `simulator` | both traits for the simulator |
+//! | [`command`] | the commands of `ndkhlk.exe` |
+//! | `measure`, [`report`], [`stress`], [`transfer`], `transport` | a measuring; reports; a stress run; a transfer; the legacy transport |
+//! | `pair`, [`suite`] | two adapters with their addresses; scenarios one after the other |
+//! | `client`, `selection` | the control codes as methods; scenarios by name |
+//! | `host` | the machine around the harness driver |
+//! | `device`, `error` | an open handle; errors |
+//! | [`archive`], `driver_package`, `exit`, `own_addresses`, [`shell`], `status` | ZIP files; a package's files; exit codes; addresses to give; PowerShell; statuses in words |
 
 #![forbid(unsafe_code)]
 #![allow(

@@ -7,13 +7,31 @@ use crate::shell::{Row, Shell, rows};
 
 /// The adapters, as the first part of a pipeline; `$_` is one of them.
 macro_rules! adapters {
-    ($rest:literal) => {
+    ($($rest:literal),+) => {
         concat!(
             "Get-NetAdapter -InterfaceDescription 'softndk*' -ErrorAction SilentlyContinue | ForEach-Object { \
              $a = $_; [pscustomobject]@{ name = $a.Name; value = \"$(",
-            $rest,
+            $($rest,)+
             ")\" } }"
         )
+    };
+}
+
+/// The link that one side of SMB is, which has a cmdlet and a service of its own.
+macro_rules! smb {
+    ($side:literal, $cmdlet:literal, $service:literal) => {
+        Link {
+            condition: concat!("SMB's ", $side, " takes the adapters for RDMA capable"),
+            pipeline: adapters!(
+                "@(",
+                $cmdlet,
+                " | Where-Object { $_.InterfaceIndex -eq $a.ifIndex } | \
+                 ForEach-Object { $_.RdmaCapable } | Select-Object -Unique) -join ' '"
+            ),
+            expected: "True",
+            between_machines: true,
+            remedy: concat!("Restart-Service ", $service, ", once all of the above holds"),
+        }
     };
 }
 
@@ -95,26 +113,8 @@ const CHAIN: &[Link] = &[
         between_machines: false,
         remedy: "ndkhlk install gives addresses; a duplicate one on the network stays tentative",
     },
-    Link {
-        condition: "SMB's server takes the adapters for RDMA capable",
-        pipeline: adapters!(
-            "@(Get-SmbServerNetworkInterface | Where-Object { $_.InterfaceIndex -eq $a.ifIndex } | \
-             ForEach-Object { $_.RdmaCapable } | Select-Object -Unique) -join ' '"
-        ),
-        expected: "True",
-        between_machines: true,
-        remedy: "Restart-Service LanmanServer, once all of the above holds",
-    },
-    Link {
-        condition: "SMB's client takes the adapters for RDMA capable",
-        pipeline: adapters!(
-            "@(Get-SmbClientNetworkInterface | Where-Object { $_.InterfaceIndex -eq $a.ifIndex } | \
-             ForEach-Object { $_.RdmaCapable } | Select-Object -Unique) -join ' '"
-        ),
-        expected: "True",
-        between_machines: true,
-        remedy: "Restart-Service LanmanWorkstation, once all of the above holds",
-    },
+    smb!("server", "Get-SmbServerNetworkInterface", "LanmanServer"),
+    smb!("client", "Get-SmbClientNetworkInterface", "LanmanWorkstation"),
     Link {
         condition: "the firewall lets SMB and SMB Direct over iWARP in",
         pipeline: "Get-NetFirewallRule -Name 'FPS-SMB-In-TCP', 'FPSSMBD-iWARP-In-TCP' | ForEach-Object { \

@@ -16,6 +16,17 @@
 //! - pointers are `*const` where the interface only reads through them, also where the C declaration
 //!   forgot to say so.
 //!
+//! # Layers, each using only those below it
+//!
+//! | module | interfaces of |
+//! |---|---|
+//! | [`explain`] | levels and statuses in words, for reports |
+//! | [`ndis`], [`tdi`], [`wdf`], [`wsk`] | NDIS, the transport driver interface, the driver framework, Winsock Kernel |
+//! | [`ip2string`], [`ndk`], [`netioapi`] | addresses as text, the NDKPI, the IP helper |
+//! | [`sockaddr`], [`wdm`] | socket addresses, the kernel |
+//! | [`irql`], [`status`] | levels, statuses |
+//! | `imports`, `layout` | the macros of all declarations |
+//!
 //! Left out is everything that neither the driver, nor the simulator, nor the test consumers use.
 
 #![no_std]

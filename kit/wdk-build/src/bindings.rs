@@ -7,10 +7,7 @@ use bindgen::{
     callbacks::{ItemInfo, ItemKind, ParseCallbacks},
 };
 
-use crate::{Config, ConfigError, headers};
-
-/// The target whose C dialect mingw-w64's headers are written in. Its layouts are those of the MSVC target.
-pub(crate) const CLANG_TARGET: &str = "--target=x86_64-pc-windows-gnu";
+use crate::{Config, ConfigError, headers, host::CLANG_TARGET};
 
 /// The target for the headers of a WDK.
 const WDK_TARGET: &str = "--target=x86_64-pc-windows-msvc";

@@ -1,13 +1,10 @@
 //! The kit's interface to a build script: driver model, header contents, preprocessor, linker arguments.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::{env, path::PathBuf};
 
 use cargo_metadata::MetadataCommand;
 
-use crate::{ConfigError, DriverConfig, headers, libraries};
+use crate::{ConfigError, DriverConfig, headers, host::kit, libraries};
 
 /// The configuration of a build that depends on the WDK.
 #[derive(Clone, Debug)]
@@ -62,7 +59,7 @@ impl Config {
             return Err(ConfigError::StaticCrtNotEnabled);
         }
         let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-        libraries::make(self, &out)?;
+        libraries::make(&self.driver_config, &out)?;
         println!("cargo::rustc-link-search=native={}", out.display());
         for argument in libraries::LINKER_ARGUMENTS {
             println!("cargo::rustc-cdylib-link-arg={argument}");
@@ -119,18 +116,6 @@ impl Config {
 
     /// The preprocessor's definitions, as a KMDF project has them on Windows.
     pub fn preprocessor_definitions(&self) -> impl Iterator<Item = (String, Option<String>)> {
-        let mut definitions =
-            vec![("_WIN64", None), ("_AMD64_", None), ("AMD64", None), ("_KERNEL_MODE", None)];
-        if let DriverConfig::Kmdf(version) = self.driver_config {
-            definitions.push(("KMDF_VERSION_MAJOR", Some(version.kmdf_version_major)));
-            definitions.push(("KMDF_VERSION_MINOR", Some(version.target_kmdf_version_minor)));
-        }
-        definitions.into_iter().map(|(name, value)| (name.to_owned(), value.map(|value| value.to_string())))
+        self.driver_config.preprocessor_definitions()
     }
-}
-
-/// The folder of the kit, where its headers, definition files and manifest are.
-pub(crate) fn kit() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
 }

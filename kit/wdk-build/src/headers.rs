@@ -2,7 +2,10 @@
 
 use std::{env, path::PathBuf, process::Command};
 
-use crate::{ConfigError, config::kit, libraries::run};
+use crate::{
+    ConfigError,
+    host::{kit, run},
+};
 
 /// The folder of the headers of Debian's mingw-w64-common.
 const MINGW: &str = "/usr/share/mingw-w64/include";

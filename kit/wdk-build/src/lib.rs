@@ -6,6 +6,17 @@
 //! DDK, and the import libraries from `kit/lib`, where the original asks a WDK installation.
 //!
 //! One driver model, KMDF on x86-64, is what it knows.
+//!
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
+//! |---|---|
+//! | `bindings` | the options with which bindgen reads the headers |
+//! | `config` | what a build script asks |
+//! | `libraries` | the libraries that a driver links |
+//! | `headers` | the folders of the headers |
+//! | `host`, `model` | the kit's folder and the tools; the driver model that a workspace names |
+//! | `error` | errors |
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +24,7 @@ mod bindings;
 mod config;
 mod error;
 mod headers;
+mod host;
 mod libraries;
 mod model;
 

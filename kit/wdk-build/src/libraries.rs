@@ -6,7 +6,10 @@ use std::{
     process::Command,
 };
 
-use crate::{Config, ConfigError, IoError, bindings::CLANG_TARGET, config::kit, headers};
+use crate::{
+    ConfigError, DriverConfig, IoError, headers,
+    host::{CLANG_TARGET, kit, run},
+};
 
 /// The linker's arguments of a KMDF driver, those of the original and `/RELEASE`, which writes the checksum
 /// that the signing tools write on Windows.
@@ -44,7 +47,7 @@ pub(crate) fn link_blocks() -> String {
 }
 
 /// Makes an import library in `out` of every definition file, and the framework's entry stub.
-pub(crate) fn make(config: &Config, out: &Path) -> Result<(), ConfigError> {
+pub(crate) fn make(model: &DriverConfig, out: &Path) -> Result<(), ConfigError> {
     let definitions = kit().join("lib");
     println!("cargo::rerun-if-changed={}", definitions.display());
     let entries = fs::read_dir(&definitions).map_err(|source| IoError::with_path(&definitions, source))?;
@@ -54,7 +57,7 @@ pub(crate) fn make(config: &Config, out: &Path) -> Result<(), ConfigError> {
             import_library(&path, out)?;
         }
     }
-    entry_stub(config, out)
+    entry_stub(model, out)
 }
 
 /// Turns one definition file into the import library of the same name.
@@ -67,14 +70,14 @@ fn import_library(definition: &Path, out: &Path) -> Result<(), ConfigError> {
 }
 
 /// Compiles `kit/entry` to `WdfDriverEntry.lib`.
-fn entry_stub(config: &Config, out: &Path) -> Result<(), ConfigError> {
+fn entry_stub(model: &DriverConfig, out: &Path) -> Result<(), ConfigError> {
     let sources = kit().join("entry");
     println!("cargo::rerun-if-changed={}", sources.display());
     let entries = fs::read_dir(&sources).map_err(|source| IoError::with_path(&sources, source))?;
     let mut objects = Vec::new();
     for entry in entries {
         let source = entry.map_err(|source| IoError::with_path(&sources, source))?.path();
-        objects.push(compile(config, &source, out)?);
+        objects.push(compile(model, &source, out)?);
     }
     let mut command = Command::new("llvm-lib-22");
     command.arg(format!("/out:{}", out.join("WdfDriverEntry.lib").display())).args(objects);
@@ -82,7 +85,7 @@ fn entry_stub(config: &Config, out: &Path) -> Result<(), ConfigError> {
 }
 
 /// Compiles one source file and returns the object file.
-fn compile(config: &Config, source: &Path, out: &Path) -> Result<PathBuf, ConfigError> {
+fn compile(model: &DriverConfig, source: &Path, out: &Path) -> Result<PathBuf, ConfigError> {
     let object = out.join(source.with_extension("obj").file_name().unwrap_or_default());
     let mut command = Command::new("clang-22");
     command.args([
@@ -100,20 +103,10 @@ fn compile(config: &Config, source: &Path, out: &Path) -> Result<PathBuf, Config
     for path in headers::kit_paths()? {
         command.arg("-isystem").arg(path);
     }
-    for (name, value) in config.preprocessor_definitions() {
+    for (name, value) in model.preprocessor_definitions() {
         command.arg(value.map_or_else(|| format!("-D{name}"), |value| format!("-D{name}={value}")));
     }
     command.arg(source).arg("-o").arg(&object);
     run(&mut command, "clang-22")?;
     Ok(object)
-}
-
-/// Runs a tool and returns what it prints.
-pub(crate) fn run(command: &mut Command, tool: &'static str) -> Result<String, ConfigError> {
-    let output = command.output().map_err(|source| ConfigError::Tool { tool, reason: source.to_string() })?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(ConfigError::Tool { tool, reason: String::from_utf8_lossy(&output.stderr).into_owned() })
-    }
 }

@@ -60,4 +60,15 @@ impl DriverConfig {
             _ => Err(ConfigError::DriverModels(count)),
         }
     }
+
+    /// The preprocessor's definitions, as a project of this driver model has them on Windows.
+    pub(crate) fn preprocessor_definitions(&self) -> impl Iterator<Item = (String, Option<String>)> + use<> {
+        let mut definitions =
+            vec![("_WIN64", None), ("_AMD64_", None), ("AMD64", None), ("_KERNEL_MODE", None)];
+        if let DriverConfig::Kmdf(version) = self {
+            definitions.push(("KMDF_VERSION_MAJOR", Some(version.kmdf_version_major)));
+            definitions.push(("KMDF_VERSION_MINOR", Some(version.target_kmdf_version_minor)));
+        }
+        definitions.into_iter().map(|(name, value)| (name.to_owned(), value.map(|value| value.to_string())))
+    }
 }

@@ -4,6 +4,7 @@
 
 mod connect;
 mod create;
+mod post;
 
 use core::ptr::NonNull;
 
@@ -214,7 +215,7 @@ impl Consumer {
         self.close_all(Kind::Connector, |all| !all.connectors.is_empty());
         pump();
         for cq in &self.cqs {
-            while crate::post::poll(cq, 16) != 0 {}
+            while post::poll(cq, 16) != 0 {}
             if !cq.overflown {
                 call_log::queue_is_done(cq.queue);
             }

@@ -13,6 +13,13 @@
 //! | a close pends or not, and completes accordingly, after everything else of its object (CL-1 to CL-3) | `call_log` |
 //! | no byte changes without a granted right to write it | `memory` |
 //! | nothing touches memory that is not there | the sanitizer of the fuzzer |
+//!
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
+//! |---|---|
+//! | `consumer` | the objects, and what each call does with them |
+//! | `call_log`, `calls`, `memory` | what is owed and what came; calls from bytes; the memory that is granted |
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -29,7 +36,6 @@ mod call_log;
 mod calls;
 mod consumer;
 mod memory;
-mod post;
 
 use arbitrary::Unstructured;
 

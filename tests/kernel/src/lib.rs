@@ -10,6 +10,15 @@
 //! | `model::Model`, built with `--cfg loom` | wait until `model::pump` and `model::expire` | none | loom models |
 //!
 //! All of them map memory at its own address ([`Pinned`]) but the model, which maps none.
+//!
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`manual`] ⇄ `processors` | the mode whose DPCs wait; its processors, which are a part of its state and run its DPCs |
+//! | `model`, `threaded` | the other modes |
+//! | `atomics` | atomics that are points |
+//! | [`allocations`], `call`, `mapping`, `points` | allocations that fail; DPCs and timers; memory; points at which another processor may come in between |
 
 #![allow(
     clippy::arithmetic_side_effects,

@@ -2,6 +2,13 @@
 //! operational, collects what a report needs, and removes it all.
 //!
 //! All that does not need Windows is in the runner's library, which the simulator tests. Here are the Win32 calls.
+//!
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
+//! |---|---|
+//! | `windows` | the machine behind the runner's traits, and the commands that only Windows has |
+//! | `options` | the command line |
 
 #![allow(
     clippy::arithmetic_side_effects,

@@ -12,6 +12,17 @@
 //! - [`stress`]: many connections, killed at random points;
 //! - [`scenario`]: what clients do at once, and what must hold then;
 //! - [`explore`]: a scenario under a schedule that is chosen from a seed.
+//!
+//! # Layers, each using only those below it
+//!
+//! | module | contents |
+//! |---|---|
+//! | [`explore`] | a scenario under a seed |
+//! | [`flight`], [`scenario`] | what clients do at once |
+//! | [`stress`], [`transfer`] | connections that are killed; a stream of bytes |
+//! | `any`, [`event`], `fixture` | arbitrary requests; handlers; the machine and its files |
+//! | [`datagram`], `together`, `violation` | requests about datagrams; threads that begin at once; what must not happen |
+//! | [`request`] | the requests |
 
 #![cfg(not(windows))]
 #![allow(

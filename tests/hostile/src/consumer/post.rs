@@ -8,9 +8,9 @@ use sys::ndk::*;
 use sys::status::{NT_SUCCESS, NTSTATUS};
 use sys::wdm::PVOID;
 
+use super::{Consumer, Cq, Qp, call, pick};
 use crate::call_log::{self, Owed, completed};
 use crate::calls::{Call, Flags, Place, Sge, Token, Which, Work};
-use crate::consumer::{Consumer, Cq, Qp, call, pick};
 use crate::memory::{Memory, SIZE};
 
 /// The flags that every work request may get: of the last three, deferring is the only one for all.
@@ -25,7 +25,7 @@ const FLAGS: u32 = NDK_OP_FLAG_SILENT_SUCCESS
 struct Mapping([u8; 128]);
 
 /// Takes up to `room` results from a queue; returns how many there were.
-pub(crate) fn poll(cq: &Cq, room: usize) -> usize {
+pub(super) fn poll(cq: &Cq, room: usize) -> usize {
     let none =
         NDK_RESULT { Status: 0, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() };
     let mut results = vec![none; room];
@@ -55,7 +55,7 @@ fn poll_ex(cq: &Cq, room: usize) -> usize {
 }
 
 impl Consumer {
-    pub(crate) fn transfer(&mut self, call: Call) -> Option<()> {
+    pub(super) fn transfer(&mut self, call: Call) -> Option<()> {
         let request = Some(completed as NDK_FN_REQUEST_COMPLETION);
         match call {
             Call::Register { mr, block, length, flags } => {

@@ -27,7 +27,7 @@
 //! | `pair`, [`suite`] | two adapters with their addresses; scenarios one after the other |
 //! | `client`, `selection` | the control codes as methods; scenarios by name |
 //! | `host` | the machine around the harness driver |
-//! | `device`, `error` | an open handle; errors |
+//! | `device`, `error`, `rdma_state` | an open handle; errors; whether RDMA is on |
 //! | [`archive`], `driver_package`, `exit`, `own_addresses`, [`shell`], `status` | ZIP files; a package's files; exit codes; addresses to give; PowerShell; statuses in words |
 
 #![forbid(unsafe_code)]

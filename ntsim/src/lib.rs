@@ -60,8 +60,8 @@
 //! | `report` | [`Report`]: findings, leaks, counts |
 //!
 //! The parts that it boots come from crates of their own; each of them says at its head what it can be used
-//! for alone. `nt` has one folder for each prefix of NT's functions (`ex`, `io`, `ke`, `mm`, `ob`, `ps`,
-//! `rtl`, `se`, `wdf`), `net` has [`ndis`], the IP helper and Winsock Kernel, [`ndk`] is the layer between
+//! for alone. `nt` has one folder for each prefix of NT's functions (`etw`, `ex`, `io`, `ke`, `mm`, `ob`,
+//! `ps`, `rtl`, `se`, `wdf`), `net` has [`ndis`], the IP helper and Winsock Kernel, [`ndk`] is the layer between
 //! the consumers and providers of RDMA, and `core` has [`sched`](mod@sched), [`loader`](mod@loader),
 //! [`verifier`](mod@verifier) and [`boundary::export`], which says how to add a function.
 //!
@@ -130,6 +130,6 @@ pub use driver::Driver;
 pub use machine::Machine;
 pub use net::ip_helper::AddressWatch;
 pub use net::ndis;
-pub use nt::{ex, io, se};
+pub use nt::{etw, ex, io, se};
 pub use ntsim_core::{Export, boot, boundary, bugcheck, loader, sched, subsystem, verifier};
 pub use report::Report;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ntsim_core::address::Va;
 use sys::ndk::*;
+use sys::status::STATUS_SUCCESS;
 
 use crate::checks::Checks;
 use crate::layer::layer;
@@ -55,6 +56,44 @@ pub fn open_adapter(requested: NDK_VERSION, opened: Opened) -> Option<*mut NDK_A
         );
     }
     Some(adapter)
+}
+
+/// A PD of an adapter that a test has opened with [`Checks::None`]: what is done with it is not checked.
+#[derive(Debug)]
+pub struct UncheckedPd(Va);
+
+impl UncheckedPd {
+    /// Creates one. `None` if the adapter is not open and unchecked, or the provider makes none inline.
+    #[expect(unsafe_code, reason = "the provider's tables are called")]
+    pub fn create(adapter: *mut NDK_ADAPTER) -> Option<Self> {
+        let address = Va::of(adapter);
+        if !layer().unchecked.lock().contains_key(&address) {
+            return None;
+        }
+        let (adapter, mut pd) = (address.ptr::<NDK_ADAPTER>(), core::ptr::null_mut());
+        // SAFETY: the adapter is open, and begins with its header and its table.
+        let dispatch = unsafe { (*adapter).Dispatch };
+        // SAFETY: the table is a constant of the provider's.
+        let create = unsafe { (*dispatch).NdkCreatePd }?;
+        let place = &raw mut pd;
+        // SAFETY: the adapter is open, and the place a local.
+        let create = || unsafe { create(adapter, None, core::ptr::null_mut(), place) };
+        let status = boundary::into_provider("NdkCreatePd", create);
+        (status == STATUS_SUCCESS).then(|| Self(Va::of(pd)))
+    }
+
+    /// Closes it; the completion of a close that pends is not waited for.
+    #[expect(unsafe_code, reason = "the provider's tables are called")]
+    pub fn close(self) {
+        let pd = self.0.ptr::<NDK_PD>();
+        // SAFETY: the PD is open, and begins with its header and its table.
+        let dispatch = unsafe { (*pd).Dispatch };
+        // SAFETY: the table is a constant of the provider's.
+        let Some(close) = (unsafe { (*dispatch).NdkClosePd }) else { return };
+        // SAFETY: the PD is open, and is not used again.
+        let close = || unsafe { close(pd.cast(), None, core::ptr::null_mut()) };
+        boundary::into_provider("NdkClosePd", close);
+    }
 }
 
 /// Closes an adapter for its consumer; returns when the provider's handler has. PASSIVE_LEVEL.

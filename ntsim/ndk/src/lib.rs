@@ -134,7 +134,7 @@ use core::time::Duration;
 use ntsim_core::Export;
 use ntsim_core::subsystem::Subsystem;
 
-pub use adapter::{Opened, close_adapter, open_adapter};
+pub use adapter::{Opened, UncheckedPd, close_adapter, open_adapter};
 pub use checks::Checks;
 use explain::pending_closes;
 pub use explain::{PendingClose, Successor, Summary, summary};

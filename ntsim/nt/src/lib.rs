@@ -30,6 +30,7 @@
 //! |---|---|
 //! | `wdf` | the kernel-mode driver framework |
 //! | `io` | the I/O manager: devices, files, requests |
+//! | `etw` | event tracing: providers, sessions, events |
 //! | `ps` | threads of drivers |
 //! | `rtl` | the run-time library: strings, addresses, memory |
 //! | `se` | security descriptors, subjects, access checks |
@@ -65,6 +66,8 @@
 #[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 mod counted;
 #[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
+pub mod etw;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod ex;
 pub mod fault;
 #[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
@@ -90,4 +93,4 @@ use ntsim_core::subsystem::Subsystem;
 
 /// The parts of NT, in the order in which they are booted.
 pub const SUBSYSTEMS: &[&dyn Subsystem] =
-    &[&ke::Ke, &mm::Mm, &ex::Ex, &ob::Ob, &se::Se, &ps::Ps, &rtl::Rtl, &io::Io, &wdf::Wdf];
+    &[&ke::Ke, &mm::Mm, &ex::Ex, &ob::Ob, &se::Se, &ps::Ps, &etw::Etw, &rtl::Rtl, &io::Io, &wdf::Wdf];

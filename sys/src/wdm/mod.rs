@@ -8,6 +8,7 @@ mod base;
 mod dispatcher;
 mod dpc;
 mod driver_object;
+pub mod etw;
 pub mod ex;
 mod file_object;
 pub mod hal;
@@ -29,6 +30,7 @@ pub use base::*;
 pub use dispatcher::*;
 pub use dpc::*;
 pub use driver_object::*;
+pub use etw::*;
 pub use file_object::*;
 pub use ioctl::*;
 pub use irp::*;
@@ -48,6 +50,7 @@ pub use {ex::*, hal::*, io::*, ke::*};
 
 /// The types of the functions that drivers import.
 pub mod signature {
+    pub use super::etw::signature::*;
     pub use super::ex::signature::*;
     pub use super::hal::signature::*;
     pub use super::io::signature::*;

@@ -10,8 +10,8 @@ use sys::irql::PassiveLevel;
 use sys::ndis::NDIS_MINIPORT_DRIVER_CHARACTERISTICS;
 
 use crate::framework::Framework;
-use crate::kernel::flush_dpcs;
-use crate::registration::{self, Loaded, Registration};
+use crate::kernel::{events, flush_dpcs};
+use crate::registration::{self, Loaded, Objects, Registration};
 use crate::step::{Step, StepError};
 use crate::{nt, tdi};
 
@@ -40,6 +40,7 @@ pub(crate) unsafe fn load(
     let registration = registration.map_err(|status| Step::Registration.failed(status))?;
     tdi::load(registration.handle(), level).map_err(|_| Step::LegacyTransport.out_of_memory())?;
     registration::keep(Loaded { registration, fabric, framework });
+    events::register::<Objects>(level);
     Ok(())
 }
 
@@ -54,6 +55,7 @@ pub(crate) unsafe fn unload(level: PassiveLevel) {
     drop(registration);
     // What the last closes deferred has begun, but may not have returned from the driver's code yet.
     flush_dpcs(level);
+    events::unregister(level);
     drop(fabric);
     // SAFETY: with the last adapter its device went; nothing else of the driver is left.
     unsafe { framework.unload(level) };

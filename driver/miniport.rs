@@ -6,6 +6,7 @@
 
 use core::ptr::NonNull;
 
+use provider::kernel::event::AdapterState;
 use sys::irql::PassiveLevel;
 use sys::ndis::{
     self, NDIS_DEVICE_PNP_EVENT, NDIS_HALT_ACTION, NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS,
@@ -123,7 +124,9 @@ unsafe extern "efiapi" fn pause(
     _parameters: *mut NDIS_MINIPORT_PAUSE_PARAMETERS,
 ) -> NDIS_STATUS {
     // SAFETY: NDIS passes an adapter's context.
-    unsafe { adapter(context) }.ethernet().pause()
+    let adapter = unsafe { adapter(context) };
+    adapter.report(AdapterState::Paused);
+    adapter.ethernet().pause()
 }
 
 unsafe extern "efiapi" fn restart(
@@ -131,7 +134,9 @@ unsafe extern "efiapi" fn restart(
     _parameters: *mut NDIS_MINIPORT_RESTART_PARAMETERS,
 ) -> NDIS_STATUS {
     // SAFETY: NDIS passes an adapter's context.
-    unsafe { adapter(context) }.ethernet().restart();
+    let adapter = unsafe { adapter(context) };
+    adapter.ethernet().restart();
+    adapter.report(AdapterState::Restarted);
     NDIS_STATUS_SUCCESS
 }
 

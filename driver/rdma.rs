@@ -133,14 +133,15 @@ impl Rdma {
     /// Makes the RNIC as NDIS wants it, and raises the event that belongs to it, which NDIS may hold up until
     /// all consumers have closed. Not in several threads at once. Nothing after [`Rdma::end_events`].
     ///
-    /// The call returns before the adapter is halted, or the halt waits for it.
-    pub(crate) fn apply_state(&self, refresh: tdi::Refresh, level: PassiveLevel) {
+    /// The call returns before the adapter is halted, or the halt waits for it. Returns the new state if that is
+    /// another than before.
+    pub(crate) fn apply_state(&self, refresh: tdi::Refresh, level: PassiveLevel) -> Option<bool> {
         if self.events.lock().are_over() {
-            return;
+            return None;
         }
         let wanted = self.wanted.load(Ordering::Acquire);
         if wanted == self.rnic.enabled() {
-            return;
+            return None;
         }
         // Before the event in both directions: consumers open when they hear that it is enabled, and none
         // may open any more while those that have it open are asked to close it.
@@ -156,7 +157,7 @@ impl Rdma {
             NET_PNP_EVENT_CODE::NetEventNDKDisable
         };
         if !self.events.lock().begin() {
-            return;
+            return Some(wanted);
         }
         let notification = notification(event);
         // SAFETY: the handle is the adapter's, whose halt waits for this call. When
@@ -164,6 +165,7 @@ impl Rdma {
         let _outcome_is_for_the_log_of_ndis =
             unsafe { ndis::NdisMNetPnPEvent(self.handle, &raw const notification) };
         self.events.lock().end();
+        Some(wanted)
     }
 }
 

@@ -9,6 +9,7 @@ use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_DRIVER_CHARACTERISTICS};
 use sys::status::{NDIS_STATUS, NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 
 use crate::framework::{Device, Framework, Stack};
+use crate::kernel::events::CaptureState;
 use crate::kernel::{Lock, SpinLock, Windows};
 use crate::nt;
 
@@ -35,6 +36,17 @@ pub(crate) fn take() -> Option<Loaded> {
 /// The fabric that connects the RDMA sides of the driver's adapters; `None` if the driver is not loaded.
 pub(crate) fn fabric() -> Option<Fabric<Windows>> {
     LOADED.lock().as_ref().map(|driver| driver.fabric.clone())
+}
+
+/// The state of the driver, for a trace session: the objects of all RNICs.
+pub(crate) struct Objects;
+
+impl CaptureState for Objects {
+    fn write() {
+        if let Some(fabric) = fabric() {
+            fabric.write_state();
+        }
+    }
 }
 
 /// NDIS's handle of the driver; `None` if the driver is not loaded.

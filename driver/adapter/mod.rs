@@ -12,6 +12,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use lifecycle::Watching;
 use lock_api::RawMutex as _;
+use provider::kernel::event::{self, AdapterState, Count, Event};
 use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS};
 use sys::netioapi::NET_LUID;
@@ -22,7 +23,7 @@ use crate::addresses::{self, Watch, Watched};
 use crate::ethernet::{self, VirtualPort};
 use crate::framework::{Device, Stack};
 use crate::heap::boxed;
-use crate::kernel::{Lock, Mutex, SpinLock, flush_dpcs};
+use crate::kernel::{Lock, Mutex, SpinLock, Windows, flush_dpcs};
 use crate::rdma::Rdma;
 use crate::step::{Step, StepError};
 use crate::work_item::WorkItem;
@@ -76,7 +77,10 @@ impl Adapter {
         let place = NonNull::from(Box::leak(boxed(adapter).ok_or(Step::Adapter.out_of_memory())?));
         // SAFETY: the adapter is in its place, and it is not known outside yet.
         let started = unsafe { Self::start(place, level) };
-        if started.is_err() {
+        if started.is_ok() {
+            // SAFETY: the adapter lives: NDIS does not halt it before this returns.
+            unsafe { place.as_ref() }.report(AdapterState::Initialized);
+        } else {
             // SAFETY: the adapter is in a box, and NDIS does not use one whose initialisation fails.
             unsafe { Self::halt(place, level) };
         }
@@ -90,7 +94,9 @@ impl Adapter {
     /// The adapter came from [`Adapter::initialize`], and NDIS does not use it any more.
     pub(crate) unsafe fn halt(place: NonNull<Self>, level: PassiveLevel) {
         // SAFETY: the adapter lives; those whom `stop` stops may still use it.
-        unsafe { place.as_ref() }.stop(level);
+        let adapter = unsafe { place.as_ref() };
+        adapter.stop(level);
+        adapter.report(AdapterState::Halted);
         // SAFETY: the address is that of a box, and it is in use no more.
         drop(unsafe { Box::from_raw(place.as_ptr()) });
     }
@@ -119,7 +125,11 @@ impl Adapter {
         let rdma = rdma.map_err(|status| Step::Rdma.failed(status))?;
         rdma.rnic().set_immediate_notifications(configuration.immediate_notification);
         let apply_state = |adapter: &Self, level| {
-            adapter.rdma.apply_state(adapter.refresh(), level);
+            match adapter.rdma.apply_state(adapter.refresh(), level) {
+                Some(true) => adapter.report(AdapterState::Enabled),
+                Some(false) => adapter.report(AdapterState::Disabled),
+                None => {}
+            }
             adapter.refresh_and_retry(level);
         };
         let apply_state = WorkItem::new(handle, apply_state, level).ok_or(Step::WorkItem.out_of_memory())?;
@@ -214,6 +224,7 @@ impl Adapter {
     /// RDMA half goes with the halt that follows, see [`Adapter::stop`]. Up to DISPATCH_LEVEL.
     pub(crate) fn surprise_remove(&self) {
         self.removed.store(true, Ordering::Release);
+        self.report(AdapterState::SurpriseRemoved);
         self.ethernet.surprise_remove();
     }
 
@@ -280,6 +291,16 @@ impl Adapter {
     /// The Ethernet address that it was made with.
     pub(crate) const fn permanent_address(&self) -> Address {
         self.permanent
+    }
+
+    /// The number of its interface, for events.
+    pub(crate) const fn number(&self) -> Count {
+        Count(index(self.interface))
+    }
+
+    /// Writes the event of a change of its state. Up to DISPATCH_LEVEL.
+    pub(crate) fn report(&self, state: AdapterState) {
+        event::write::<Windows>(|| Event::AdapterChanged { interface: self.number(), state });
     }
 
     /// Its port of the Ethernet switch.

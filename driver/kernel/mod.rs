@@ -4,6 +4,7 @@
 
 mod dpc;
 mod event;
+pub(crate) mod events;
 mod irql;
 mod lock;
 mod mapping;
@@ -26,6 +27,13 @@ pub(crate) use timer::Timer;
 /// A lock that owns its data.
 pub(crate) type Lock<T> = lock_api::Mutex<SpinLock, T>;
 
+/// The time since boot, in units of 100 ns. Up to DISPATCH_LEVEL.
+pub(crate) fn interrupt_time() -> u64 {
+    let mut counter = 0;
+    // SAFETY: the place is a local.
+    unsafe { wdm::KeQueryInterruptTimePrecise(&raw mut counter) }
+}
+
 /// The Windows kernel.
 pub(crate) struct Windows;
 
@@ -45,6 +53,19 @@ unsafe impl provider::Kernel for Windows {
 
     fn trace(line: core::fmt::Arguments<'_>) {
         trace::print(line);
+    }
+
+    #[inline(always)]
+    fn is_traced() -> bool {
+        events::is_traced()
+    }
+
+    fn write_event(event: &provider::kernel::event::Event) {
+        events::write(event);
+    }
+
+    fn event_time() -> u64 {
+        interrupt_time()
     }
 }
 

@@ -10,6 +10,7 @@ mod listing;
 mod rdma;
 mod statistics;
 
+use provider::kernel::event::{self, Count, Event, Oid, Status};
 use sys::irql::PassiveLevel;
 use sys::ndis::{
     NDIS_OID, NDIS_OID_REQUEST, NDIS_REQUEST_TYPE, OID_GEN_STATISTICS, OID_GEN_SUPPORTED_LIST,
@@ -18,6 +19,7 @@ use sys::ndis::{
 use sys::status::{NDIS_STATUS, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_SUCCESS};
 
 use crate::adapter::Adapter;
+use crate::kernel::Windows;
 use crate::supported::OIDS;
 use buffer::{Answer, OidError, Value};
 
@@ -31,6 +33,16 @@ pub(crate) unsafe fn request(
     request: &mut NDIS_OID_REQUEST,
     level: PassiveLevel,
 ) -> NDIS_STATUS {
+    // SAFETY: as the caller promises.
+    let status = unsafe { answer(adapter, request, level) };
+    report(adapter, request, status);
+    status
+}
+
+/// # Safety
+///
+/// As [`request`].
+unsafe fn answer(adapter: &Adapter, request: &mut NDIS_OID_REQUEST, level: PassiveLevel) -> NDIS_STATUS {
     match request.RequestType {
         NDIS_REQUEST_TYPE::NdisRequestQueryInformation | NDIS_REQUEST_TYPE::NdisRequestQueryStatistics => {
             // SAFETY: as the caller promises; the type says that it is a query.
@@ -48,13 +60,25 @@ pub(crate) unsafe fn request(
 ///
 /// As [`request`].
 pub(crate) unsafe fn direct_request(adapter: &Adapter, request: &mut NDIS_OID_REQUEST) -> NDIS_STATUS {
-    match request.RequestType {
+    let status = match request.RequestType {
         NDIS_REQUEST_TYPE::NdisRequestQueryInformation | NDIS_REQUEST_TYPE::NdisRequestQueryStatistics => {
             // SAFETY: as the caller promises; the type says that it is a query.
             unsafe { query(request, |oid, answer| rdma::query(adapter.rdma(), oid, answer)) }
         }
         _ => NDIS_STATUS_NOT_SUPPORTED,
-    }
+    };
+    report(adapter, request, status);
+    status
+}
+
+/// Writes the event of a request that was answered.
+fn report(adapter: &Adapter, request: &NDIS_OID_REQUEST, status: NDIS_STATUS) {
+    event::write::<Windows>(|| {
+        // SAFETY: every member of the union begins with the OID.
+        let oid = unsafe { request.DATA.QUERY_INFORMATION.Oid };
+        let kind = Count(request.RequestType.0.cast_unsigned());
+        Event::OidRequest { interface: adapter.number(), oid: Oid(oid), kind, status: Status(status) }
+    });
 }
 
 /// Answers a query by `find`.

@@ -6,9 +6,18 @@ use core::net::SocketAddr;
 use core::ptr::{self, NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 
+use provider::kernel::event::{self, Event, Handle, Status, TransportRequest};
 use provider::number::usize_from;
 use sys::status::NTSTATUS;
-use sys::wdm::{self, DEVICE_OBJECT, IO_STACK_LOCATION, IRP, MDL};
+use sys::tdi::{
+    TDI_ACCEPT, TDI_ACTION, TDI_ASSOCIATE_ADDRESS, TDI_CONNECT, TDI_DISASSOCIATE_ADDRESS, TDI_DISCONNECT,
+    TDI_LISTEN, TDI_QUERY_INFORMATION, TDI_RECEIVE, TDI_RECEIVE_DATAGRAM, TDI_SEND, TDI_SEND_DATAGRAM,
+    TDI_SET_EVENT_HANDLER, TDI_SET_INFORMATION,
+};
+use sys::wdm::{
+    self, DEVICE_OBJECT, IO_STACK_LOCATION, IRP, IRP_MJ_CLEANUP, IRP_MJ_CLOSE, IRP_MJ_CREATE,
+    IRP_MJ_INTERNAL_DEVICE_CONTROL, MDL,
+};
 use tdi::address::TransportAddress;
 use tdi::{Id, Request, RequestId};
 
@@ -158,11 +167,62 @@ unsafe impl Request for Irp {
 ///
 /// The caller owns the IRP and gives it away; its cancel routine is not set.
 pub(super) unsafe fn finish(irp: NonNull<IRP>, status: NTSTATUS, information: usize) {
+    event::write::<Windows>(|| {
+        // SAFETY: as the caller promises.
+        let (request, file) = unsafe { identify(irp) };
+        let (status, bytes) = (Status(status), Handle(information));
+        Event::LegacyRequest { request, file, status, bytes }
+    });
     let outcome = wdm::IO_STATUS_BLOCK { Status: status, Information: information };
     // SAFETY: the IRP is the caller's.
     unsafe { (*irp.as_ptr()).IoStatus = outcome };
     // SAFETY: as above; it is not touched any more.
     unsafe { wdm::IofCompleteRequest(irp.as_ptr(), NO_BOOST) };
+}
+
+/// The request that an IRP carries, and its file object.
+///
+/// # Safety
+///
+/// The caller owns the IRP.
+unsafe fn identify(irp: NonNull<IRP>) -> (TransportRequest, Handle) {
+    // SAFETY: as the caller promises.
+    let place = unsafe { &raw const (*irp.as_ptr()).Tail.Overlay.CurrentStackLocation };
+    // SAFETY: this member of the union is in use, as a driver owns the IRP.
+    let location = unsafe { place.read() };
+    // SAFETY: the location of an IRP that was sent to a driver.
+    let Some(location) = (unsafe { location.as_ref() }) else {
+        return (TransportRequest::Unknown, Handle(0));
+    };
+    let request = match (location.MajorFunction, location.MinorFunction) {
+        (IRP_MJ_CREATE, _) => TransportRequest::Create,
+        (IRP_MJ_CLEANUP, _) => TransportRequest::Cleanup,
+        (IRP_MJ_CLOSE, _) => TransportRequest::Close,
+        (IRP_MJ_INTERNAL_DEVICE_CONTROL, minor) => of_driver(minor),
+        _ => TransportRequest::Unknown,
+    };
+    (request, Handle(location.FileObject.addr()))
+}
+
+/// The request of a driver with this minor function.
+const fn of_driver(minor: u8) -> TransportRequest {
+    match minor {
+        TDI_ASSOCIATE_ADDRESS => TransportRequest::Associate,
+        TDI_DISASSOCIATE_ADDRESS => TransportRequest::Disassociate,
+        TDI_CONNECT => TransportRequest::Connect,
+        TDI_LISTEN => TransportRequest::Listen,
+        TDI_ACCEPT => TransportRequest::Accept,
+        TDI_DISCONNECT => TransportRequest::Disconnect,
+        TDI_SEND => TransportRequest::Send,
+        TDI_RECEIVE => TransportRequest::Receive,
+        TDI_SEND_DATAGRAM => TransportRequest::SendDatagram,
+        TDI_RECEIVE_DATAGRAM => TransportRequest::ReceiveDatagram,
+        TDI_SET_EVENT_HANDLER => TransportRequest::SetEventHandler,
+        TDI_QUERY_INFORMATION => TransportRequest::QueryInformation,
+        TDI_SET_INFORMATION => TransportRequest::SetInformation,
+        TDI_ACTION => TransportRequest::Action,
+        _ => TransportRequest::Unknown,
+    }
 }
 
 /// `IO_NO_INCREMENT`: who waits gets no higher priority.

@@ -38,7 +38,7 @@ pub(crate) use tdi::ndk::Refresh;
 use tdi::ndk::{Ndk, RnicId};
 use tdi::{HandlerIrp, System, Transport};
 
-use crate::kernel::{Lock, SpinLock, Windows};
+use crate::kernel::{Lock, SpinLock, Windows, interrupt_time};
 use irp::Irp;
 
 /// The transport, while the driver is loaded. Entry points of the I/O manager get no other context.
@@ -55,9 +55,7 @@ impl System for TdiSystem {
     type Client = Transport<Self>;
 
     fn now() -> u64 {
-        let mut counter = 0;
-        // SAFETY: the place is a local.
-        unsafe { wdm::KeQueryInterruptTimePrecise(&raw mut counter) }
+        interrupt_time()
     }
 
     unsafe fn accept_irp(irp: NonNull<wdm::IRP>) -> Option<HandlerIrp<Irp>> {

@@ -7,6 +7,7 @@ use sys::status::NTSTATUS;
 use sys::wdm::PVOID;
 
 use crate::kernel::Kernel;
+use crate::kernel::event::Handle;
 use crate::object::{ObjectRef, ObjectType};
 
 /// A pointer of the consumer's that we never look into.
@@ -42,6 +43,11 @@ impl<K: Kernel, B: ObjectType<K>> Request<K, B> {
     /// A request whose object `hold` keeps.
     pub(crate) fn new(completion: Completion, hold: ObjectRef<K, B>) -> Self {
         Self { completion, hold }
+    }
+
+    /// The address of its object.
+    pub(crate) fn handle(&self) -> Handle {
+        Handle(core::ptr::from_ref(&*self.hold).addr())
     }
 
     /// Calls the completion, and then releases the object. Up to DISPATCH_LEVEL, with no lock held.

@@ -1,5 +1,6 @@
 //! The kernel services that the provider uses: the crate `softndk-kernel`.
 
+pub use softndk_kernel::event;
 pub use softndk_kernel::{Dpc, Event, Kernel, Mapping, Routine, Timer, Unmapped};
 
 /// A lock that owns its data.

@@ -41,6 +41,7 @@
 //! | lock | guards | taken while holding |
 //! |---|---|---|
 //! | `FabricState::endpoints` | addresses and ports in use, and the listeners there | nothing |
+//! | `FabricState::rnics` | the RNICs of the fabric | nothing |
 //! | `Outlet::taken` | the destinations of the connections from one shared endpoint | nothing |
 //! | `Listener::state` | the binding and the connect requests of one listener | nothing |
 //! | `Lookups` | requests that wait for an address of the RNIC | nothing |

@@ -36,6 +36,15 @@ impl<K: Kernel> Fabric<K> {
     pub fn new() -> Result<Self, NoMemory> {
         Ok(Self(Shared::new(FabricState::new())?))
     }
+
+    /// Writes an event for each object of each RNIC, as a trace session asks for the state. Up to DISPATCH_LEVEL.
+    pub fn write_state(&self) {
+        let mut after = None;
+        while let Some(rnic) = self.0.rnic_after(after) {
+            rnic.objects().write_state();
+            after = Some(rnic.number());
+        }
+    }
 }
 
 /// Errors of opening an RNIC.
@@ -65,7 +74,9 @@ impl<K: Kernel> Rnic<K> {
     ///
     /// [`NoMemory`].
     pub fn new(fabric: &Fabric<K>) -> Result<Self, NoMemory> {
-        RnicState::new(fabric.0.clone()).map(Self)
+        let state = RnicState::new(fabric.0.clone())?;
+        fabric.0.add_rnic(state.clone())?;
+        Ok(Self(state))
     }
 
     /// Replaces the RNIC's addresses: those that consumers may listen on and connect from. Endpoints in
@@ -160,6 +171,7 @@ impl<K: Kernel> Rnic<K> {
 impl<K: Kernel> Drop for Rnic<K> {
     fn drop(&mut self) {
         self.set_enabled(false);
+        drop(self.0.fabric().remove_rnic(self.0.number()));
         // Without addresses nothing new can begin here; removing them needs no memory.
         let removed = self.0.set_addresses(&[]);
         debug_assert!(removed.is_ok(), "an empty list fits");

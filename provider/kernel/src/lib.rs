@@ -6,6 +6,8 @@
 #![expect(unsafe_code, reason = "an implementation of the kernel makes promises")]
 #![no_std]
 
+pub mod event;
+
 use core::ffi::c_void;
 use core::fmt;
 use core::ptr::NonNull;
@@ -55,6 +57,23 @@ pub unsafe trait Kernel: Sized + Send + Sync + 'static {
 
     /// Writes one line to the debug output, as DbgPrintEx does. Up to DISPATCH_LEVEL.
     fn trace(line: fmt::Arguments<'_>);
+
+    /// Returns true if a trace session listens to the provider of events. Any level.
+    #[inline(always)]
+    fn is_traced() -> bool {
+        false
+    }
+
+    /// Writes an event to the trace sessions that take it: see [`event::write`]. Up to DISPATCH_LEVEL, also with a lock
+    /// held.
+    fn write_event(event: &event::Event) {
+        let _ = event;
+    }
+
+    /// The time since boot in units of 100 ns, for events; 0 if it is not known. Up to DISPATCH_LEVEL.
+    fn event_time() -> u64 {
+        0
+    }
 }
 
 /// Memory that the provider has mapped for itself. Dropping it undoes the mapping: up to DISPATCH_LEVEL, by any

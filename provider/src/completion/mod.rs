@@ -19,6 +19,7 @@ use sys::wdm::{GROUP_AFFINITY, ULONG};
 
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
+use crate::kernel::event::{self, Count, Event, Handle};
 use crate::kernel::{Kernel, Timer as _};
 use crate::lifetime::Kind;
 use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, Registry, TIMER, Vector};
@@ -200,6 +201,8 @@ impl<K: Kernel, A: CqAdapter<K>> Object<K, CompletionQueue<K, A>> {
         self.entries.end();
         if !self.overflown.swap(true, Ordering::SeqCst) {
             self.adapter.count_cq_error();
+            let depth = Count(self.depth.load(Ordering::Relaxed));
+            event::write::<K>(|| Event::CqOverflow { cq: Handle(core::ptr::from_ref(self).addr()), depth });
             self.post(OVERFLOWN);
         }
     }

@@ -148,8 +148,10 @@ impl<K: Kernel> Due<K> {
         self.disconnect.is_some()
     }
 
-    /// The next request whose completion is due: connect or accept before disconnect. The caller calls it.
-    pub(super) fn take_due(&mut self) -> Option<Outcome<K>> {
-        self.establish.take().or_else(|| self.disconnect.take())
+    /// The next request whose completion is due: connect or accept before disconnect, for which the flag is set. The
+    /// caller calls it.
+    pub(super) fn take_due(&mut self) -> Option<(Outcome<K>, bool)> {
+        let establish = self.establish.take().map(|outcome| (outcome, false));
+        establish.or_else(|| self.disconnect.take().map(|outcome| (outcome, true)))
     }
 }

@@ -11,6 +11,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::ptr::NonNull;
 
 use super::listener::Listener;
+use crate::adapter::RnicState;
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
@@ -43,6 +44,8 @@ struct Endpoints<K: Kernel> {
 /// other.
 pub(crate) struct FabricState<K: Kernel> {
     endpoints: Lock<K, Endpoints<K>>,
+    /// The RNICs, by their numbers, each until it is dropped.
+    rnics: Lock<K, Vec<Shared<RnicState<K>>>>,
 }
 
 /// Errors of binding an endpoint.
@@ -138,7 +141,38 @@ impl<K: Kernel> FabricState<K> {
                 next_dynamic: FIRST_DYNAMIC,
                 next_host: 0,
             }),
+            rnics: Lock::<K, _>::new(Vec::new()),
         }
+    }
+
+    /// Enters an RNIC.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub(crate) fn add_rnic(&self, rnic: Shared<RnicState<K>>) -> Result<(), NoMemory> {
+        let mut rnics = self.rnics.lock();
+        rnics.try_reserve(1).map_err(|_| NoMemory)?;
+        rnics.push_within(rnic).map_err(|_| NoMemory)
+    }
+
+    /// Takes an RNIC off the list, which is dropped without the lock.
+    pub(crate) fn remove_rnic(&self, number: u64) -> Option<Shared<RnicState<K>>> {
+        let mut rnics = self.rnics.lock();
+        let place = rnics.iter().position(|rnic| rnic.number() == number)?;
+        let last = rnics.pop()?;
+        // The last one takes the place of the one that goes, unless it is that one.
+        match rnics.get_mut(place) {
+            Some(rnic) => Some(core::mem::replace(rnic, last)),
+            None => Some(last),
+        }
+    }
+
+    /// The RNIC with the lowest number above `after`.
+    pub(crate) fn rnic_after(&self, after: Option<u64>) -> Option<Shared<RnicState<K>>> {
+        let rnics = self.rnics.lock();
+        let behind = rnics.iter().filter(|rnic| after.is_none_or(|after| rnic.number() > after));
+        behind.min_by_key(|rnic| rnic.number()).cloned()
     }
 
     /// A number for a new RNIC.

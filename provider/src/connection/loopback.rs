@@ -15,6 +15,7 @@ use super::private_data::PrivateData;
 use super::state::{State, Transition, Withdrawn};
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
+use crate::kernel::event::{self, Event, Handle, RequestCall, Status};
 use crate::kernel::{Kernel, Lock};
 use crate::limits::ReadLimits;
 use crate::object::{Id, ObjectRef};
@@ -211,6 +212,8 @@ impl<K: Kernel> Connection<K> {
 
     /// A transfer broke the connection.
     pub(crate) fn fail(&self) {
+        let (local, remote) = (Some(self.source), Some(self.destination));
+        event::write::<K>(|| Event::ConnectionTerminated { local, remote });
         self.step(|state, next| *next = state.fail());
     }
 
@@ -228,13 +231,36 @@ impl<K: Kernel> Connection<K> {
     /// Makes the callbacks that are due at `side`: completions first, then the disconnect event. At the end
     /// of the connection it releases the connector. Runs in the connector's DPC.
     pub(super) fn deliver(&self, side: Side) {
-        while let Some((request, status)) = self.step(|state, _| state.take_due(side)) {
+        while let Some(((request, status), disconnects)) = self.step(|state, _| state.take_due(side)) {
+            event::write::<K>(|| self.completed(side, request.handle(), disconnects, status));
             request.complete(status);
         }
         if let Some(event) = self.step(|state, _| state.take_event(side)) {
+            let (local, remote) = self.seen_from(side);
+            event::write::<K>(|| Event::PeerDisconnected { local: Some(local), remote: Some(remote) });
             event.call();
         }
         drop(self.step(|state, _| state.release_connector(side)));
+    }
+
+    /// The local and the remote address of `side`.
+    fn seen_from(&self, side: Side) -> (SocketAddr, SocketAddr) {
+        match side {
+            Side::Active => (self.source, self.destination),
+            Side::Passive => (self.destination, self.source),
+        }
+    }
+
+    /// The event of a request of `side` that is complete.
+    fn completed(&self, side: Side, object: Handle, disconnects: bool, status: NTSTATUS) -> Event {
+        let request = match side {
+            _ if disconnects => RequestCall::Disconnect,
+            Side::Active => RequestCall::Connect,
+            Side::Passive => RequestCall::Accept,
+        };
+        let (local, remote) = self.seen_from(side);
+        let (local, remote, status) = (Some(local), Some(remote), Status(status));
+        Event::RequestCompleted { object, request, local, remote, status }
     }
 
     /// Returns the read limits in effect between `side` and its peer, and the peer's private data.

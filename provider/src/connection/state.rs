@@ -139,7 +139,7 @@ impl<K: Kernel> State<K> {
     }
 
     /// The next request of `side` whose completion is due.
-    pub(super) fn take_due(&mut self, side: Side) -> Option<Outcome<K>> {
+    pub(super) fn take_due(&mut self, side: Side) -> Option<(Outcome<K>, bool)> {
         self.end(side).due.take_due()
     }
 

@@ -21,6 +21,7 @@ use super::{address, close, object, query_extension, request, status, ulong};
 use crate::connection::{Connector, Disconnected, MAX_PRIVATE_DATA, PrivateData};
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
+use crate::kernel::event::{self, Event, Handle, Status};
 use crate::number::usize_from;
 use crate::object::Object;
 use crate::status::StatusError;
@@ -76,20 +77,33 @@ unsafe fn private_data(data: *const VOID, length: ULONG) -> Result<PrivateData, 
     PrivateData::copy_of(source).ok_or(StatusError::PARAMETER)
 }
 
+/// The local and the peer's address of a connector, for an event; none if no session listens. Taken before the call, in
+/// which the consumer may close the connector.
+fn traced_addresses<K: Kernel>(
+    connector: &Object<K, Connector<K>>,
+) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    if K::is_traced() { (connector.local_address(), connector.peer_address()) } else { (None, None) }
+}
+
 /// NdkReject, always inline.
 unsafe extern "efiapi" fn reject<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     data: *const VOID,
     data_length: ULONG,
 ) -> NTSTATUS {
-    let rejecting = || {
+    let mut addresses = (None, None);
+    let mut rejecting = || {
         // SAFETY: the consumer passes a connector that it has not closed.
         let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
+        addresses = traced_addresses(connector);
         // SAFETY: the consumer passes as many bytes as it says.
         connector.reject(unsafe { private_data(data, data_length) }?)?;
         Ok(STATUS_SUCCESS)
     };
-    status(rejecting())
+    let status = status(rejecting());
+    let (object, (local, remote)) = (Handle(connector.addr()), addresses);
+    event::write::<K>(|| Event::Reject { object, local, remote, status: Status(status) });
+    status
 }
 
 /// NdkDisconnect.
@@ -98,15 +112,20 @@ unsafe extern "efiapi" fn disconnect<K: Kernel>(
     completion: Option<NDK_FN_REQUEST_COMPLETION>,
     context: PVOID,
 ) -> NTSTATUS {
-    let disconnecting = || {
+    let mut addresses = (None, None);
+    let mut disconnecting = || {
         // SAFETY: the consumer passes a connector that it has not closed.
         let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
+        addresses = traced_addresses(connector);
         Ok(match connector.disconnect(request(connector, completion, context)?)? {
             Disconnected::Pending => STATUS_PENDING,
             Disconnected::Done => STATUS_SUCCESS,
         })
     };
-    status(disconnecting())
+    let status = status(disconnecting());
+    let (object, (local, remote)) = (Handle(connector.addr()), addresses);
+    event::write::<K>(|| Event::Disconnect { object, local, remote, status: Status(status) });
+    status
 }
 
 /// NdkGetConnectionData (CM-7): the length is in and out; too small a buffer gets what fits.

@@ -12,6 +12,7 @@ use crate::connection::Listener;
 use crate::connection::lookup::{Listen, Waiting};
 use crate::consumer::Completion;
 use crate::kernel::Kernel;
+use crate::kernel::event::{self, Event, Handle, Status};
 use crate::lifetime::Kind;
 use crate::status::StatusError;
 
@@ -36,11 +37,13 @@ unsafe extern "efiapi" fn listen<K: Kernel>(
     completion: Option<NDK_FN_REQUEST_COMPLETION>,
     context: PVOID,
 ) -> NTSTATUS {
-    let listening = || {
+    let mut local = None;
+    let mut listening = || {
         // SAFETY: the consumer passes a listener that it has not closed.
         let listener = unsafe { object::<K, Listener<K>, _>(listener) }?;
         // SAFETY: the consumer passes as many bytes as it says.
         let at = unsafe { address::read(at, length) }?;
+        local = Some(at);
         let rnic = listener.rnic();
         let new = listener.local_address().is_none();
         if new && completion.is_some() && rnic.is_to_be_looked_up(at.ip()) {
@@ -54,7 +57,9 @@ unsafe extern "efiapi" fn listen<K: Kernel>(
         listener.listen(at)?;
         Ok(STATUS_SUCCESS)
     };
-    status(listening())
+    let status = status(listening());
+    event::write::<K>(|| Event::Listen { object: Handle(listener.addr()), local, status: Status(status) });
+    status
 }
 
 /// NdkGetLocalAddress of a listener.

@@ -39,12 +39,13 @@ use sys::ndk::{
     NDK_EXTENSION_INTERFACE, NDK_FN_CLOSE_COMPLETION, NDK_FN_REQUEST_COMPLETION, NDK_OBJECT_HEADER,
     NDK_VERSION,
 };
-use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
+use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{GUID, PVOID, ULONG};
 
 use crate::consumer::{Completion, Request};
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
+use crate::kernel::event::{self, Event, Handle, RegistrationCall, Status};
 use crate::lifetime::Kind;
 use crate::object::{Object, ObjectType};
 use crate::status::StatusError;
@@ -112,6 +113,15 @@ fn status(outcome: Result<NTSTATUS, StatusError>) -> NTSTATUS {
     match outcome {
         Ok(status) | Err(StatusError(status)) => status,
     }
+}
+
+/// Reports a registration or an invalidation that was refused; returns its status.
+fn report_refusal<K: Kernel, P>(call: RegistrationCall, object: *const P, status: NTSTATUS) -> NTSTATUS {
+    if !matches!(status, STATUS_SUCCESS | STATUS_PENDING) {
+        let (object, status) = (Handle(object.addr()), Status(status));
+        event::write::<K>(|| Event::RegistrationRefused { call, object, status });
+    }
+    status
 }
 
 /// NdkCloseObject, for every kind of object but the adapter (OBJ-6).

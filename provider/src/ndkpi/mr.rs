@@ -10,9 +10,10 @@ use sys::status::{
 };
 use sys::wdm::{BOOLEAN, MDL, PVOID, SIZE_T, UINT32, ULONG};
 
-use super::{close, object, query_extension, request, status};
+use super::{close, object, query_extension, report_refusal, request, status};
 use crate::adapter::Mr;
 use crate::kernel::Kernel;
+use crate::kernel::event::RegistrationCall;
 use crate::limits::MAX_REGISTRATION;
 use crate::memory::{Deregistered, Rights};
 use crate::number::usize_from;
@@ -54,7 +55,7 @@ unsafe extern "efiapi" fn register<K: Kernel>(
         unsafe { mr.register(mdl, length, rights) }?;
         Ok(STATUS_SUCCESS)
     };
-    status(registered())
+    report_refusal::<K, _>(RegistrationCall::Register, mr, status(registered()))
 }
 
 /// NdkDeregisterMr: inline, unless a transfer uses the memory just then.
@@ -73,7 +74,7 @@ unsafe extern "efiapi" fn deregister<K: Kernel>(
             Deregistered::NotRegistered => STATUS_INVALID_DEVICE_STATE,
         })
     };
-    status(deregistered())
+    report_refusal::<K, _>(RegistrationCall::Deregister, mr, status(deregistered()))
 }
 
 /// NdkInitializeFastRegisterMr, always inline.
@@ -90,7 +91,7 @@ unsafe extern "efiapi" fn initialize_fast_register<K: Kernel>(
         mr.initialize_fast_register(usize_from(pages), remote != 0)?;
         Ok(STATUS_SUCCESS)
     };
-    status(prepared())
+    report_refusal::<K, _>(RegistrationCall::Prepare, mr, status(prepared()))
 }
 
 /// NdkGetRemoteTokenFromMr and NdkGetLocalTokenFromMr: one token serves both.

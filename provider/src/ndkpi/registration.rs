@@ -11,11 +11,12 @@ use sys::ndk::{
 use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_STATE};
 use sys::wdm::{PVOID, SIZE_T, ULONG};
 
-use super::object;
 use super::qp::{TRANSFER, flags, post};
+use super::{object, report_refusal};
 use crate::adapter::{Mr, Mw, RegionOrWindow};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
+use crate::kernel::event::RegistrationCall;
 use crate::lifetime::Kind;
 use crate::memory::{AccessError, Domain, Layout, Rights};
 use crate::number::usize_from;
@@ -79,7 +80,8 @@ pub(super) unsafe extern "efiapi" fn fast_register<K: Kernel>(
         Ok(())
     };
     // SAFETY: the consumer passes a queue pair that it has not closed.
-    unsafe { post::<K>(qp, accept) }
+    let status = unsafe { post::<K>(qp, accept) };
+    report_refusal::<K, _>(RegistrationCall::FastRegister, mr, status)
 }
 
 /// NdkBind. The token is known when this returns.
@@ -107,7 +109,8 @@ pub(super) unsafe extern "efiapi" fn bind<K: Kernel>(
         Ok(())
     };
     // SAFETY: the consumer passes a queue pair that it has not closed.
-    unsafe { post::<K>(qp, accept) }
+    let status = unsafe { post::<K>(qp, accept) };
+    report_refusal::<K, _>(RegistrationCall::Bind, mw, status)
 }
 
 /// Returns the region or window that NdkInvalidate names, by the type in its header, and its protection
@@ -155,5 +158,6 @@ pub(super) unsafe extern "efiapi" fn invalidate<K: Kernel>(
         Ok(())
     };
     // SAFETY: the consumer passes a queue pair that it has not closed.
-    unsafe { post::<K>(qp, accept) }
+    let status = unsafe { post::<K>(qp, accept) };
+    report_refusal::<K, _>(RegistrationCall::Invalidate, memory, status)
 }

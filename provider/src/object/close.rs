@@ -14,18 +14,22 @@ use core::ptr::NonNull;
 use core::time::Duration;
 
 use sys::irql::PassiveLevel;
-use sys::ndk::NDK_FN_CLOSE_COMPLETION;
+use sys::ndk::{NDK_FN_CLOSE_COMPLETION, NDK_OBJECT_TYPE};
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 
 use super::{Core, Object, ObjectType, dpc};
 use crate::heap;
+use crate::kernel::event::{self, Event, Handle, Microseconds};
 use crate::kernel::{Event as _, Kernel};
 use crate::lifetime::CloseStatus;
 use crate::sync::Ordering;
 
 /// Interval at which a blocked close traces what it waits for.
 const TRACE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Units of the kernel's time in a microsecond.
+const TICKS_PER_MICROSECOND: u64 = 10;
 
 /// Completion of a pending close.
 pub(crate) enum CloseRecord<K: Kernel> {
@@ -35,6 +39,13 @@ pub(crate) enum CloseRecord<K: Kernel> {
     Call(Option<NDK_FN_CLOSE_COMPLETION>, PVOID),
     /// A signal to the thread that waits: an adapter's close blocks (CL-10).
     Wake(Waiter<K>),
+}
+
+/// A close that has been called.
+pub(super) struct PendingClose<K: Kernel> {
+    record: CloseRecord<K>,
+    /// The time of the call, for a trace session; 0 if none listened.
+    called_at: u64,
 }
 
 // SAFETY: the context is the consumer's; we only hand it back.
@@ -111,13 +122,21 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         // SAFETY: the consumer owns the object until it closes it, and CLOSE CALL keeps it from then on.
         let this = unsafe { object.as_ref() };
         this.core.lifetime.close().ok()?;
-        *this.core.close.lock() = Some(record);
+        let (kind, handle) = (B::TYPE, Handle(object.addr().get()));
+        event::write::<K>(|| Event::CloseCalled { kind, object: handle });
+        let called_at = if K::is_traced() { K::event_time() } else { 0 };
+        *this.core.close.lock() = Some(PendingClose { record, called_at });
         B::start_close(this);
         this.cancel_timer();
         let status = this.core.lifetime.finish_close();
-        if status == CloseStatus::Closed {
-            // SAFETY: with this status the object belongs to this call alone.
-            drop(unsafe { free(object) });
+        match status {
+            CloseStatus::Closed => {
+                // SAFETY: with this status the object belongs to this call alone.
+                drop(unsafe { free(object) });
+                report_completed::<K>(kind, handle, called_at);
+            }
+            // From here on the object may be gone, and the next event may come before this one.
+            CloseStatus::Pending => event::write::<K>(|| Event::ClosePending { kind, object: handle }),
         }
         Some(status)
     }
@@ -155,13 +174,23 @@ pub(super) unsafe fn complete_close<K: Kernel>(core: NonNull<Core<K>>) {
 /// `core` is the head of an object of kind `B` that is the caller's alone.
 pub(super) unsafe fn free_and_complete<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>) {
     // SAFETY: as the caller promises.
-    let record = unsafe { core.as_ref() }.close.lock().take();
+    let pending = unsafe { core.as_ref() }.close.lock().take();
     // SAFETY: as the caller promises.
     let antecedents = unsafe { free(core.cast::<Object<K, B>>()) };
-    if let Some(record) = record {
+    if let Some(PendingClose { record, called_at }) = pending {
+        report_completed::<K>(B::TYPE, Handle(core.addr().get()), called_at);
         record.complete();
     }
     drop(antecedents);
+}
+
+/// Reports that a close is complete, with the time since its call.
+fn report_completed<K: Kernel>(kind: NDK_OBJECT_TYPE, object: Handle, called_at: u64) {
+    event::write::<K>(|| {
+        let passed = K::event_time().saturating_sub(called_at).checked_div(TICKS_PER_MICROSECOND);
+        let known = passed.filter(|_| called_at != 0).and_then(|passed| i64::try_from(passed).ok());
+        Event::CloseCompleted { kind, object, microseconds: Microseconds(known.unwrap_or(-1)) }
+    });
 }
 
 /// Takes the object apart and frees its memory.

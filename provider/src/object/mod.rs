@@ -35,7 +35,7 @@ pub(crate) use resumption::{Resume, Resumption};
 pub use timer::ObjectTimer;
 pub use vector::Vector;
 
-pub(crate) use close::CloseRecord;
+use close::PendingClose;
 pub(crate) use dpc::TIMER;
 
 use core::cell::UnsafeCell;
@@ -45,6 +45,7 @@ use core::ptr::NonNull;
 use sys::ndk::{NDK_OBJECT_HEADER, NDK_OBJECT_HEADER_RESERVED_BLOCK, NDK_OBJECT_TYPE, NDK_VERSION};
 
 use crate::heap::{self, NoMemory};
+use crate::kernel::event::{self, Event, Handle};
 use crate::kernel::{Dpc, Kernel, Lock};
 use crate::lifetime::{AcquireError, Holds, Kind, Lifetime};
 use crate::sync::AtomicU32;
@@ -107,7 +108,7 @@ pub(crate) struct Core<K: Kernel> {
     /// Events to deliver and the state of the DPC, see [`dpc`].
     events: AtomicU32,
     dpc: K::Dpc,
-    close: Lock<K, Option<CloseRecord<K>>>,
+    close: Lock<K, Option<PendingClose<K>>>,
     /// Frees the object and completes its close, see [`close`]; knows its kind.
     free_and_complete: unsafe fn(NonNull<Core<K>>),
     /// Delivers events; knows the object's kind.
@@ -170,6 +171,7 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         let registry = unsafe { object.as_ref() }.body.registry();
         // SAFETY: the object is new; `free` takes it off before it frees it.
         unsafe { registry.add(object.cast()) };
+        event::write::<K>(|| Event::ObjectCreated { kind: B::TYPE, object: Handle(object.addr().get()) });
         Ok(object)
     }
 

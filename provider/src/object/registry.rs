@@ -10,6 +10,7 @@ use core::ptr::NonNull;
 use sys::ndk::NDK_OBJECT_TYPE;
 
 use super::{Core, Object, ObjectRef, ObjectType};
+use crate::kernel::event::{self, Count, Event, Handle, HolderKind, object_type_name};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
 
@@ -178,11 +179,34 @@ impl<K: Kernel> Registry<K> {
             return;
         }
         K::trace(format_args!("the close of the object at {handle:p} is pending, held by"));
+        let object = Handle(handle.addr());
+        let holders = Count(u32::try_from(count).unwrap_or(u32::MAX));
+        event::write::<K>(|| Event::CloseBlocked { object, holders });
         for reason in reasons.into_iter().take(count) {
             K::trace(format_args!("  {reason}"));
+            event::write::<K>(|| reason.of(object));
         }
         if count > TRACED {
             K::trace(format_args!("  {} more", count.saturating_sub(TRACED)));
+        }
+    }
+
+    /// Writes an event for each object that exists. Up to DISPATCH_LEVEL. The registry's lock is held meanwhile, as what a
+    /// session sees is to be the state of one moment; that asks for it seldom.
+    pub(crate) fn write_state(&self) {
+        let first = self.0.lock();
+        for core in walk(&first) {
+            // SAFETY: what is in the list exists while the lock is held.
+            let object = unsafe { core.as_ref() };
+            let (kind, holds) = (object.kind, object.lifetime.holds());
+            event::write::<K>(|| Event::ObjectState {
+                kind,
+                object: Handle(core.addr().get()),
+                closing: Count(holds.closing.into()),
+                successors: Count(holds.successors),
+                requests: Count(holds.requests),
+                callbacks: Count(holds.callbacks),
+            });
         }
     }
 
@@ -282,34 +306,32 @@ pub(super) unsafe fn antecedents<K: Kernel, B: ObjectType<K>>(
     unsafe { core.cast::<Object<K, B>>().as_ref() }.body.antecedents(name);
 }
 
+impl Reason {
+    /// The event of a reason that holds `object`.
+    fn of(self, object: Handle) -> Event {
+        let none = NDK_OBJECT_TYPE::NdkObjectTypeUndefined;
+        let (holder, kind, handle, count) = match self {
+            Self::CloseCall => (HolderKind::CloseCall, none, 0, 1),
+            Self::Successor { kind, handle, .. } => (HolderKind::Successor, kind, handle, 1),
+            Self::Nameless(count) => (HolderKind::Nameless, none, 0, count),
+            Self::Requests(count) => (HolderKind::Requests, none, 0, count),
+            Self::Callbacks(count) => (HolderKind::Callbacks, none, 0, count),
+        };
+        Event::CloseHeld { object, holder, kind, handle: Handle(handle), count: Count(count) }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::CloseCall => f.write_str("its close call, which has not returned"),
             Self::Successor { kind, handle, closing } => {
                 let state = if closing { "closing" } else { "open" };
-                write!(f, "{} {handle:#x} ({state})", name(kind))
+                write!(f, "{} {handle:#x} ({state})", object_type_name(kind))
             }
             Self::Nameless(count) => write!(f, "{count} successors without a handle"),
             Self::Requests(count) => write!(f, "{count} requests in progress"),
             Self::Callbacks(count) => write!(f, "{count} callbacks in progress"),
         }
-    }
-}
-
-/// The field's name for a kind of object.
-fn name(kind: NDK_OBJECT_TYPE) -> &'static str {
-    match kind {
-        NDK_OBJECT_TYPE::NdkObjectTypeAdapter => "adapter",
-        NDK_OBJECT_TYPE::NdkObjectTypeQp => "QP",
-        NDK_OBJECT_TYPE::NdkObjectTypeCq => "CQ",
-        NDK_OBJECT_TYPE::NdkObjectTypeMr => "MR",
-        NDK_OBJECT_TYPE::NdkObjectTypeMw => "MW",
-        NDK_OBJECT_TYPE::NdkObjectTypePd => "PD",
-        NDK_OBJECT_TYPE::NdkObjectTypeSharedEndpoint => "shared endpoint",
-        NDK_OBJECT_TYPE::NdkObjectTypeConnector => "connector",
-        NDK_OBJECT_TYPE::NdkObjectTypeListener => "listener",
-        NDK_OBJECT_TYPE::NdkObjectTypeSrq => "SRQ",
-        _ => "object",
     }
 }

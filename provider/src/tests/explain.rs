@@ -5,9 +5,10 @@ use std::ptr::{null_mut, without_provenance_mut};
 use sys::explain::*;
 use sys::ndk::*;
 use sys::status::*;
-use test_kernel::{on_trace, traced};
+use test_kernel::{listen_to_events, on_trace, take_events, traced};
 
 use super::consumer::{Buffer, Pair, Seen, call, close};
+use crate::kernel::event::{Count, Event, Handle, HolderKind};
 use crate::number::{u32_from, usize_from};
 use crate::object::Reason;
 
@@ -145,12 +146,24 @@ fn adapter_whose_close_blocks_traces_what_it_waits_for() {
     let (adapter, cq, pd, connector) = (near.adapter, near.cq, near.pd, near.connector);
     assert_eq!(close!(pair.log, near.qp, NdkCloseQp, "qp"), STATUS_PENDING);
     let log = pair.log.clone();
+    listen_to_events();
     on_trace(move || {
         close!(log, connector, NdkCloseConnector, "connector");
         close!(log, cq, NdkCloseCq, "cq");
         close!(log, pd, NdkClosePd, "pd");
     });
     near.close_adapter();
+    let events = take_events();
+    let handle = Handle(adapter.addr());
+    let blocked = Event::CloseBlocked { object: handle, holders: Count(3) };
+    let held = Event::CloseHeld {
+        object: handle,
+        holder: HolderKind::Successor,
+        kind: NDK_OBJECT_TYPE::NdkObjectTypePd,
+        handle: Handle(pd.addr()),
+        count: Count(1),
+    };
+    assert!(events.contains(&blocked) && events.contains(&held), "{events:?}");
     let said = traced().join("\n");
     for line in [
         format!("the close of the object at {adapter:p} is pending, held by"),

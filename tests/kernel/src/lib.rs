@@ -56,8 +56,8 @@ mod threaded;
 
 pub use atomics::{AtomicBool, AtomicU32, AtomicU64};
 pub use manual::{
-    Manual, enqueue, expire, expire_timers, forget, free_queues, have_single_processor, is_ticking, now,
-    on_trace, pass, pump, pump_once, shared, traced,
+    Manual, enqueue, expire, expire_timers, forget, free_queues, have_single_processor, is_ticking,
+    listen_to_events, now, on_trace, pass, pump, pump_once, shared, take_events, traced,
 };
 pub use mapping::{Pinned, live_mappings};
 pub use points::{ManualLock, Point, at_atomics, at_each, held, nested, reach, taken_under};

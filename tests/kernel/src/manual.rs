@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use softndk_kernel::event::Event as TraceEvent;
 use softndk_kernel::{Event, Kernel, Unmapped};
 use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
@@ -50,6 +51,8 @@ pub(crate) struct State {
     now: Cell<Duration>,
     single: Cell<bool>,
     traced: RefCell<Vec<String>>,
+    /// The events since a session began to listen.
+    events: RefCell<Option<Vec<TraceEvent>>>,
     on_trace: RefCell<Option<Box<dyn FnOnce()>>>,
     processors: RefCell<Option<Rc<Processors>>>,
     shared: RefCell<Option<Rc<dyn Any>>>,
@@ -189,6 +192,16 @@ pub fn on_trace(action: impl FnOnce() + 'static) {
     state().on_trace.replace(Some(Box::new(action)));
 }
 
+/// Begins to listen to events.
+pub fn listen_to_events() {
+    *state().events.borrow_mut() = Some(Vec::new());
+}
+
+/// Takes the events that were written since [`listen_to_events`], and listens no longer.
+pub fn take_events() -> Vec<TraceEvent> {
+    state().events.take().unwrap_or_default()
+}
+
 /// Takes the lines that were traced since the last call.
 #[must_use]
 pub fn traced() -> Vec<String> {
@@ -304,5 +317,19 @@ unsafe impl Kernel for Manual {
 
     fn trace(line: fmt::Arguments<'_>) {
         state().traced.borrow_mut().push(line.to_string());
+    }
+
+    fn is_traced() -> bool {
+        state().events.borrow().is_some()
+    }
+
+    fn write_event(event: &TraceEvent) {
+        if let Some(events) = state().events.borrow_mut().as_mut() {
+            events.push(*event);
+        }
+    }
+
+    fn event_time() -> u64 {
+        u64::try_from(state().now.get().as_nanos() / 100).unwrap_or(u64::MAX)
     }
 }

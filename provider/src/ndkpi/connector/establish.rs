@@ -10,10 +10,11 @@ use sys::sockaddr::SOCKADDR;
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG, VOID};
 
-use super::private_data;
+use super::{private_data, traced_addresses};
 use crate::connection::{AddressPair, Connector, DisconnectEvent, SharedEndpoint, Source};
 use crate::consumer::{Completion, Opaque};
 use crate::kernel::Kernel;
+use crate::kernel::event::{self, Event, Handle, Status};
 use crate::lifetime::Kind;
 use crate::limits::{READ_LIMITS, ReadLimits};
 use crate::ndkpi::{address, object, request, status};
@@ -51,6 +52,7 @@ unsafe fn connect_from<'a, K: Kernel>(
     (data, data_length): (*const VOID, ULONG),
     (completion, context): (Option<NDK_FN_REQUEST_COMPLETION>, PVOID),
 ) -> NTSTATUS {
+    let mut addresses = (None, None);
     let connecting = || {
         // SAFETY: the consumer passes a connector that it has not closed.
         let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
@@ -62,6 +64,7 @@ unsafe fn connect_from<'a, K: Kernel>(
         // SAFETY: as above.
         let data = unsafe { private_data(data, data_length) }?;
         let (rnic, local) = (connector.rnic(), source.address());
+        addresses = (Some(local), Some(remote));
         if completion.is_some() && local.is_ipv4() == remote.is_ipv4() && rnic.is_to_be_looked_up(local.ip())
         {
             // The request may be completed, and the connector closed, before this returns.
@@ -77,7 +80,10 @@ unsafe fn connect_from<'a, K: Kernel>(
         connector.connect(qp, AddressPair { source, remote }, limits, data, request)?;
         Ok(STATUS_PENDING)
     };
-    status(connecting())
+    let status = status(connecting());
+    let (object, qp, (local, remote)) = (Handle(connector.addr()), Handle(qp.addr()), addresses);
+    event::write::<K>(|| Event::Connect { object, qp, local, remote, status: Status(status) });
+    status
 }
 
 /// NdkConnect.
@@ -141,9 +147,11 @@ unsafe fn accept_with<K: Kernel>(
     event: Option<DisconnectEvent>,
     (completion, context): (Option<NDK_FN_REQUEST_COMPLETION>, PVOID),
 ) -> NTSTATUS {
-    let accepting = || {
+    let mut addresses = (None, None);
+    let mut accepting = || {
         // SAFETY: the consumer passes a connector that it has not closed.
         let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
+        addresses = traced_addresses(connector);
         // SAFETY: the consumer passes a queue pair that it has not closed.
         let qp = unsafe { object::<K, Qp<K>, _>(qp) }?;
         // SAFETY: the consumer passes as many bytes as it says.
@@ -152,7 +160,10 @@ unsafe fn accept_with<K: Kernel>(
         connector.accept(qp, limits, data, event, request)?;
         Ok(STATUS_PENDING)
     };
-    status(accepting())
+    let status = status(accepting());
+    let (object, qp, (local, remote)) = (Handle(connector.addr()), Handle(qp.addr()), addresses);
+    event::write::<K>(|| Event::Accept { object, qp, local, remote, status: Status(status) });
+    status
 }
 
 /// NdkAccept.

@@ -14,6 +14,7 @@ use super::rnr_timeout::Rnr;
 use super::{InFlight, Initiator};
 use crate::adapter::PendingRegistration;
 use crate::kernel::Kernel;
+use crate::kernel::event::{self, Event, Handle, Status};
 use crate::lifetime::AcquireError;
 use crate::memory::{AccessError, Invalidated, RegistrationError, Token};
 use crate::object::Object;
@@ -94,6 +95,9 @@ impl<K: Kernel> Initiator<K> {
                 // A kill that came meanwhile has left a note with the combiner.
                 Step::ReceiverNotReady | Step::AwaitingDrain | Step::NoConnection => return,
             };
+            if status != STATUS_SUCCESS {
+                Self::report_failure(qp, in_flight, status);
+            }
             self.finish(qp, in_flight, status);
             if breaks {
                 qp.break_connection();
@@ -116,6 +120,17 @@ impl<K: Kernel> Initiator<K> {
         if self.report(in_flight, status, qp.context).is_err() {
             qp.overflow();
         }
+    }
+
+    /// Reports a request that has failed.
+    #[cold]
+    fn report_failure(qp: &Object<K, Qp<K>>, in_flight: &InFlight<K>, status: NTSTATUS) {
+        let Some(work) = &in_flight.work else { return };
+        event::write::<K>(|| Event::WorkRequestFailed {
+            qp: Handle(core::ptr::from_ref(qp).addr()),
+            operation: work.operation.name(),
+            status: Status(status),
+        });
     }
 
     /// Returns true if the RNR timeout of the send in flight has expired; otherwise sets the RNR timer if

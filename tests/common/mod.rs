@@ -13,7 +13,7 @@ pub(crate) const NEAR: u32 = 12;
 /// The interface index of the adapter that listens.
 pub(crate) const FAR: u32 = 15;
 /// SMB Direct's port.
-const PORT: u16 = 5445;
+pub(crate) const PORT: u16 = 5445;
 
 /// The addresses of the two adapters.
 #[derive(Clone, Copy, Debug)]

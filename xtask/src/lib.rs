@@ -1,5 +1,4 @@
-//! The commands of `docs/commands.md`: `cargo xtask build`, `run`, `bench`, `explore`, `corrupt`, `debug`, `fuzz`, `stress`,
-//! `conformance`, `test`, `mutants` and `reproduce`.
+//! The commands of `docs/commands.md`.
 //!
 //! Each is a sequence of steps that show what they do and how long it took, on standard error; standard
 //! output is for results. What can go wrong is told in one line on standard error; the exit code is 2
@@ -12,7 +11,7 @@
 //! |---|---|
 //! | `test` | all checks, one after the other |
 //! | `reproduce`, `wine` | the images and the package made twice; the package's program on Wine |
-//! | `bench`, `conformance`, `corrupt`, `debug`, `deny`, `explore`, `fuzz`, `lint_workflows`, `mutants`, `package`, `performance`, `run`, `stress` | a command each |
+//! | `bench`, `conformance`, `corrupt`, `debug`, `deny`, `events`, `explore`, `fuzz`, `lint_workflows`, `mutants`, `package`, `performance`, `run`, `stress` | a command each |
 //! | `build` | the drivers' images, built and checked |
 //! | `image` | the checks of an image |
 //! | `packages`, `python`, `toolchain` | what a command needs on the machine |
@@ -37,6 +36,7 @@ mod corrupt;
 mod debug;
 mod deny;
 mod dump;
+mod events;
 mod explore;
 mod failure;
 mod files;
@@ -87,6 +87,8 @@ enum Command {
     Debug(debug::Options),
     /// Run the fuzz targets, led by coverage.
     Fuzz(fuzz::Options),
+    /// Build the drivers, record their events in a trace file and have foreign readers decode it.
+    Events,
     /// Write docs/conformance.md anew, from what the tests say of themselves.
     Conformance,
     /// Build the drivers and close many connections in the middle of their traffic, in every way.
@@ -125,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::CorruptWorker(options) => corrupt::work(&options),
         Command::Debug(options) => debug::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Events => events::run(),
         Command::Conformance => conformance::write(),
         Command::Stress(options) => stress::stress(&options),
         Command::Reproduce => reproduce::run(),

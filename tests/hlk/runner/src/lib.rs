@@ -76,4 +76,4 @@ pub use selection::{Selection, UnknownName, level_name, name};
 pub use transport::TRANSPORT;
 
 #[cfg(not(windows))]
-pub use simulator::{Fixture, Images, Place, explore};
+pub use simulator::{Fixture, Images, Place, events, explore};

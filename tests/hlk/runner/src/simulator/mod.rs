@@ -1,5 +1,6 @@
-//! The simulator as a host: both drivers in [`ntsim`], and a scenario under a schedule.
+//! The simulator as a host: both drivers in [`ntsim`], a scenario under a schedule, and the events of both.
 
+pub mod events;
 pub mod explore;
 mod fixture;
 mod host;

@@ -129,7 +129,7 @@ fn session_of_one_keyword_and_level_gets_no_other_event() {
 }
 
 #[test]
-fn nothing_is_written_where_no_session_listens() {
+fn provider_without_a_session_writes_nothing() {
     let fixture = common::boot(IPV4);
     assert_eq!(etw::providers(), [PROVIDER]);
     let [near, far] = IPV4.ends();

@@ -66,10 +66,9 @@ fn members(manifest: &str) -> Vec<String> {
 }
 
 /// Crates of one file for each of their targets.
-const WITHOUT_TABLE: [&str; 7] = [
+const WITHOUT_TABLE: [&str; 6] = [
     "iwarp/fuzz",
     "ntsim/fuzz",
-    "provider/kernel",
     "tdi/fuzz",
     "tests/hostile/fuzz",
     "xtask/forked",

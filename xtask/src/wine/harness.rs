@@ -35,9 +35,9 @@ pub(super) fn play(folder: &Path, package: &Path, images: &Images) -> Result<(),
     compile(&step, "wdfldr.c", &windows.drivers().join("WDFLDR.SYS"), DRIVER)?;
     let (built, copy) = (images.image("ndkhlk"), windows.drivers().join("ndkhlk.sys"));
     fs::copy(&built, &copy).map_err(|error| CommandError::file(&copy, &error))?;
-    // The first start of a Windows goes on in the background, and a driver that is to be loaded then is not.
-    windows.stop()?;
+    let session = windows.stay()?;
     scenarios(&windows, &programs)?;
+    drop(session);
     windows.stop()?;
     step.done();
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -17,6 +17,17 @@ const SERVER: &str = "/usr/lib/wine/wineserver64";
 pub(super) struct Prefix {
     prefix: PathBuf,
     folder: PathBuf,
+}
+
+/// A program that keeps a Windows running.
+pub(super) struct Session(Child);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // It may have ended with its Windows.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Prefix {
@@ -59,6 +70,21 @@ impl Prefix {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(CommandError::work(format!("{SERVER} -w: {status}"))),
             Err(error) => Err(CommandError::work(format!("{SERVER}: {error}"))),
+        }
+    }
+
+    /// Starts a program that waits for input as long as the result is there. Wine ends services and drivers with the last program,
+    /// so that without it each program would meet a Windows that has just been started.
+    pub(super) fn stay(&self) -> Result<Session, CommandError> {
+        let mut wine = Command::new(WINE);
+        let command = self.within(wine.args(["cmd", "/q"])).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut session = Session(command.spawn().map_err(failed)?);
+        if let Some(input) = session.0.stdin.as_mut() {
+            input.write_all(b"echo here\r\n").map_err(failed)?;
+        }
+        match wait_for(&mut session.0, "here") {
+            Ok(()) => Ok(session),
+            Err(printed) => Err(CommandError::work(format!("cmd does not stay:\n{printed}"))),
         }
     }
 

@@ -41,20 +41,25 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     if options.check {
         return check::run(&images);
     }
-    let mut command = lldb(&images, &options.commands, &options.debugged)?;
-    if options.batch {
-        command.arg("--batch");
-    }
+    let mut command = lldb(&images, options.batch, &options.commands, &options.debugged)?;
     let status = command.status().map_err(|error| CommandError::Usage(format!("{LLDB}: {error}")))?;
     if status.success() { Ok(()) } else { Err(CommandError::work(format!("{LLDB}: {status}"))) }
 }
 
 /// The debugger with a command of this program as what it runs.
-fn lldb(images: &Images, commands: &[String], debugged: &[OsString]) -> Result<Command, CommandError> {
+fn lldb(
+    images: &Images,
+    batch: bool,
+    commands: &[String],
+    debugged: &[OsString],
+) -> Result<Command, CommandError> {
     let program =
         std::env::current_exe().map_err(|error| CommandError::work(format!("this program: {error}")))?;
     let mut command = Command::new(LLDB);
     command.arg("--no-lldbinit");
+    if batch {
+        command.arg("--batch");
+    }
     let import = format!("command script import {}", root().join(SCRIPT).display());
     // The name that images have for the folder of their sources.
     let map = format!("settings set target.source-map /softndk \"{}\"", root().display());

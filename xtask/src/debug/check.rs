@@ -8,17 +8,14 @@ use crate::{build::Images, failure::CommandError, root, step::Step};
 /// A source of the driver, and its line at which the driver stops: where an object's memory is freed and its close
 /// completed.
 const SOURCE: &str = "provider/src/object/close.rs";
-const LINE: &str = "let ties = unsafe { free(core.cast::<Object<K, B>>()) };";
+const LINE: &str = "unsafe { free(core.cast::<Object<K, B>>()) };";
 
 /// A text that must be said, and its meaning.
 type Shown = (&'static str, &'static str);
 
 const STOP: [Shown; 6] = [
     ("stop reason = breakpoint", "the breakpoint is hit"),
-    (
-        "softndk.sys`provider::object::close::end<softndk::kernel::Windows",
-        "the innermost frame is the driver's",
-    ),
+    ("softndk.sys`provider::object::close::free_and_complete<", "the innermost frame is the driver's"),
     ("-> ", "the source is shown"),
     // A part of the type of a closure in the simulator.
     ("softndk_ntsim_nt::ke::dpc::run", "the simulator is on the stack"),
@@ -29,7 +26,7 @@ const STOP: [Shown; 6] = [
 const DUMP: [Shown; 4] = [
     ("(x86_64) was loaded", "the dump is read"),
     ("softndk.sys", "the driver is a module"),
-    ("name = 'boot'", "the threads have their names"),
+    ("thread #1: tid = 0x0001", "the machine's threads are in it"),
     // The first bytes of an image.
     ("0x5a4d", "the image's memory is in the dump"),
 ];
@@ -43,8 +40,8 @@ pub(super) fn run(images: &Images) -> Result<(), CommandError> {
         "thread backtrace".to_owned(),
         "frame variable *core.pointer".to_owned(),
     ];
-    let mut command = lldb(images, &commands, &["run".into()])?;
-    look("breakpoint in a driver's source", command.arg("--batch"), &STOP)?;
+    let mut command = lldb(images, true, &commands, &["run".into()])?;
+    look("breakpoint in a driver's source", &mut command, &STOP)?;
 
     let folder = tempfile::tempdir().map_err(|error| CommandError::work(error.to_string()))?;
     let dump = folder.path().join("run.dmp");

@@ -31,5 +31,5 @@ def __lldb_init_module(debugger, _):
     target = debugger.GetSelectedTarget()
     hook = target.BreakpointCreateByName("ntsim_image_loaded")
     hook.SetScriptCallbackFunction(f"{__name__}.image_loaded")
-    # The simulator handles these itself: faults that it emulates, threads that overrun, threads that a dump stops.
-    debugger.HandleCommand("process handle -s false -p true -n false SIGSEGV SIGBUS SIGSYS SIGXCPU SIGUSR2")
+    # The simulator handles these itself: faults that it emulates, points in code, threads that overrun, threads that a dump stops.
+    debugger.HandleCommand("process handle -s false -p true -n false SIGSEGV SIGBUS SIGTRAP SIGSYS SIGXCPU SIGUSR2")

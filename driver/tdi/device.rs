@@ -81,7 +81,8 @@ pub(super) fn file_opens(object: *mut DEVICE_OBJECT, level: PassiveLevel) -> boo
 pub(super) fn file_is_closed(level: PassiveLevel) {
     let unused = DEVICE.with(level, SharedDevice::file_closes);
     if unused && let Some(removal) = NonNull::new(REMOVAL.load(Ordering::Acquire)) {
-        // SAFETY: `unload` comes after the device has gone, which this is about to bring about.
+        // SAFETY: `unload` comes after the device has gone, and the I/O manager has a reference to it until this dispatch
+        // routine has returned, whichever thread deregisters it.
         unsafe { removal.as_ref() }.request();
     }
 }

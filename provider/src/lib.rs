@@ -59,7 +59,7 @@
 //!
 //! But for that explanation no lock is taken while another is held, and no consumer is called with one held.
 //! `tests/locks.rs` holds the names to the code. The data path (post,
-//! transfer, complete, poll) takes none: see `ring` and `combiner`. Work
+//! transfer, complete, poll) takes none, but for that of an SRQ: see `ring` and `combiner`. Work
 //! requests that register or invalidate memory take that of their region or window.
 
 #![cfg_attr(not(any(test, loom)), no_std)]

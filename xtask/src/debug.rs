@@ -106,6 +106,6 @@ mod tests {
             text(&["explore", "--seed", "7"]).unwrap(),
             "explore --images /images --in-process --seed 7"
         );
-        assert!(matches!(text(&["storm"]), Err(CommandError::Usage(_))));
+        assert!(matches!(text(&["stress"]), Err(CommandError::Usage(_))));
     }
 }

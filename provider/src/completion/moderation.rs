@@ -1,4 +1,4 @@
-//! Interrupt moderation: how long, and for how many results, a notification may be coalesced (CQ-7).
+//! Interrupt moderation (completion coalescing): how long, and for how many results, a notification may be coalesced (CQ-7).
 //!
 //! Both are maxima (`ndkpi/nc-ndkpi-ndk_fn_control_cq_interrupt_moderation`), so a notification may come
 //! earlier, and does: when a timer expires that was set for an earlier one; when the settings change; when

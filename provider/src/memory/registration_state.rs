@@ -8,7 +8,7 @@
 //! | draining | it admits nothing new, but transfers still use the memory | the last of them |
 //! | drained | no transfer uses it; the waiter is not notified yet | the owner's DPC |
 //!
-//! # STag keys
+//! # Keys of tokens: STag, R_Key, fast-register key
 //!
 //! A token is an STag ([RFC 5040, 2]): the index of a slot, and the key of its owner or its registration (the R_Key
 //! byte of InfiniBand and Linux RDMA, here of 14 bits).

@@ -21,7 +21,7 @@ use crate::object::{Id, Object, ObjectRef, ObjectType, Registry, Vector};
 use crate::queue_pair::sgl::{Sgl, refill};
 use crate::queue_pair::{PostError, Qp};
 
-/// Event bit: the number of receives fell below the threshold.
+/// Event bit: the number of receives fell below the threshold (the low watermark).
 const BELOW: u32 = 1;
 
 /// A receive that no queue pair has taken.

@@ -66,14 +66,8 @@ fn members(manifest: &str) -> Vec<String> {
 }
 
 /// Crates of one file for each of their targets.
-const WITHOUT_TABLE: [&str; 6] = [
-    "iwarp/fuzz",
-    "ntsim/fuzz",
-    "tdi/fuzz",
-    "tests/hostile/fuzz",
-    "xtask/forked",
-    "xtask/launch",
-];
+const WITHOUT_TABLE: [&str; 6] =
+    ["iwarp/fuzz", "ntsim/fuzz", "tdi/fuzz", "tests/hostile/fuzz", "xtask/forked", "xtask/launch"];
 
 /// Packages of the kit that build the sources of crates elsewhere.
 const ELSEWHERE: [&str; 2] = ["kit/ndkhlk", "kit/softndk"];

@@ -21,7 +21,8 @@ const DEBIAN: &str = "/usr/bin";
 pub(crate) const ARM64: &str = "aarch64-pc-windows-msvc";
 
 /// The crates of the product that need no header of Windows; those below them come along.
-const PORTABLE: &[&str] = &["softndk-provider", "softndk-tdi", "softndk-vswitch", "softndk-lifecycle", "softndk-iwarp"];
+const PORTABLE: &[&str] =
+    &["softndk-provider", "softndk-tdi", "softndk-vswitch", "softndk-lifecycle", "softndk-iwarp"];
 
 /// The active cargo, run at the root of the repository.
 pub(crate) fn cargo() -> Command {

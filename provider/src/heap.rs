@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn once_keeps_the_first_value() {
+    fn value_set_first_is_kept() {
         let (first, second) = (Arc::new(1), Arc::new(2));
         let once = Once::new();
         assert!(once.value().is_none());

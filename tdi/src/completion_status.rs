@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_documented_completion_statuses_are_permitted() {
+    fn completion_status_that_is_not_documented_is_refused() {
         for (minor, status, tabled) in [
             (TDI_CONNECT, STATUS_REMOTE_NOT_LISTENING, true),
             (TDI_CONNECT, STATUS_CANCELLED, true),

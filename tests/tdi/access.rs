@@ -33,7 +33,7 @@ fn sharing(subject: Subject, list: &str) -> Opener {
 }
 
 #[test]
-fn only_the_system_and_administrators_open_the_device() {
+fn device_is_opened_by_system_and_administrators_alone() {
     let fixture = fixture();
     for subject in [Subject::system(), Subject::administrator(), second()] {
         drop(address(&fixture, FAR, &Opener::new(subject)).expect("it is admitted"));

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_largest_ring_is_refused() {
+    fn ring_above_the_largest_is_refused() {
         let results = Entries::new(2).unwrap();
         assert_eq!(results.grow((1 << 18) + 1), Err(NoMemory));
         assert!(Entries::new(u32::MAX).is_err());

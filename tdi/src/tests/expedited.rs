@@ -111,7 +111,7 @@ fn each_receive_gets_what_it_asks_for() {
 }
 
 #[test]
-fn of_both_kinds_a_receive_of_either_gets_the_expedited_first_and_never_mixes_them() {
+fn receive_of_either_kind_gets_expedited_data_first_and_never_mixes_them() {
     for flags in [0, BOTH] {
         let pair = Pair::connected();
         pair.client.send(pair.near, b"normal");

@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_sentence_or_a_report_is_a_good_end() {
+    fn end_without_a_sentence_or_a_report_is_bad() {
         let exited = |code: i32| Some(ExitStatus::from_raw(code << 8));
         assert_eq!(judge(exited(2), "softndk.sys: not an x64 driver image\n"), Outcome::Refused);
         assert_eq!(judge(exited(3), "\n*** STOP: 0x7E\n"), Outcome::Stopped);

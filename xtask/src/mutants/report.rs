@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_report_in_which_all_are_caught_succeeds() {
+    fn report_with_a_mutant_that_survived_fails() {
         let caught = || checked([Verdict::Found("NdkX: y".to_owned())]);
         let report = |mutants| Report { mutants, seconds: 0.0 };
         assert!(report(vec![caught()]).print(Duration::ZERO, true).is_ok());

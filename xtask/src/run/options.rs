@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_regular_file_that_is_there_can_be_moved() {
+    fn file_that_is_not_regular_or_not_there_is_refused() {
         assert!(matches!(Source::open(Path::new("/nonexistent")), Err(CommandError::Usage(_))));
         assert!(matches!(Source::open(Path::new("/dev/null")), Err(CommandError::Usage(_))));
         assert!(matches!(Source::open(Path::new("/")), Err(CommandError::Usage(_))));

@@ -93,7 +93,7 @@ fn post_that_pends_is_found() {
 }
 
 #[test]
-fn more_results_than_were_asked_for_are_found() {
+fn results_beyond_the_number_asked_for_are_found() {
     extern "efiapi" fn poll(_: *mut NDK_CQ, _: *mut NDK_RESULT_EX, count: ULONG) -> ULONG {
         if count == 8 { 0 } else { count + 1 }
     }

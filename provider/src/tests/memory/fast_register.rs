@@ -235,7 +235,7 @@ fn next_owner_of_a_slot_has_another_token() {
 
 /// An unaligned mebibyte needs one registration.
 #[test]
-fn as_many_pages_as_an_unaligned_mebibyte_touches_are_registered_at_once() {
+fn pages_of_an_unaligned_mebibyte_are_registered_at_once() {
     const MEBIBYTE: usize = 1 << 20;
     let most = usize_from(super::info().FRMRPageCount);
     assert!(most * PAGE > MEBIBYTE, "{most}");
@@ -282,7 +282,7 @@ fn second_registration_without_an_invalidation_fails() {
 }
 
 #[test]
-fn only_fast_regions_are_registered_and_invalidated_by_work_requests() {
+fn region_that_is_not_fast_is_refused_by_work_requests() {
     let pair = Pair::connected();
     let mut buffer = Buffer::new(vec![0; 64]);
     let (mr, _) = buffer.register(&pair.near, 5);

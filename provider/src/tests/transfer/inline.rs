@@ -59,7 +59,7 @@ fn each_outstanding_request_keeps_its_own_inline_data() {
 }
 
 #[test]
-fn more_inline_data_than_the_queue_pair_has_room_for_is_refused() {
+fn inline_data_beyond_the_room_of_the_queue_pair_is_refused() {
     let pair = Pair::connected();
     let data = [7; usize_from(INLINE) + 1];
     assert_eq!(send(&pair.near, 1, &[entry(&data)], NDK_OP_FLAG_INLINE), STATUS_INVALID_PARAMETER);
@@ -70,7 +70,7 @@ fn more_inline_data_than_the_queue_pair_has_room_for_is_refused() {
 }
 
 #[test]
-fn only_sends_carry_inline_data() {
+fn inline_data_of_what_is_no_send_is_refused() {
     let pair = Pair::connected();
     let (qp, sge) = (pair.near.qp, entry(b"abc"));
     let status = call!(qp, NdkWrite, request(1), &sge, 1, 0, 0, NDK_OP_FLAG_INLINE);

@@ -28,7 +28,7 @@ mod tests {
     }
 
     #[test]
-    fn other_inf_is_not_known() {
+    fn inf_of_another_package_is_not_known() {
         let harness = include_str!("../../driver/ndkhlk.inx");
         for text in [harness, "CatalogFile = other.cat", "; softndk.cat", ""] {
             assert!(!is_driver_package(text.as_bytes()), "{text}");

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_random_walk_switches_often() {
+    fn random_walk_switches_more_often_than_the_others() {
         let most = |strategy| (0..50).map(|seed| switches(&chosen(seed, strategy))).max().unwrap();
         assert!(most(Strategy::Random) > 300);
         assert!((1..=4).contains(&most(Strategy::Bounded)));

@@ -125,7 +125,7 @@ fn frames_flow_only_while_the_adapter_runs_and_with_true_flags() {
 }
 
 #[test]
-fn only_what_was_given_to_send_is_completed() {
+fn completion_of_what_was_not_sent_is_found() {
     let fixture = Fixture::boot(Break::Nothing);
     let frame = Frame::new(b"one");
     unsafe { NdisMSendNetBufferListsComplete(handle(), frame.list, 0) };

@@ -161,7 +161,7 @@ fn names_below_a_device_are_checked_only_where_it_says_so() {
 }
 
 #[test]
-fn another_driver_s_create_may_say_less() {
+fn create_of_another_driver_may_say_less() {
     let nobody = "D:";
     let opener = Opener::new(Subject::user(1001)).kernel();
     let stateless = opens(nobody, &opener.clone().without_access_state()).unwrap();

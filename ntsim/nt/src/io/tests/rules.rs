@@ -53,7 +53,7 @@ fn mark_without_pending_is_found() {
 }
 
 #[test]
-fn another_status_than_the_requests_is_found() {
+fn status_other_than_the_requests_is_found() {
     assert_eq!(completed_at_once(Way::Mismatch), [("CompleteRequest", 0x224)]);
 }
 
@@ -69,7 +69,7 @@ fn completing_twice_is_found() {
 }
 
 #[test]
-fn more_output_than_there_is_room_for_is_found() {
+fn output_beyond_its_room_is_found() {
     assert_eq!(completed_at_once(Way::Overclaim), [("SuspiciousInformation", 0x312)]);
 }
 
@@ -235,7 +235,7 @@ fn cancel_routine_must_free_the_lock_to_the_level_before() {
 }
 
 #[test]
-fn only_requests_are_sent_and_only_to_devices() {
+fn send_of_what_is_no_request_or_to_no_device_is_found() {
     let fixture = Fixture::boot();
     unsafe {
         let irp = IoAllocateIrp(1, 0);

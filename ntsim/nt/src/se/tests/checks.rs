@@ -40,7 +40,7 @@ fn first_entry_that_speaks_of_a_right_decides_on_it() {
 }
 
 #[test]
-fn without_a_list_everything_is_granted_and_with_an_empty_one_nothing() {
+fn missing_list_grants_everything_and_an_empty_one_nothing() {
     for (text, desired, outcome) in [
         ("", 0x12, Ok(0x12)),
         ("D:NO_ACCESS_CONTROL", GENERIC_ALL, Ok(FILE_ALL_ACCESS)),

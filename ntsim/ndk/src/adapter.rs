@@ -1,7 +1,5 @@
 //! Opening and closing an adapter.
 
-#![forbid(unsafe_code)]
-
 use core::sync::atomic::Ordering;
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 # Says what this machine is, and ends with an error where it does not load test-signed drivers.
 #
-# The images of the hosted machines switch test signing on when they are made (actions/runner-images, #4098, #4296, and
-# `bcdedit.exe /set TESTSIGNING ON` in the templates of 2022 and 2025). To switch it on takes a restart, which a hosted machine
-# does not survive: so where it is off, this is the end.
+# The images of the hosted machines switch test signing on when they are made, by `bcdedit.exe /set TESTSIGNING ON`: windows-2022
+# since actions/runner-images#4098 and #4296, windows-2025 in images/windows/templates/build.windows-2025.pkr.hcl of the same
+# repository. To switch it on takes a restart, which a hosted machine does not survive: so where it is off, this is the end.
 $ErrorActionPreference = 'Stop'
 
 $system = Get-ItemProperty 'HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion'

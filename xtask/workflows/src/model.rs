@@ -136,7 +136,7 @@ pub(crate) struct Step {
     #[serde(rename = "id")]
     _id: Option<String>,
     #[serde(rename = "if")]
-    _if: Option<String>,
+    pub(crate) condition: Option<String>,
     pub(crate) uses: Option<String>,
     pub(crate) with: Option<Variables>,
     pub(crate) run: Option<String>,

@@ -123,6 +123,7 @@ fn called(name: &str, file: &str, root: &Path, report: &mut Report) {
 }
 
 fn one_step(place: &str, step: &Step, inherited: Option<&str>, context: &Context<'_>, report: &mut Report) {
+    evidence(place, step, report);
     match (&step.uses, &step.run) {
         (Some(action), None) => pinned(place, action, context.text, report),
         (None, Some(run)) => {
@@ -146,6 +147,16 @@ fn one_step(place: &str, step: &Step, inherited: Option<&str>, context: &Context
             }
         }
         _ => report.add(Rule::Step, format!("{place} runs either an action or a script")),
+    }
+}
+
+/// Evidence tells why a step failed, so that the steps that make, gather and upload it depend on none.
+fn evidence(place: &str, step: &Step, report: &mut Report) {
+    let collects = |run: &str| run.contains("ndkhlk.exe collect") || run.contains("evidence.ps1");
+    let is_uploaded = text_of(step, "name").is_some_and(|name| name.starts_with("evidence"));
+    let is_evidence = is_uploaded || step.run.as_deref().is_some_and(collects);
+    if is_evidence && step.condition.as_deref() != Some("${{ !cancelled() }}") {
+        report.add(Rule::Evidence, format!("{place} has another condition than !cancelled()"));
     }
 }
 

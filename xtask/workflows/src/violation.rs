@@ -41,6 +41,8 @@ pub enum Rule {
     File,
     /// A target that a script builds or checks for was installed in its job.
     Target,
+    /// A step that collects evidence runs whatever has failed before it, unless the job was cancelled.
+    Evidence,
     /// An artifact that is downloaded is one that a job uploads, under the same name.
     Artifact,
 }

@@ -34,8 +34,7 @@ pub(super) fn inf() -> Result<PathBuf, Error> {
     file("softndk.inf")
 }
 
-/// Installs what is missing. To install again changes nothing but the driver package, and the addresses if some are
-/// given.
+/// Installs what is missing. To install again changes nothing but the drivers, and the addresses if some are given.
 pub(super) fn install(given: Option<[Ipv4Addr; 2]>, output: &mut impl Write) -> Result<Exit, Error> {
     let (inf, harness) = (inf()?, file("ndkhlk.sys")?);
     let present = Devices::present()?.ours().len();

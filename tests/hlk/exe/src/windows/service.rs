@@ -10,14 +10,13 @@ use std::time::Instant;
 
 use runner::Error;
 use windows_sys::Win32::Foundation::{
-    ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS,
-    ERROR_SERVICE_NOT_ACTIVE, GetLastError,
+    ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS, ERROR_SERVICE_NOT_ACTIVE, GetLastError,
 };
 use windows_sys::Win32::System::Services::{
-    CloseServiceHandle, ControlService, CreateServiceW, DeleteService, OpenSCManagerW, OpenServiceW,
-    QueryServiceStatus, SC_HANDLE, SC_MANAGER_ALL_ACCESS, SERVICE_ALL_ACCESS, SERVICE_CONTROL_STOP,
-    SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL, SERVICE_KERNEL_DRIVER, SERVICE_STATUS, SERVICE_STOPPED,
-    StartServiceW,
+    ChangeServiceConfigW, CloseServiceHandle, ControlService, CreateServiceW, DeleteService, OpenSCManagerW,
+    OpenServiceW, QueryServiceStatus, SC_HANDLE, SC_MANAGER_ALL_ACCESS, SERVICE_ALL_ACCESS,
+    SERVICE_CONTROL_STOP, SERVICE_DEMAND_START, SERVICE_ERROR_NORMAL, SERVICE_KERNEL_DRIVER,
+    SERVICE_NO_CHANGE, SERVICE_STATUS, SERVICE_STOPPED, StartServiceW,
 };
 
 use super::text::{failed, last_error, wide};
@@ -54,7 +53,8 @@ fn open(manager: &Handle, name: &str) -> Result<Option<Handle>, Error> {
     }
 }
 
-/// Makes the service of the driver at `image`, unless there is one, and starts it.
+/// Makes the service of the driver at `image` and starts it. A service of that name that is there already has perhaps
+/// another image, or one that has changed since: its driver is unloaded, and it gets this one.
 pub(super) fn start(name: &str, image: &Path) -> Result<(), Error> {
     let manager = manager()?;
     let (wide_name, image) = (wide(name), wide(image));
@@ -81,17 +81,38 @@ pub(super) fn start(name: &str, image: &Path) -> Result<(), Error> {
         if unsafe { GetLastError() } != ERROR_SERVICE_EXISTS {
             return Err(last_error("make the service of ndkhlk.sys"));
         }
-        open(&manager, name)?.ok_or_else(|| failed("open the service", "it is being deleted: restart"))?
+        let service = open(&manager, name)?
+            .ok_or_else(|| failed("open the service", "it is being deleted: restart"))?;
+        stop(&service)?;
+        set_image(&service, &image)?;
+        service
     } else {
         Handle(made)
     };
     // SAFETY: the service is open, and gets no arguments.
     let started = unsafe { StartServiceW(service.0, 0, null()) };
-    // SAFETY: it has no preconditions.
-    if started == 0 && unsafe { GetLastError() } != ERROR_SERVICE_ALREADY_RUNNING {
-        return Err(last_error("start ndkhlk.sys"));
-    }
-    Ok(())
+    if started == 0 { Err(last_error("start ndkhlk.sys")) } else { Ok(()) }
+}
+
+/// Gives a service the image at a path, which a zero ends, and leaves the rest of its configuration.
+fn set_image(service: &Handle, image: &[u16]) -> Result<(), Error> {
+    // SAFETY: the service is open, the path is ended by a zero, and null leaves what it stands for.
+    let changed = unsafe {
+        ChangeServiceConfigW(
+            service.0,
+            SERVICE_NO_CHANGE,
+            SERVICE_NO_CHANGE,
+            SERVICE_NO_CHANGE,
+            image.as_ptr(),
+            null(),
+            null_mut(),
+            null(),
+            null(),
+            null(),
+            null(),
+        )
+    };
+    if changed == 0 { Err(last_error("give the service its image")) } else { Ok(()) }
 }
 
 /// Stops a driver and deletes its service; `false` if there is none.

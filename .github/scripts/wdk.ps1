@@ -1,5 +1,7 @@
-# Installs a WDK of NuGet, and leaves its place in the variables that wdk-build 0.6 reads. The tools are those of this machine,
-# which is x64; headers and libraries are those of the architecture that is built for.
+# Installs a WDK of NuGet, and leaves its place in the variables that wdk-build 0.6 reads: in the environment of this PowerShell, which
+# has to be the one that builds then, and on a hosted machine in that of the steps that follow. The tools are those of this machine,
+# which is x64; headers and libraries are those of the architecture that is built for. It needs nuget.exe
+# (https://learn.microsoft.com/nuget/install-nuget-client-tools) and Visual Studio's linker.
 #
 # https://learn.microsoft.com/windows-hardware/drivers/install-the-wdk-using-nuget
 param(
@@ -49,6 +51,10 @@ $variables = @(
     'LIBCLANG_PATH=C:\Program Files\LLVM\bin'
 )
 Write-Output $variables
+foreach ($variable in $variables) {
+    $name, $value = $variable -split '=', 2
+    Set-Item -Path "Env:$name" -Value $value
+}
 if ($env:GITHUB_ENV) {
     $variables | Out-File -FilePath $env:GITHUB_ENV -Encoding utf8 -Append
 }

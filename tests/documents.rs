@@ -101,6 +101,56 @@ fn commands_of_program_in_texts_exist() {
     }
 }
 
+/// PowerShell runs no program of the current folder by its bare name.
+#[test]
+fn command_of_program_to_type_has_its_folder() {
+    let commands = commands_of_program();
+    for (file, before) in [("docs/windows.md", "`"), ("xtask/src/package/readme.rs", "\\x20   ")] {
+        for rest in text(file).split(&format!("{before}ndkhlk.exe ")).skip(1) {
+            let name: String = rest.chars().take_while(|c| is_part(*c)).collect();
+            assert!(!commands.contains(&name), "{file}: ndkhlk.exe {name} without .\\");
+        }
+    }
+}
+
+/// A semicolon ends a debugger's command, so that a comment behind it is executed unless it is a command itself: `$$`.
+#[test]
+fn comment_behind_debugger_command_is_one() {
+    let mut comments = 0_usize;
+    for file in ["docs/windows.md", "docs/debugging.md"] {
+        let page = text(file);
+        let is_command = |line: &&str| line.starts_with("    ") && line.trim().starts_with(['!', '.']);
+        for line in page.lines().filter(is_command) {
+            if let Some((_, behind)) = line.split_once(';') {
+                assert!(behind.starts_with(" $$ ") && !behind.contains(';'), "{file}: {line}");
+                comments = comments.saturating_add(1);
+            }
+        }
+    }
+    assert!(comments > 4, "{comments} comments are not the pages'");
+}
+
+/// The texts in quotes of the lists of files that the package is made of.
+fn files_of_package() -> Vec<String> {
+    let source = text("xtask/src/package.rs");
+    let mut files = Vec::new();
+    for list in ["const SCRIPTS", "const DEBUGGER", "const PAGE", "const CERTIFICATE"] {
+        let value = source.split(list).nth(1).and_then(|rest| rest.split(';').next());
+        files.extend(value.expect("the list is there").split('"').skip(1).step_by(2).map(str::to_owned));
+    }
+    files
+}
+
+#[test]
+fn readme_of_package_names_each_file() {
+    let files = files_of_package();
+    assert!(files.len() > 7, "{files:?}");
+    let readme = text("xtask/src/package/readme.rs");
+    for file in files {
+        assert!(readme.contains(&file), "README.txt does not name {file}");
+    }
+}
+
 /// A link in a page to one of its own headings.
 #[test]
 fn link_within_windows_page_has_its_heading() {
@@ -109,8 +159,11 @@ fn link_within_windows_page_has_its_heading() {
     let anchor = |heading: &str| -> String {
         heading.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
     };
-    let headings: Vec<String> =
-        page.lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect();
+    let headings: Vec<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("##")?.trim_start_matches('#').strip_prefix(' '))
+        .map(anchor)
+        .collect();
     let links: Vec<&str> = page.split("](#").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     assert!(links.len() > 5, "{links:?}");
     for link in links {

@@ -46,10 +46,8 @@ fn packages() -> Result<Vec<PathBuf>, Error> {
     for entry in fs::read_dir(Path::new(&windows).join("INF"))? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        if name.starts_with("oem") && name.ends_with(".inf") {
-            if is_driver_package(&fs::read(&path)?) {
-                found.push(path);
-            }
+        if name.starts_with("oem") && name.ends_with(".inf") && is_driver_package(&fs::read(&path)?) {
+            found.push(path);
         }
     }
     Ok(found)

@@ -7,12 +7,14 @@
 #![allow(clippy::std_instead_of_alloc, reason = "the rest comes from std too")]
 
 use core::ffi::c_void;
+use core::iter;
 use core::net::{IpAddr, Ipv4Addr};
 use core::ptr::{null, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use core::time::Duration;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -23,6 +25,29 @@ use sys::ndk::{NDK_CQ, NDK_CQ_NOTIFY_ANY, NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK
 use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 
 const INDEX: u32 = 12;
+
+const EXTENSION: &str = "windbg/softndk.js";
+
+/// Constructs that ECMAScript 6 does not have, by the edition that added them: syntax first, then library.
+const LATER: &[&str] = &[
+    "2 ** 3",
+    "Math.max(1, 2,)",
+    "async () => 1",
+    "({ ...{ a: 1 } })",
+    "try { } catch { }",
+    "null?.a",
+    "null ?? 1",
+    "0n",
+    "[1].includes(1)",
+    "Object.entries({})",
+    "Object.values({})",
+    "'1'.padStart(2)",
+    "[[1]].flatMap(inner => inner)",
+    "Object.fromEntries([])",
+    "BigInt(1)",
+    "globalThis",
+    "[1].at(0)",
+];
 
 /// The number of dumps until one is of a moment in which no close ended.
 const TRIES: u32 = 20;
@@ -101,16 +126,26 @@ fn consume<R: 'static>(code: impl FnOnce() -> R) -> R {
     boundary::call_driver("consumer", code)
 }
 
-/// The lines that a command of the extension answers with.
-fn extension(dump: &Path, arguments: &[&str]) -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("node")
-        .arg(root.join("tests/windbg/host.js"))
-        .arg(root.join("windbg/softndk.js"))
-        .arg(dump)
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The output of a program of `tests/windbg`, run by Node with its own parser at hand.
+fn node(program: &str, script: &Path, arguments: &[&OsStr]) -> Output {
+    Command::new("node")
+        .arg("--expose-internals")
+        .arg(root().join("tests/windbg").join(program))
+        .arg(script)
         .args(arguments)
         .output()
-        .expect("node runs; it is in Debian's package nodejs");
+        .expect("node runs; it is in Debian's package nodejs")
+}
+
+/// The lines that a command of the extension answers with.
+fn extension(dump: &Path, arguments: &[&str]) -> Vec<String> {
+    let arguments: Vec<&OsStr> =
+        iter::once(dump.as_os_str()).chain(arguments.iter().map(OsStr::new)).collect();
+    let output = node("host.js", &root().join(EXTENSION), &arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
 }
@@ -120,6 +155,24 @@ fn line(close: &ndk::PendingClose) -> String {
     let reasons = close.provider_report.as_ref().expect("the provider has the extension");
     let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
     format!("{} {:#x}: close pending, held by {}", close.kind, close.handle, reasons.join(", "))
+}
+
+#[test]
+fn script_of_later_edition_than_the_debugger_engine_is_refused() {
+    let folder = tempfile::tempdir().expect("the host has a folder");
+    let script = folder.path().join("script.js");
+    let run = |text: &str| {
+        std::fs::write(&script, format!("\"use strict\";\n{text};\n")).expect("the script is written");
+        node("engine.js", &script, &[])
+    };
+    for text in LATER {
+        let output = run(text);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        let refused = ["SyntaxError", "TypeError", "ReferenceError"].iter().any(|kind| error.contains(kind));
+        assert!(!output.status.success() && refused, "{text}: {error}");
+    }
+    let own = run("const [first, ...rest] = Array.from([1, 2]); `${first}${rest.map(one => one + 1)}`");
+    assert!(own.status.success(), "{}", String::from_utf8_lossy(&own.stderr));
 }
 
 #[test]

@@ -2,10 +2,13 @@
 //
 // It needs no private symbols: everything is read from what the image exports as `softndk_roots`
 // (driver/debugger.rs has the fields). It works in a dump and in a machine that is stopped.
+//
+// The debugger's engine is of ECMAScript 6, and has no literals of 64 bits: such a value is an object with methods,
+// https://learn.microsoft.com/windows-hardware/drivers/debugger/javascript-debugger-scripting#work-with-64-bit-values-in-javascript-extensions
 "use strict";
 
 const MODULE = "softndk";
-const SIGNATURE = 0x006b646e74666f73n; // "softndk", and a null
+const SIGNATURE = "0x6b646e74666f73"; // "softndk", and a null
 const VERSION = 1;
 const KINDS = 11;
 const NAMES = [
@@ -23,33 +26,42 @@ function initializeScript() {
     ];
 }
 
-// Addresses are text in hexadecimal here, so that they can be compared; the debugger has numbers of 64 bits as objects.
-const text = value => "0x" + BigInt(value.toString(10)).toString(16);
-const int64 = address => host.parseInt64(address.substring(2), 16);
-const plus = (address, offset) => "0x" + (BigInt(address) + BigInt(offset)).toString(16);
-
-function words(address, count) {
-    return Array.from(host.memory.readMemoryValues(int64(address), count, 8), text);
+// A value of 64 bits as text in hexadecimal, which can be compared. A part of it is a number that may have a sign.
+function text(value) {
+    const [low, high] = [value.getLowPart() >>> 0, value.getHighPart() >>> 0];
+    const digits = low.toString(16);
+    return "0x" + (high === 0 ? digits : high.toString(16) + "0".repeat(8 - digits.length) + digits);
 }
+
+const NULL = "0x0";
+
+// Addresses are such text here.
+const int64 = address => host.parseInt64(address.substring(2), 16);
+const plus = (address, offset) => text(int64(address).add(offset));
+
+// Values of eight bytes in memory, which the debugger has as objects.
+const values = (address, count) => Array.from(host.memory.readMemoryValues(int64(address), count, 8));
+const words = (address, count) => values(address, count).map(text);
 
 // The layout, and the place of the pointer to the first object of each RNIC.
 function roots() {
     const at = text(host.getModuleSymbolAddress(MODULE, "softndk_roots"));
-    const [signature, version, ...fields] = words(at, 8 + KINDS);
-    if (BigInt(signature) !== SIGNATURE || Number(version) !== VERSION) {
+    const [signature, version, ...fields] = values(at, 8 + KINDS);
+    if (text(signature) !== SIGNATURE || version.asNumber() !== VERSION) {
         throw new Error("softndk_roots is of another version of the driver");
     }
-    const [kind, lifetime, before, after, size, ...sizes] = fields.map(Number);
+    const [kind, lifetime, before, after, size, ...sizes] = fields.map(field => field.asNumber());
     const count = sizes.pop();
-    const rnics = words(plus(at, 8 * (8 + KINDS)), count).filter(rnic => BigInt(rnic) !== 0n);
+    const rnics = words(plus(at, 8 * (8 + KINDS)), count).filter(rnic => rnic !== NULL);
     return { layout: { kind, lifetime, before, after, size, sizes }, rnics };
 }
 
 // The object at an address: its kind, what its lifetime word counts (provider/src/lifetime/mod.rs), and the pointers in it.
 function object(layout, address) {
-    const kind = Number(host.memory.readMemoryValues(int64(plus(address, layout.kind)), 1, 4)[0]);
-    const word = BigInt(words(plus(address, layout.lifetime), 1)[0]);
-    const bits = (shift, width) => Number((word >> BigInt(shift)) & ((1n << BigInt(width)) - 1n));
+    const kind = host.memory.readMemoryValues(int64(plus(address, layout.kind)), 1, 4)[0];
+    const [word] = values(plus(address, layout.lifetime), 1);
+    // The mask takes the sign off that the shift may spread.
+    const bits = (shift, width) => word.bitwiseShiftRight(shift).bitwiseAnd(Math.pow(2, width) - 1).asNumber();
     const own = Math.floor(((layout.sizes[kind] || layout.size) - layout.size) / 8);
     return {
         address,
@@ -67,7 +79,7 @@ function object(layout, address) {
 function ofRnic(layout, rnic) {
     const all = [];
     let [at] = words(rnic, 1);
-    while (BigInt(at) !== 0n && all.length < MOST) {
+    while (at !== NULL && all.length < MOST) {
         all.push(object(layout, at));
         [at] = words(plus(at, layout.after), 1);
     }
@@ -109,19 +121,25 @@ function describe(held, all) {
     return `${held.name} ${held.address}: ${state}`;
 }
 
+// The lines of the objects that are wanted, of all RNICs.
+function lines(wanted) {
+    const ofEach = everything().map(all => all.filter(wanted).map(held => describe(held, all)));
+    return [].concat(...ofEach);
+}
+
 // !objects: every object, with what holds it.
 function objects() {
-    return everything().flatMap(all => all.map(held => describe(held, all)));
+    return lines(() => true);
 }
 
 // !pending: the objects whose close has been called and is not over.
 function pending() {
-    return everything().flatMap(all => all.filter(held => held.closing).map(held => describe(held, all)));
+    return lines(held => held.closing);
 }
 
-// !why HANDLE: the object with this handle.
+// !why HANDLE: the object with this handle. What is entered with few digits comes as a number.
 function why(handle) {
-    const address = text(handle);
+    const address = text(typeof handle === "number" ? new host.Int64(handle) : handle);
     for (const all of everything()) {
         const held = all.find(other => other.address === address);
         if (held) {

@@ -1,9 +1,10 @@
 // Node in WinDbg's place: runs the extension over a minidump of the simulator and prints what a command returns, a line each.
 //
-//     node host.js EXTENSION DUMP COMMAND [HANDLE]
+//     node --expose-internals host.js EXTENSION DUMP COMMAND [HANDLE]
 "use strict";
 const fs = require("fs");
 const vm = require("vm");
+const engine = require("./engine.js");
 
 const [, , extension, path, command, handle] = process.argv;
 const dump = fs.readFileSync(path);
@@ -39,15 +40,50 @@ function read(address, size) {
     return dump.subarray(at, at + size);
 }
 
-// A number of 64 bits, as the debugger has them: no number of the language.
+// A value of 64 bits, as the debugger has it: an object, with methods of those that its page lists and no others. The page
+// does not say that a value, or a part of it, is without a sign, so that here they have one.
+let bits;
 class Int64 {
-    constructor(value) {
-        this.value = BigInt.asUintN(64, value);
+    #value;
+    constructor(value, high) {
+        this.#value = BigInt.asIntN(64, high === undefined ? big(value) : (big(high) << 32n) | BigInt.asUintN(32, big(value)));
     }
-    toString(radix) {
-        return this.value.toString(radix || 10);
+    asNumber() {
+        const number = Number(this.#value);
+        if (!Number.isSafeInteger(number)) {
+            throw new Error("64 bit value loses precision on conversion to number");
+        }
+        return number;
+    }
+    // In an operation with a number the value converts as by asNumber.
+    valueOf() {
+        return this.asNumber();
+    }
+    getLowPart() {
+        return Number(BigInt.asIntN(32, this.#value));
+    }
+    getHighPart() {
+        return Number(this.#value >> 32n);
+    }
+    add(value) {
+        return new Int64(this.#value + big(value));
+    }
+    bitwiseAnd(value) {
+        return new Int64(this.#value & big(value));
+    }
+    bitwiseShiftRight(count) {
+        return new Int64(this.#value >> big(count));
+    }
+    static {
+        bits = value => value.#value;
     }
 }
+
+// A value of 64 bits or a number of the language, as Node computes with it.
+function big(value) {
+    return value instanceof Int64 ? bits(value) : BigInt(value);
+}
+const pointer = value => BigInt.asUintN(64, big(value));
 
 function moduleBase(name) {
     const modules = stream(4);
@@ -86,18 +122,20 @@ const host = {
             Object.assign(this, { run, name });
         }
     },
+    Int64,
     parseInt64: (digits, radix) => new Int64(BigInt(radix === 16 ? `0x${digits}` : digits)),
     getModuleSymbolAddress: exported,
     memory: {
         readMemoryValues(address, count, size) {
-            const bytes = read(address.value, count * size);
+            const bytes = read(pointer(address), count * size);
             return Array.from({ length: count }, (_, index) =>
                 size === 8 ? new Int64(bytes.readBigUInt64LE(8 * index)) : bytes.readUIntLE(size * index, size));
         },
     },
 };
-const context = vm.createContext({ host });
-vm.runInContext(fs.readFileSync(extension, "utf8"), context);
+const context = engine.load(extension, host);
 const alias = vm.runInContext("initializeScript()", context).find(entry => entry.name === command);
-const answer = alias.run(...(handle ? [host.parseInt64(handle.substring(2), 16)] : []));
+// As the debugger has what is entered: what fits into an int is a number.
+const entered = text => (BigInt(text) < 2n ** 31n ? Number(text) : new Int64(BigInt(text)));
+const answer = alias.run(...(handle ? [entered(handle)] : []));
 console.log([].concat(answer).join("\n"));

@@ -192,7 +192,7 @@ fn line(section: &Section, key: &str) -> usize {
 }
 
 /// A number in decimal or, after 0x, in hexadecimal.
-fn number(text: &str) -> Option<u32> {
+pub(super) fn number(text: &str) -> Option<u32> {
     match text.to_ascii_lowercase().strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),

@@ -4,6 +4,7 @@
 //! directives](https://learn.microsoft.com/windows-hardware/drivers/install/inf-file-sections-and-directives); the test of a rule is an
 //! INF that breaks it and nothing else. InfVerif on Windows remains the judge: it knows more.
 
+mod event_log;
 mod files;
 mod install;
 mod keywords;
@@ -103,6 +104,8 @@ pub enum Rule {
     DriverStore,
     /// A service section has type, start, error control and binary, with values that a kernel driver may have.
     Service,
+    /// A device's service has a source in the event log, with a message file and the types of its entries.
+    EventLog,
     /// Registry entries stay below HKR.
     RegistryRoot,
     /// No directive that a driver package for Windows 10 may not use.
@@ -126,6 +129,7 @@ pub fn check(text: &str, expected: &Expected<'_>) -> Result<Vec<Violation>, Pars
     version::check(&inf, expected, &mut report);
     structure::check(&inf, &mut report);
     install::check(&inf, expected, &mut report);
+    event_log::check(&inf, expected, &mut report);
     files::check(&inf, expected, &mut report);
     keywords::check(&inf, expected, &mut report);
     let Report(mut violations) = report;

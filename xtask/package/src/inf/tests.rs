@@ -77,8 +77,12 @@ const MISTAKES: &[(Rule, &str, &str)] = &[
     (Rule::SourceFile, "softndk.sys = 1", "softndk.sys = 2"),
     (Rule::DriverStore, "softndk.Files = 13", "softndk.Files = 12"),
     (Rule::DriverStore, "%13%\\softndk.sys", "%12%\\softndk.sys"),
-    (Rule::Service, "StartType     = 3", "StartType     = 0"),
+    (Rule::Service, "StartType      = 3", "StartType      = 0"),
     (Rule::Service, "softndk, 0x2,", "softndk, 0x0,"),
+    (Rule::EventLog, "EventMessageFile, 0x00020000", "EventMessageFile, 0x00000000"),
+    (Rule::EventLog, "netevent.dll\"", "netevent\""),
+    (Rule::EventLog, ", EventMessageFile,", ", EventMessageFiles,"),
+    (Rule::EventLog, "TypesSupported,   0x00010001, 7", "TypesSupported,   0x00010001, 0"),
     (Rule::RegistryRoot, "HKR, Ndi,            Service", "HKLM, Ndi,           Service"),
     (Rule::Deprecated, "CopyFiles          =", "Reboot = 1\r\nCopyFiles          ="),
     (Rule::Framework, "KmdfLibraryVersion = 1.33", "KmdfLibraryVersion = 1.31"),
@@ -141,6 +145,15 @@ fn each_mistake_breaks_its_rule_and_no_other() {
         let found = broken(&right_inf.replace(right, wrong));
         assert_eq!(found, [*rule], "{right:?} -> {wrong:?}");
     }
+}
+
+#[test]
+fn device_without_event_source_breaks_its_rule() {
+    let whole = inf();
+    let (head, rest) = whole.split_once("[softndk.EventLog]").unwrap();
+    let (_, tail) = rest.split_once("[softndk.Files]").unwrap();
+    let without = format!("{head}[softndk.Files]{tail}").replace(", softndk.EventLog", "");
+    assert_eq!(broken(&without), [Rule::EventLog]);
 }
 
 #[test]

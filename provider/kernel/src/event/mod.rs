@@ -1,6 +1,6 @@
 //! Events for trace sessions: their list, with names, keywords, levels and fields.
 //!
-//! A portable crate [`write`]s a value of [`Event`]; the driver passes it to Event Tracing for Windows in the form of
+//! A portable crate gives [`write()`] a value of [`Event`]; the driver passes it to Event Tracing for Windows in the form of
 //! TraceLogging, which brings its own description, so that no manifest is needed. The list in `list` is the only one:
 //! the type, the descriptions, docs/events.md and the tests follow from it.
 

@@ -5,7 +5,7 @@
 use super::{WSK_BUF, WSK_SOCKET};
 use crate::sockaddr::SOCKADDR;
 use crate::status::NTSTATUS;
-use crate::wdm::{GUID, PVOID, SIZE_T, ULONG, ULONG_PTR, USHORT};
+use crate::wdm::{GUID, PVOID, SIZE_T, ULONG, ULONG_PTR};
 
 layout! {
     /// A client's functions for a listening socket; each may be null.
@@ -107,32 +107,6 @@ constants! { ULONG:
     WSK_FLAG_ENTIRE_MESSAGE = 0x4;
     /// The event is called at DISPATCH_LEVEL.
     WSK_FLAG_AT_DISPATCH_LEVEL = 0x8;
-}
-
-constants! { ULONG:
-    /// Option: the security descriptor.
-    SO_WSK_SECURITY = 0x4001;
-    /// Option: enables and disables events.
-    SO_WSK_EVENT_CALLBACK = 0x4002;
-}
-
-constants! { ULONG:
-    /// The level of options that belong to sockets in general.
-    SOL_SOCKET = 0xFFFF;
-}
-
-constants! { USHORT:
-    /// A stream.
-    SOCK_STREAM = 1;
-    /// Datagrams.
-    SOCK_DGRAM = 2;
-}
-
-constants! { ULONG:
-    /// The TCP protocol.
-    IPPROTO_TCP = 6;
-    /// The UDP protocol.
-    IPPROTO_UDP = 17;
 }
 
 /// A connection was accepted; a null socket says that the listening socket is dead.

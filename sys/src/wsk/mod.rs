@@ -8,10 +8,14 @@
 
 mod event;
 mod ndk;
+mod option;
 pub mod registration;
 mod socket;
+mod stream;
 
 pub use event::*;
 pub use ndk::*;
+pub use option::*;
 pub use registration::*;
 pub use socket::*;
+pub use stream::*;

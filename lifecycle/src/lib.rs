@@ -1,5 +1,5 @@
 //! State machines of the driver's parts that come and go while several threads use them: the device of the legacy
-//! transport, the events to NDIS, work items, the watch of addresses.
+//! transport, the events to NDIS, work items, the watch of addresses, sockets.
 //!
 //! The driver keeps each under a lock, asks it what to do there, and does that. Nothing here blocks, allocates or calls
 //! out but where a method says so, so every other method may be called up to DISPATCH_LEVEL.
@@ -8,7 +8,7 @@
 //!
 //! | module | states of |
 //! |---|---|
-//! | `events`, `shared_device`, `watching`, `work` | events to NDIS about an adapter; a device with adapters and files; a registration for changes; a work item |
+//! | `events`, `shared_device`, `socket`, `watching`, `work` | events to NDIS about an adapter; a device with adapters and files; the calls that bring a socket into use; a registration for changes; a work item |
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -17,10 +17,12 @@
 
 mod events;
 mod shared_device;
+mod socket;
 mod watching;
 mod work;
 
 pub use events::Events;
 pub use shared_device::SharedDevice;
+pub use socket::{SetupEnd, SocketCall, SocketRole, SocketSetup};
 pub use watching::Watching;
 pub use work::Work;

@@ -19,7 +19,7 @@ const BUSY: u32 = 1;
 const AGAIN: u32 = 2;
 
 /// Owns the state of the work.
-pub(crate) struct Combiner<T> {
+pub struct Combiner<T> {
     state: AtomicU32,
     value: UnsafeCell<T>,
 }
@@ -30,13 +30,15 @@ unsafe impl<T: Send> Send for Combiner<T> {}
 unsafe impl<T: Send> Sync for Combiner<T> {}
 
 impl<T> Combiner<T> {
-    pub(crate) fn new(value: T) -> Self {
+    /// Nothing is at work.
+    #[must_use]
+    pub fn new(value: T) -> Self {
         Self { state: AtomicU32::new(IDLE), value: UnsafeCell::new(value) }
     }
 
     /// Runs `work`, here or in the thread that is at work already, at least once after this was called.
     /// All that the caller did before is visible to that run.
-    pub(crate) fn run(&self, mut work: impl FnMut(&mut T)) {
+    pub fn run(&self, mut work: impl FnMut(&mut T)) {
         // One read-modify-write, so that a note is either left to a worker or makes one of the caller.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {

@@ -84,7 +84,7 @@
 extern crate alloc;
 
 mod adapter;
-mod combiner;
+pub mod combiner;
 mod completion;
 mod connection;
 mod consumer;
@@ -105,7 +105,7 @@ pub mod processor;
 mod queue_pair;
 mod ring;
 pub mod rnic;
-mod rundown;
+pub mod rundown;
 mod set_once;
 mod status;
 mod sync;

@@ -25,14 +25,14 @@ const PINS: u64 = OPEN.wrapping_sub(1);
 const SHARDS: u32 = 2;
 
 /// Disposal of a value after its rundown.
-pub(crate) trait Drain {
+pub trait Drain {
     /// Called once, wherever the last pin was given back: up to DISPATCH_LEVEL, no lock held.
     fn drained(self);
 }
 
 /// From which side a user comes. It decides nothing but which cache line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shard {
+pub enum Shard {
     /// The side that begins a transfer, and the owner of the value.
     Initiator,
     /// The side whose memory or queue a transfer names.
@@ -40,7 +40,7 @@ pub(crate) enum Shard {
 }
 
 /// See the module's head.
-pub(crate) struct Rundown<T: Drain> {
+pub struct Rundown<T: Drain> {
     initiator: Line<AtomicU64>,
     target: Line<AtomicU64>,
     /// Shards that are open or have pins.
@@ -54,8 +54,8 @@ unsafe impl<T: Drain + Send + Sync> Send for Rundown<T> {}
 // SAFETY: as above.
 unsafe impl<T: Drain + Send + Sync> Sync for Rundown<T> {}
 
-/// Use of an open value.
-pub(crate) struct Pin<'r, T: Drain> {
+/// Use of an open value, which ends when this is dropped.
+pub struct Pin<'r, T: Drain> {
     rundown: &'r Rundown<T>,
     word: &'r AtomicU64,
     value: &'r T,
@@ -63,7 +63,8 @@ pub(crate) struct Pin<'r, T: Drain> {
 
 impl<T: Drain> Rundown<T> {
     /// Without a value.
-    pub(crate) fn new() -> Self {
+    #[must_use]
+    pub fn new() -> Self {
         let [initiator, target] = [0, 0].map(|word| Line(AtomicU64::new(word)));
         Self { initiator, target, shards: AtomicU32::new(0), value: UnsafeCell::new(None) }
     }
@@ -74,7 +75,7 @@ impl<T: Drain> Rundown<T> {
     ///
     /// No other call of this function or of [`Rundown::close`] runs for the same rundown, and an earlier value
     /// was taken out.
-    pub(crate) unsafe fn open(&self, value: T) {
+    pub unsafe fn open(&self, value: T) {
         self.value.with_mut(|cell| {
             // SAFETY: neither open nor pinned, so there is no reader; and the caller is the only writer.
             unsafe { *cell = Some(value) };
@@ -86,16 +87,15 @@ impl<T: Drain> Rundown<T> {
     }
 
     /// Returns true if the value is open: a pin would succeed now.
-    pub(crate) fn is_open(&self) -> bool {
+    #[must_use]
+    pub fn is_open(&self) -> bool {
         self.initiator.load(Ordering::Acquire) & OPEN != 0
     }
 
     /// Uses the value, if it is open.
-    pub(crate) fn pin(&self, shard: Shard) -> Option<Pin<'_, T>> {
-        let shard: &AtomicU64 = match shard {
-            Shard::Initiator => &self.initiator,
-            Shard::Target => &self.target,
-        };
+    #[must_use]
+    pub fn pin(&self, shard: Shard) -> Option<Pin<'_, T>> {
+        let shard = self.shard(shard);
         let mut word = shard.load(Ordering::Relaxed);
         loop {
             if word & OPEN == 0 || word & PINS == PINS {
@@ -115,7 +115,7 @@ impl<T: Drain> Rundown<T> {
     /// Refuses new pins. Returns the value if it is not pinned: the caller then calls [`Drain::drained`] or
     /// does the equivalent. Returns `None` if it is in use, or was not open.
     #[must_use]
-    pub(crate) fn close(&self) -> Option<T> {
+    pub fn close(&self) -> Option<T> {
         let mut value = None;
         for word in [&self.initiator, &self.target] {
             if word.fetch_and(!OPEN, Ordering::AcqRel) == OPEN {
@@ -123,6 +123,28 @@ impl<T: Drain> Rundown<T> {
             }
         }
         value
+    }
+
+    /// Ends a pin of `shard` that was left, see [`Pin::leave`]. Calls [`Drain::drained`] if it was the last of a closed
+    /// rundown. Up to DISPATCH_LEVEL, no lock held.
+    ///
+    /// # Safety
+    ///
+    /// A pin of this shard was left and not ended yet.
+    pub unsafe fn unpin(&self, shard: Shard) {
+        let word = self.shard(shard);
+        if word.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(value) = self.end_shard()
+        {
+            value.drained();
+        }
+    }
+
+    fn shard(&self, shard: Shard) -> &AtomicU64 {
+        match shard {
+            Shard::Initiator => &self.initiator,
+            Shard::Target => &self.target,
+        }
     }
 
     /// A shard is neither open nor pinned any more. Gives out the value with the last one.
@@ -134,6 +156,19 @@ impl<T: Drain> Rundown<T> {
             // SAFETY: this thread brought about "not open and no pins" in the last shard, which happens once.
             unsafe { (*cell).take() }
         })
+    }
+}
+
+impl<T: Drain> Default for Rundown<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Drain> Pin<'_, T> {
+    /// Leaves the pin to an operation that goes on after its caller has returned, which ends it by [`Rundown::unpin`].
+    pub const fn leave(self) {
+        core::mem::forget(self);
     }
 }
 
@@ -204,6 +239,17 @@ mod tests {
             drop(b);
             assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 1);
         }
+    }
+
+    #[test]
+    fn pin_left_to_an_operation_keeps_a_closed_rundown() {
+        let (rundown, drained) = opened();
+        rundown.pin(Shard::Target).unwrap().leave();
+        assert!(rundown.close().is_none());
+        assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 0);
+        // SAFETY: the pin was left above.
+        unsafe { rundown.unpin(Shard::Target) };
+        assert_eq!(drained.load(std::sync::atomic::Ordering::SeqCst), 1);
     }
 
     #[test]

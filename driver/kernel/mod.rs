@@ -45,6 +45,7 @@ unsafe impl provider::Kernel for Windows {
     type Timer = Timer;
     type Event = Event;
     type Mapping = Mapping;
+    type Network = provider::kernel::NoNetwork;
 
     unsafe fn map(mdl: NonNull<wdm::MDL>, length: usize) -> Result<Mapping, Unmapped> {
         // SAFETY: as the caller promises.

@@ -62,6 +62,11 @@ impl<const READS: usize> Reads<READS> {
         Self { inbound, outbound, ird: 0, ord: 0, sink, next_sink: 0 }
     }
 
+    /// Sets the tag that names the sinks of reads.
+    pub(crate) const fn begin_with(&mut self, sink: Stag) {
+        self.sink = sink;
+    }
+
     /// Sets the limits that were agreed.
     pub(crate) fn agree(&mut self, ird: u16, ord: u16) {
         self.ird = usize::from(ird).min(READS);

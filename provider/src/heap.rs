@@ -5,9 +5,11 @@
 #![expect(unsafe_code, reason = "the allocator is called")]
 
 mod block;
+mod owned;
 mod slice;
 mod within;
 
+pub(crate) use owned::{Initial, Owned};
 pub(crate) use slice::Slice;
 pub use within::Within;
 

@@ -55,6 +55,8 @@
 //! | `Registry` | which objects exist | nothing |
 //! | `Mw::bound_to` | the MR that a window is bound to | nothing; `Registry`, to explain a close |
 //! | `Role::Active` | the attempts of one connector | nothing; `Registry`, to explain a close |
+//! | `Wire::stream` | the engine of one connection over a network | nothing |
+//! | `Batches::idle` | the batches of one connection that are not in flight | nothing |
 //! | `Connection::state` | both ends of one connection attempt | nothing; `Registry` and `Role::Active`, to explain a close |
 //!
 //! But for that explanation no lock is taken while another is held, and no consumer is called with one held.

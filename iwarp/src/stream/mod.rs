@@ -29,6 +29,7 @@ pub use input::Step;
 pub use output::{Message, PostError};
 pub use startup::StateError;
 
+use crate::ddp::Stag;
 use crate::fpdu::{Framer, Mulpdu};
 use crate::mpa::{Agreed, Config, Offer, PrivateDataTooLong, StartupFrame, request};
 use crate::rdmap::{Copied, Terminate};
@@ -140,34 +141,16 @@ pub struct Stream<const READS: usize> {
 }
 
 impl<const READS: usize> Stream<READS> {
-    /// The stream of an initiator, and its request, which is to be sent first.
-    ///
-    /// Fails if the private data does not fit into a frame.
-    pub fn connect(
-        config: Config,
-        mulpdu: Mulpdu,
-        private: &[u8],
-    ) -> Result<(Self, StartupFrame), PrivateDataTooLong> {
-        let stream = Self::new(config, mulpdu, Phase::RequestSent);
-        let frame = request(&stream.config, private)?;
-        Ok((stream, frame))
-    }
-
-    /// The stream of a responder.
-    pub fn listen(config: Config, mulpdu: Mulpdu) -> Self {
-        Self::new(config, mulpdu, Phase::RequestAwaited)
-    }
-
-    fn new(config: Config, mulpdu: Mulpdu, phase: Phase) -> Self {
-        let most = u16::try_from(READS).unwrap_or(u16::MAX);
-        let config = Config { ird: config.ird.min(most), ord: config.ord.min(most), ..config };
+    /// A stream that has not begun, and is over: to be put in its place, where it then begins. It is large.
+    pub const IDLE: Self = {
+        let config = Config { crc: false, ird: 0, ord: 0, sink: Stag(0) };
         Self {
             config,
-            phase,
+            phase: Phase::Over,
             log: Ring::new(),
-            framer: Framer::new(config.crc, 0),
+            framer: Framer::new(false, 0),
             sequencer: Sequencer::new(),
-            segmenter: Segmenter::new(mulpdu),
+            segmenter: Segmenter::new(Mulpdu::of_segment(0)),
             reads: Reads::new(config.sink),
             current: None,
             last: None,
@@ -176,6 +159,60 @@ impl<const READS: usize> Stream<READS> {
             is_within: false,
             starts: 0,
         }
+    };
+
+    /// The stream of an initiator, and its request, which is to be sent first.
+    ///
+    /// Fails if the private data does not fit into a frame.
+    pub fn connect(
+        config: Config,
+        mulpdu: Mulpdu,
+        private: &[u8],
+    ) -> Result<(Self, StartupFrame), PrivateDataTooLong> {
+        let mut stream = Self::IDLE;
+        let frame = stream.begin_connect(config, mulpdu, private)?;
+        Ok((stream, frame))
+    }
+
+    /// The stream of a responder.
+    pub fn listen(config: Config, mulpdu: Mulpdu) -> Self {
+        let mut stream = Self::IDLE;
+        stream.begin_listen(config, mulpdu);
+        stream
+    }
+
+    /// Begins an idle stream as that of an initiator: its request, which is to be sent first.
+    ///
+    /// Fails if the private data does not fit into a frame; the stream is idle.
+    pub fn begin_connect(
+        &mut self,
+        config: Config,
+        mulpdu: Mulpdu,
+        private: &[u8],
+    ) -> Result<StartupFrame, PrivateDataTooLong> {
+        let config = Self::within(config);
+        let frame = request(&config, private)?;
+        self.begin(config, mulpdu, Phase::RequestSent);
+        Ok(frame)
+    }
+
+    /// Begins an idle stream as that of a responder.
+    pub fn begin_listen(&mut self, config: Config, mulpdu: Mulpdu) {
+        self.begin(Self::within(config), mulpdu, Phase::RequestAwaited);
+    }
+
+    /// A configuration with at most as many reads as there is room for.
+    fn within(config: Config) -> Config {
+        let most = u16::try_from(READS).unwrap_or(u16::MAX);
+        Config { ird: config.ird.min(most), ord: config.ord.min(most), ..config }
+    }
+
+    fn begin(&mut self, config: Config, mulpdu: Mulpdu, phase: Phase) {
+        self.config = config;
+        self.phase = phase;
+        self.framer = Framer::new(config.crc, 0);
+        self.segmenter = Segmenter::new(mulpdu);
+        self.reads.begin_with(config.sink);
     }
 
     /// The state.

@@ -8,10 +8,13 @@
 //! | module | contents |
 //! |---|---|
 //! | `services` ⇄ [`event`] | the trait of the services; events for trace sessions, which it writes |
+//! | [`network`] | TCP, for connections to other machines |
 
 #![no_std]
 
 pub mod event;
+pub mod network;
 mod services;
 
+pub use network::{Network, NoNetwork};
 pub use services::{Dpc, Event, Kernel, Mapping, Routine, Timer, Unmapped};

@@ -11,6 +11,7 @@ use sys::irql::PassiveLevel;
 use sys::wdm::{GROUP_AFFINITY, MDL};
 
 use crate::event;
+use crate::network::Network;
 
 /// The kernel below the provider.
 ///
@@ -36,6 +37,9 @@ pub unsafe trait Kernel: Sized + Send + Sync + 'static {
 
     /// A mapping of memory that a consumer describes.
     type Mapping: Mapping;
+
+    /// The network for connections to other machines: [`NoNetwork`](crate::NoNetwork) if there is none.
+    type Network: Network;
 
     /// Maps the first `length` bytes that a chain describes, as one range, whatever the chain is cut into. The
     /// lists are left as they are, and are the consumer's again when this returns. Up to DISPATCH_LEVEL.

@@ -11,6 +11,7 @@ use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent};
 use super::loopback::Connection;
 use super::private_data::PrivateData;
+use super::wire::Wire;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
@@ -22,12 +23,15 @@ use crate::object::{Id, ObjectRef};
 pub(crate) enum Link<K: Kernel> {
     /// Both sides are connectors of this driver.
     Loopback(Shared<Connection<K>>, Side),
+    /// The other side is another machine's.
+    Wire(Shared<Wire<K>>),
 }
 
 impl<K: Kernel> Clone for Link<K> {
     fn clone(&self) -> Self {
         match self {
             Self::Loopback(connection, side) => Self::Loopback(connection.clone(), *side),
+            Self::Wire(wire) => Self::Wire(wire.clone()),
         }
     }
 }
@@ -46,6 +50,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn passive(&self) -> Self {
         match self {
             Self::Loopback(connection, _) => Self::Loopback(connection.clone(), Side::Passive),
+            Self::Wire(wire) => Self::Wire(wire.clone()),
         }
     }
 
@@ -53,6 +58,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn attach(&self, passive: ObjectRef<K, Connector<K>>) {
         match self {
             Self::Loopback(connection, _) => connection.attach(passive),
+            Self::Wire(wire) => wire.attach(passive),
         }
     }
 
@@ -63,6 +69,7 @@ impl<K: Kernel> Link<K> {
                 connection.has_departure().then(|| connection.source())
             }
             Self::Loopback(connection, Side::Passive) => Some(connection.destination()),
+            Self::Wire(wire) => wire.local_address(),
         }
     }
 
@@ -71,6 +78,7 @@ impl<K: Kernel> Link<K> {
         match self {
             Self::Loopback(connection, Side::Active) => connection.destination(),
             Self::Loopback(connection, Side::Passive) => connection.source(),
+            Self::Wire(wire) => wire.peer_address(),
         }
     }
 
@@ -84,6 +92,7 @@ impl<K: Kernel> Link<K> {
                     Side::Passive => (destination, source),
                 })
             }
+            Self::Wire(wire) => wire.addresses(),
         }
     }
 
@@ -91,6 +100,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn peer_data(&self, own: ReadLimits) -> (ReadLimits, PrivateData) {
         match self {
             Self::Loopback(connection, side) => connection.peer_data(*side, own),
+            Self::Wire(wire) => wire.peer_data(own),
         }
     }
 
@@ -99,6 +109,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn name_antecedents(&self, name: &mut dyn FnMut(Id)) {
         match self {
             Self::Loopback(connection, side) => connection.name_antecedents(*side, name),
+            Self::Wire(wire) => wire.name_antecedents(name),
         }
     }
 
@@ -106,6 +117,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn stands(&self) {
         match self {
             Self::Loopback(connection, _) => connection.stands(),
+            Self::Wire(wire) => wire.stands(),
         }
     }
 
@@ -114,6 +126,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn withdraw(&self) -> Option<Request<K, Connector<K>>> {
         match self {
             Self::Loopback(connection, _) => connection.withdraw(),
+            Self::Wire(wire) => wire.withdraw(),
         }
     }
 
@@ -126,6 +139,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), StateError> {
         match self {
             Self::Loopback(connection, _) => connection.accept(accept),
+            Self::Wire(wire) => Wire::accept(wire, accept),
         }
     }
 
@@ -137,6 +151,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn reject(&self, data: PrivateData) -> Result<(), StateError> {
         match self {
             Self::Loopback(connection, side) => connection.reject(*side, data),
+            Self::Wire(wire) => Wire::reject(wire, data),
         }
     }
 
@@ -148,6 +163,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn complete_connect(&self, event: Option<DisconnectEvent>) -> Result<(), NTSTATUS> {
         match self {
             Self::Loopback(connection, _) => Connection::complete_connect(connection, event),
+            Self::Wire(wire) => Wire::complete_connect(wire, event),
         }
     }
 
@@ -159,6 +175,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, StateError> {
         match self {
             Self::Loopback(connection, side) => connection.disconnect(*side, request),
+            Self::Wire(wire) => wire.disconnect(request),
         }
     }
 
@@ -166,6 +183,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn local_close(&self) {
         match self {
             Self::Loopback(connection, side) => connection.local_close(*side),
+            Self::Wire(wire) => wire.local_close(),
         }
     }
 
@@ -173,6 +191,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn deliver(&self) {
         match self {
             Self::Loopback(connection, side) => connection.deliver(*side),
+            Self::Wire(wire) => wire.deliver(),
         }
     }
 
@@ -180,6 +199,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn is_refused(&self) -> bool {
         match self {
             Self::Loopback(connection, side) => connection.is_refused(*side),
+            Self::Wire(wire) => wire.is_refused(),
         }
     }
 
@@ -187,6 +207,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn forget_connector(&self) {
         match self {
             Self::Loopback(connection, side) => connection.forget_connector(*side),
+            Self::Wire(wire) => wire.forget_connector(),
         }
     }
 
@@ -194,6 +215,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn part(&self) -> (Option<Departure<K>>, AntecedentRefs<K>) {
         match self {
             Self::Loopback(connection, side) => connection.part(*side),
+            Self::Wire(wire) => wire.part(),
         }
     }
 
@@ -201,6 +223,7 @@ impl<K: Kernel> Link<K> {
     pub(crate) fn is_established(&self) -> bool {
         match self {
             Self::Loopback(connection, _) => connection.is_established(),
+            Self::Wire(wire) => wire.is_established(),
         }
     }
 
@@ -208,6 +231,7 @@ impl<K: Kernel> Link<K> {
     pub(crate) fn fail(&self) {
         match self {
             Self::Loopback(connection, _) => connection.fail(),
+            Self::Wire(wire) => wire.fail(),
         }
     }
 
@@ -215,6 +239,7 @@ impl<K: Kernel> Link<K> {
     pub(crate) fn qp_died(&self) {
         match self {
             Self::Loopback(connection, _) => connection.qp_died(),
+            Self::Wire(wire) => wire.qp_died(),
         }
     }
 }

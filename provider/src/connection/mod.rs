@@ -11,6 +11,7 @@
 //! | `link`, `route` | the closed enums of the kinds of remotes: all that the objects and QPs use of an attempt |
 //! | `call`, `end` | calls and obligations, of any kind of remote |
 //! | `loopback`, `state`, `established` | a remote in this driver |
+//! | `wire` | a remote in another machine |
 //! | `claim`, `departure`, `endpoint` | the resources of an attempt |
 //! | [`lookup`] | requests that wait for an address of the RNIC |
 
@@ -30,6 +31,7 @@ mod private_data;
 mod route;
 mod shared_endpoint;
 mod state;
+mod wire;
 
 pub(crate) use call::{Disconnected, Side};
 pub(crate) use connector::{AddressPair, ConnectError, Connector, Origin, Source, Turn};
@@ -41,3 +43,4 @@ pub(crate) use listener::{ListenError, Listener};
 pub(crate) use loopback::Connection;
 pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
 pub(crate) use shared_endpoint::SharedEndpoint;
+pub(crate) use wire::{Joined, Wire};

@@ -63,7 +63,7 @@ pub(crate) struct Domain(pub(crate) usize);
 pub(crate) struct Key(u32);
 
 impl Key {
-    const BITS: u32 = 14;
+    pub(crate) const BITS: u32 = 14;
 
     /// The first.
     pub(crate) const FIRST: Self = Self(0);

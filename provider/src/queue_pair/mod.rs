@@ -8,6 +8,7 @@
 //! | `responder` | the receive queue or SRQ, and the delivery of messages into it |
 //! | `remote` | the door to the other end, through which the engine reaches it |
 //! | `loopback` | a QP of this driver at the other end |
+//! | `wire` | a QP of another machine at the other end |
 //! | `attachment` | the connection attempt, and the connection |
 //! | `work`, `sgl` | work requests and the queues of them; scatter/gather lists |
 //!
@@ -28,10 +29,12 @@ mod post;
 mod remote;
 mod responder;
 mod sgl;
+mod wire;
 mod work;
 
 pub(crate) use post::PostError;
 pub(crate) use responder::Srq;
+pub(crate) use wire::WireTransfers;
 pub(crate) use work::{Flags, Operation};
 
 use sys::ndk::NDK_OBJECT_TYPE;

@@ -11,6 +11,7 @@ use super::Qp;
 use super::initiator::{PendingInvalidate, Step};
 use super::loopback::{self, Loopback};
 use super::sgl::Sgl;
+use super::wire::WireRemote;
 use super::work::Flags;
 use crate::connection::Link;
 use crate::kernel::Kernel;
@@ -22,6 +23,8 @@ use crate::object::Object;
 pub(super) enum Remote<'c, K: Kernel> {
     /// A QP of this driver.
     Loopback(Loopback<'c, K>),
+    /// A QP of another machine.
+    Wire(WireRemote<'c, K>),
 }
 
 /// A message to be delivered.
@@ -67,6 +70,7 @@ impl<'c, K: Kernel> Remote<'c, K> {
     pub(super) fn pin(link: &'c Link<K>) -> Option<Self> {
         match link {
             Link::Loopback(connection, side) => Loopback::pin(connection, *side).map(Self::Loopback),
+            Link::Wire(wire) => WireRemote::pin(wire).map(Self::Wire),
         }
     }
 }
@@ -85,6 +89,7 @@ impl<K: Kernel> Remote<'_, K> {
     ) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.send(qp, send, pending_invalidate),
+            Self::Wire(wire) => wire.send(qp, send, pending_invalidate),
         }
     }
 
@@ -96,6 +101,7 @@ impl<K: Kernel> Remote<'_, K> {
     pub(super) fn write(&self, qp: &Object<K, Qp<K>>, source: &Sgl, to: RemoteMemory) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.write(qp, source, to),
+            Self::Wire(wire) => wire.write(qp, source, to),
         }
     }
 
@@ -107,6 +113,7 @@ impl<K: Kernel> Remote<'_, K> {
     pub(super) fn read(&self, qp: &Object<K, Qp<K>>, sink: &Sgl, from: RemoteMemory) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.read(qp, sink, from),
+            Self::Wire(wire) => wire.read(qp, sink, from),
         }
     }
 
@@ -115,6 +122,7 @@ impl<K: Kernel> Remote<'_, K> {
     pub(super) fn resume(&self) {
         match self {
             Self::Loopback(loopback) => loopback.resume(),
+            Self::Wire(wire) => wire.resume(),
         }
     }
 }

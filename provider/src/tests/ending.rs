@@ -19,8 +19,10 @@ fn receive(qp: *mut NDK_QP, context: usize) {
 fn connection(connector: *mut NDK_CONNECTOR) -> Shared<Connection<Manual>> {
     // SAFETY: the connector is open.
     let connector = unsafe { &*connector.cast::<Object<Manual, Connector<Manual>>>() };
-    let Link::Loopback(connection, _) = connector.link().expect("it is connected");
-    connection
+    match connector.link() {
+        Some(Link::Loopback(connection, _)) => connection,
+        Some(Link::Wire(_)) | None => panic!("it is connected by loopback"),
+    }
 }
 
 fn sorted(mut seen: Vec<Seen>) -> Vec<Seen> {

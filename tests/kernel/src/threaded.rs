@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Condvar, LazyLock, Mutex};
 use std::time::Duration;
 
-use softndk_kernel::{Event, Kernel, Unmapped};
+use softndk_kernel::{Event, Kernel, NoNetwork, Unmapped};
 use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
 
@@ -85,6 +85,7 @@ unsafe impl Kernel for Threaded {
     type Timer = Waiting<Self>;
     type Event = Signal;
     type Mapping = Pinned;
+    type Network = NoNetwork;
 
     unsafe fn map(mdl: NonNull<MDL>, length: usize) -> Result<Self::Mapping, Unmapped> {
         // SAFETY: the caller passes a live chain.

@@ -19,6 +19,8 @@ pub enum Segment {
         offset: u64,
         /// The bytes of payload.
         length: u16,
+        /// Ends the message.
+        last: bool,
     },
     /// Goes to the receive of the message: at offset 0 the next one is taken.
     Send {
@@ -39,6 +41,8 @@ pub enum Segment {
         offset: u32,
         /// The bytes of payload.
         length: u16,
+        /// Ends the response.
+        last: bool,
     },
     /// Nothing is to be done with it.
     Empty,
@@ -101,8 +105,8 @@ impl Sequencer {
         match (message, request) {
             (Message::Write(placed), _) => {
                 within(placed, payload)?;
-                let Placed { stag, offset, .. } = placed;
-                Ok((Segment::Write { stag, offset, length: payload }, Effect::None))
+                let Placed { stag, offset, last } = placed;
+                Ok((Segment::Write { stag, offset, length: payload, last }, Effect::None))
             }
             (Message::ReadResponse(placed), _) => {
                 within(placed, payload)?;
@@ -110,7 +114,7 @@ impl Sequencer {
                 let segment = if response.is_rtr {
                     Segment::Empty
                 } else {
-                    Segment::ReadResponse { offset: response.offset, length: payload }
+                    Segment::ReadResponse { offset: response.offset, length: payload, last: placed.last }
                 };
                 Ok((segment, Effect::Response(response)))
             }

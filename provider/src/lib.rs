@@ -57,6 +57,10 @@
 //! | `Role::Active` | the attempts of one connector | nothing; `Registry`, to explain a close |
 //! | `Wire::stream` | the engine of one connection over a network | nothing |
 //! | `Batches::idle` | the batches of one connection that are not in flight | nothing |
+//! | `WireTransfers::flight` | the requests of one QP that are on their way | nothing |
+//! | `WireTransfers::out` | the numbers of the batches that TCP has | nothing |
+//! | `WireTransfers::terminate` | the Terminate of a peer | nothing |
+//! | `Sinks::state` | the sinks of the reads of one connection | nothing |
 //! | `Connection::state` | both ends of one connection attempt | nothing; `Registry` and `Role::Active`, to explain a close |
 //!
 //! But for that explanation no lock is taken while another is held, and no consumer is called with one held.

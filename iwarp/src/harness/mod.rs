@@ -183,7 +183,7 @@ impl Side {
     fn segment(&mut self, segment: Segment) {
         self.target = match segment {
             Segment::Write { length: 0, .. } | Segment::ReadRequest(_) | Segment::Empty => Target::Nowhere,
-            Segment::Write { stag, offset, length } => match self.place(stag, offset, length.into()) {
+            Segment::Write { stag, offset, length, .. } => match self.place(stag, offset, length.into()) {
                 Ok(place) => Target::Region(place),
                 Err(error) => {
                     let fault = self.stream.refuse_write(error);

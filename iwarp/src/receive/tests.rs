@@ -114,7 +114,7 @@ fn place_that_wraps_is_refused_unless_it_is_empty() {
 fn each_segment_of_a_write_says_its_place() {
     let mut receiver = receiver();
     for (offset, last) in [(64, false), (1000, true)] {
-        let expected = Segment::Write { stag: Stag(9), offset, length: 10 };
+        let expected = Segment::Write { stag: Stag(9), offset, length: 10, last };
         assert_eq!(receiver.judge(write(offset, last), 10), Ok((expected, Effect::None)));
         assert_eq!(receiver.take(write(offset, last), 10), Ok(SegmentEnd::Quiet));
     }
@@ -142,7 +142,7 @@ fn response_between_messages_leaves_their_order() {
     assert!(receiver.take(send(1, 0, true), 5).is_ok());
     let response = |offset, last| Message::ReadResponse(Placed { stag: Stag(2), offset, last });
     let (segment, _) = receiver.judge(response(0, false), 4).unwrap();
-    assert_eq!(segment, Segment::ReadResponse { offset: 0, length: 4 });
+    assert_eq!(segment, Segment::ReadResponse { offset: 0, length: 4, last: false });
     assert_eq!(receiver.take(response(0, false), 4), Ok(SegmentEnd::Quiet));
     assert!(receiver.take(send(2, 0, true), 5).is_ok());
     assert_eq!(receiver.take(response(4, true), 4), Ok(SegmentEnd::ReadDone));

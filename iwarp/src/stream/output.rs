@@ -124,6 +124,25 @@ impl<const READS: usize> Stream<READS> {
         }
     }
 
+    /// Returns true if the engine has an FPDU of its own to send: [`Stream::next_cut`] cuts it, if there is room.
+    pub const fn owes_fpdu(&self) -> bool {
+        match self.phase {
+            Phase::Terminating(_) => true,
+            Phase::Operating | Phase::FinReceived => {
+                self.segmenter.is_idle() && (self.owed.is_some() || matches!(self.nudge, Nudge::Due))
+            }
+            Phase::RequestSent
+            | Phase::ReplyRead(_)
+            | Phase::RequestAwaited
+            | Phase::Offered(_)
+            | Phase::Rejecting(_)
+            | Phase::ReplySent
+            | Phase::FinSent
+            | Phase::Closing
+            | Phase::Over => false,
+        }
+    }
+
     /// The first FPDU that is owed, or the one more.
     fn own_cut(&mut self, room: usize) -> Option<Cut> {
         if room < OWN || !self.segmenter.is_idle() {

@@ -109,6 +109,13 @@ impl Counters {
         }
     }
 
+    /// Bytes of a message came in, which goes on, in the stripe of its direction.
+    pub(crate) fn received_in_part(&self, stripe: usize, bytes: u64) {
+        if let Some(messages) = self.messages.get(stripe % STRIPES) {
+            messages.in_octets.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// A message came in, in the stripe of its direction.
     pub(crate) fn received(&self, stripe: usize, bytes: u64) {
         if let Some(messages) = self.messages.get(stripe % STRIPES) {

@@ -227,6 +227,14 @@ impl<K: Kernel> Link<K> {
         }
     }
 
+    /// The connection, if it goes over a network.
+    pub(crate) fn wire(&self) -> Option<&Wire<K>> {
+        match self {
+            Self::Loopback(..) => None,
+            Self::Wire(wire) => Some(wire),
+        }
+    }
+
     /// A transfer broke the connection.
     pub(crate) fn fail(&self) {
         match self {

@@ -100,6 +100,41 @@ impl<'t, K: Kernel, P: ProtectionDomain<K>> PinnedSgl<'t, K, P> {
         self.length
     }
 
+    /// Copies from byte `at` of the list on into `to`; returns how many bytes of it were filled, fewer only at the end
+    /// of the list. The consumer may write to the memory meanwhile.
+    pub(crate) fn copy_out(&self, at: usize, to: &mut [u8]) -> usize {
+        self.each_run(at, to.len(), |run, done| {
+            let Some(to) = to.get_mut(done..).and_then(|rest| rest.get_mut(..run.length)) else { return };
+            // SAFETY: the run lies within memory that `admit` found registered and mapped, and the pins keep it so;
+            // with the privileged token the consumer vouches for its own address.
+            unsafe { core::ptr::copy(run.start, to.as_mut_ptr(), run.length) };
+        })
+    }
+
+    /// Copies `from` to byte `at` of the list and those behind it; returns how many bytes had room. The consumer may
+    /// use the memory meanwhile.
+    pub(crate) fn copy_in(&self, from: &[u8], at: usize) -> usize {
+        self.each_run(at, from.len(), |run, done| {
+            let Some(from) = from.get(done..).and_then(|rest| rest.get(..run.length)) else { return };
+            // SAFETY: as in `copy_out`.
+            unsafe { core::ptr::copy(from.as_ptr(), run.start, run.length) };
+        })
+    }
+
+    /// Shows `copy` the runs of `length` bytes from byte `at` of the list on, each with the number of bytes before it.
+    /// Returns the number of bytes in all of them.
+    fn each_run(&self, at: usize, length: usize, mut copy: impl FnMut(Run, usize)) -> usize {
+        let mut done = 0_usize;
+        while done < length
+            && let Some(run) = self.run_at(at.saturating_add(done))
+        {
+            let part = run.length.min(length.saturating_sub(done));
+            copy(Run { start: run.start, length: part }, done);
+            done = done.saturating_add(part);
+        }
+        done
+    }
+
     /// The runs of system memory from byte `skip` of the list on, in order.
     fn run_at(&self, mut skip: usize) -> Option<Run> {
         for (sge, part) in &self.parts {
@@ -154,5 +189,55 @@ pub(crate) fn copy<K: Kernel, P: ProtectionDomain<K>>(
         // it so; with the privileged token the consumer vouches for its own address. `copy` permits overlap.
         unsafe { core::ptr::copy(source.start, sink.start, run) };
         done = done.saturating_add(run);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::adapter::Pd;
+    use crate::number::u32_from;
+    use proptest::prelude::*;
+    use test_kernel::Manual;
+
+    type Pinned<'t> = PinnedSgl<'t, Manual, Pd<Manual>>;
+
+    /// Lists over `parts`, and what `work` does with them.
+    fn pinned<R>(parts: &mut [Vec<u8>], work: impl FnOnce(&Pinned<'_>) -> R) -> R {
+        let sge = |part: &mut Vec<u8>| Sge {
+            address: part.as_mut_ptr().expose_provenance(),
+            length: u32_from(part.len()),
+            token: Token::PRIVILEGED.0,
+        };
+        let list: Vec<_> = parts.iter_mut().map(sge).collect();
+        let (table, mut pinned) = (Table::new().unwrap(), Pinned::new());
+        pinned.local(&table, Domain(1), (Rights::LOCAL_READ, Shard::Initiator), &list).unwrap();
+        work(&pinned)
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_from_any_offset_are_those_of_the_list(
+            lengths in prop::collection::vec(0_usize..9, 1..MAX_SGE),
+            at in 0_usize..40,
+            length in 0_usize..40,
+        ) {
+            let mut next = 0_u8..;
+            let mut parts: Vec<Vec<u8>> =
+                lengths.iter().map(|length| next.by_ref().take(*length).collect()).collect();
+            let mut all = parts.concat();
+            let rest = all.get(at..).unwrap_or_default();
+            let expected = rest.get(..length).unwrap_or(rest).to_vec();
+            let mut copy = vec![0xEE; length];
+            let copied = pinned(&mut parts, |list| list.copy_out(at, &mut copy));
+            prop_assert_eq!(copied, expected.len());
+            prop_assert_eq!(&copy[..copied], &expected);
+            let fresh: Vec<u8> = (0..length).map(|byte| 200 + u8::try_from(byte).unwrap()).collect();
+            prop_assert_eq!(pinned(&mut parts, |list| list.copy_in(&fresh, at)), expected.len());
+            if copied > 0 {
+                all[at..at + copied].copy_from_slice(&fresh[..copied]);
+            }
+            prop_assert_eq!(parts.concat(), all);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Connection state of a QP: the connection attempt that has claimed it, and the connection once established.
 
 use super::remote::Remote;
-use crate::connection::Link;
+use crate::connection::{Link, Wire};
 use crate::kernel::{Kernel, Lock};
 use crate::set_once::SetOnce;
 use crate::sync::{AtomicBool, Ordering};
@@ -58,6 +58,11 @@ impl<K: Kernel> Attachment<K> {
     /// The other end, pinned for one request or more, if the connection is established.
     pub(super) fn remote(&self) -> Option<Remote<'_, K>> {
         Remote::pin(self.joined.get()?)
+    }
+
+    /// The connection, if it is, or was, one over a network.
+    pub(super) fn wire(&self) -> Option<&Wire<K>> {
+        self.joined.get()?.wire()
     }
 
     /// Returns true if a connection is, or was, established.

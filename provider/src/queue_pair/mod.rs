@@ -8,7 +8,7 @@
 //! | `responder` | the receive queue or SRQ, and the delivery of messages into it |
 //! | `remote` | the door to the other end, through which the engine reaches it |
 //! | `loopback` | a QP of this driver at the other end |
-//! | `wire` | a QP of another machine at the other end |
+//! | `wire` | another machine at the other end |
 //! | `attachment` | the connection attempt, and the connection |
 //! | `work`, `sgl` | work requests and the queues of them; scatter/gather lists |
 //!
@@ -29,6 +29,7 @@ mod post;
 mod remote;
 mod responder;
 mod sgl;
+#[expect(dead_code, reason = "no route leads to a wire yet")]
 mod wire;
 mod work;
 
@@ -140,6 +141,17 @@ impl<K: Kernel> Qp<K> {
         self.attachment.join(link);
     }
 
+    /// Returns true if a connection is, or was, established.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.attachment.is_joined()
+    }
+
+    /// Returns true if every initiator request that was accepted is over: nothing more is to be sent (TD-4).
+    #[expect(dead_code, reason = "no route leads to a wire yet")]
+    pub(crate) fn has_sent_all(&self) -> bool {
+        self.initiator.is_idle()
+    }
+
     /// Returns true if the QP is in its error state: every request that is posted is flushed.
     pub(crate) fn is_dead(&self) -> bool {
         self.cancel.load(Ordering::SeqCst) & DEAD != 0
@@ -155,7 +167,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
     /// Resumes a message of the peer that waits for a receive, as one is posted.
     fn peer_progress(&self) {
         if let Some(remote) = self.attachment.remote() {
-            remote.resume();
+            remote.resume(self);
         }
     }
 
@@ -196,7 +208,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     /// Ends the connection; when the transfers that still run have drained, both ends are flushed.
     fn break_connection(&self) {
-        if self.attachment.is_joined() {
+        if self.is_joined() {
             self.pd.adapter().rnic().counters().connection_error();
             self.attachment.fail();
         }
@@ -207,6 +219,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
 impl<K: Kernel> Resume<K> for Qp<K> {
     fn resume(object: &Object<K, Self>) {
         object.progress();
+        // Or a message of the peer does.
+        if let Some(wire) = object.attachment.wire()
+            && wire.transfers().is_stalled()
+        {
+            wire.transfers().resume(object, wire);
+        }
     }
 }
 

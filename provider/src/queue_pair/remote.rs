@@ -1,30 +1,25 @@
 //! The remote end of a QP's connection: the only interface through which the engine reaches the peer.
 //!
 //! An operation of loopback is over when it returns, or waits with its request in the initiator for a receive or for
-//! memory to drain. A remote over a network takes an operation and has its outcome later. That is one more outcome
-//! of a [`Step`]: the engine puts the request into a ring of those in flight beside the send queue, as deep as that,
-//! and begins the next; the remote reports outcomes in the order of the posts, each of which ends the oldest in the
-//! ring as [`Initiator`](super::initiator::Initiator) ends its request now; and a flush cancels the ring before the
-//! queue. The outcome is not declared before there is a remote that has it.
+//! memory to drain. Over a network an operation is taken, and has its outcome later ([`Step::Sent`]): the request is then
+//! one of those on their way, beside the send queue, whose outcomes are reported in the order of the posts.
 
 use super::Qp;
 use super::initiator::{PendingInvalidate, Step};
 use super::loopback::{self, Loopback};
 use super::sgl::Sgl;
-use super::wire::WireRemote;
 use super::work::Flags;
-use crate::connection::Link;
+use crate::connection::{Link, Wire};
 use crate::kernel::Kernel;
 use crate::memory::Token;
 use crate::object::Object;
 
-/// The other end of an established connection, pinned: the connection does not end before this is dropped. In each
-/// operation `qp` is the QP at this end.
+/// The other end of a connection. In each operation `qp` is the QP at this end.
 pub(super) enum Remote<'c, K: Kernel> {
-    /// A QP of this driver.
+    /// A QP of this driver, pinned: the connection does not end before this is dropped.
     Loopback(Loopback<'c, K>),
-    /// A QP of another machine.
-    Wire(WireRemote<'c, K>),
+    /// Another machine. The connection may end at any time, and takes nothing then.
+    Wire(&'c Wire<K>),
 }
 
 /// A message to be delivered.
@@ -70,7 +65,7 @@ impl<'c, K: Kernel> Remote<'c, K> {
     pub(super) fn pin(link: &'c Link<K>) -> Option<Self> {
         match link {
             Link::Loopback(connection, side) => Loopback::pin(connection, *side).map(Self::Loopback),
-            Link::Wire(wire) => WireRemote::pin(wire).map(Self::Wire),
+            Link::Wire(wire) => Some(Self::Wire(wire)),
         }
     }
 }
@@ -89,7 +84,7 @@ impl<K: Kernel> Remote<'_, K> {
     ) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.send(qp, send, pending_invalidate),
-            Self::Wire(wire) => wire.send(qp, send, pending_invalidate),
+            Self::Wire(wire) => wire.transfers().send(qp, wire, send),
         }
     }
 
@@ -101,7 +96,7 @@ impl<K: Kernel> Remote<'_, K> {
     pub(super) fn write(&self, qp: &Object<K, Qp<K>>, source: &Sgl, to: RemoteMemory) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.write(qp, source, to),
-            Self::Wire(wire) => wire.write(qp, source, to),
+            Self::Wire(wire) => wire.transfers().write(qp, wire, source, to),
         }
     }
 
@@ -113,16 +108,16 @@ impl<K: Kernel> Remote<'_, K> {
     pub(super) fn read(&self, qp: &Object<K, Qp<K>>, sink: &Sgl, from: RemoteMemory) -> Result<Step, Step> {
         match self {
             Self::Loopback(loopback) => loopback.read(qp, sink, from),
-            Self::Wire(wire) => wire.read(qp, sink, from),
+            Self::Wire(wire) => wire.transfers().read(qp, wire, sink, from),
         }
     }
 
     /// Resumes a message of the peer that found no receive at this end, or found the delivery locked by a
     /// flush.
-    pub(super) fn resume(&self) {
+    pub(super) fn resume(&self, qp: &Object<K, Qp<K>>) {
         match self {
             Self::Loopback(loopback) => loopback.resume(),
-            Self::Wire(wire) => wire.resume(),
+            Self::Wire(wire) => wire.transfers().resume(qp, wire),
         }
     }
 }

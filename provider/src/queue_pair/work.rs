@@ -1,7 +1,8 @@
 //! Work requests, and the queues that hold them.
 
 use sys::ndk::{
-    NDK_OP_FLAG_DEFER, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT, NDK_OP_FLAG_SILENT_SUCCESS, NDK_OPERATION_TYPE,
+    NDK_OP_FLAG_DEFER, NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT,
+    NDK_OP_FLAG_SILENT_SUCCESS, NDK_OPERATION_TYPE,
 };
 
 use super::sgl::{Sgl, SglTable};
@@ -15,11 +16,13 @@ use crate::ring::Ring;
 use crate::sync::{AtomicU64, Line, Ordering};
 
 bitflags::bitflags! {
-    /// Flags of a work request (WR-3). A read fence needs no flag: requests are executed one by one.
+    /// Flags of a work request (WR-3).
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Flags: u32 {
         /// No result if it succeeds.
         const SILENT = NDK_OP_FLAG_SILENT_SUCCESS;
+        /// It begins when all earlier reads are done. Over loopback each one is done before the next begins.
+        const READ_FENCE = NDK_OP_FLAG_READ_FENCE;
         /// The peer's receive counts as solicited.
         const SOLICIT = NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT;
         /// More follows; it may wait (WR-6).
@@ -150,6 +153,22 @@ impl<W> WorkQueue<W> {
             self.lists.read(position, entries, list);
             work
         })
+    }
+
+    /// Reads the list of a request once more that was taken, and is not completed: the one at this position, with so
+    /// many entries.
+    pub(crate) fn reread(&self, position: u64, entries: usize, list: &mut Sgl) {
+        self.lists.read(position, entries, list);
+    }
+
+    /// Returns true if every request that was accepted has its result, or goes without one.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.completed.load(Ordering::Acquire) == self.ring.tail()
+    }
+
+    /// Returns the most requests that are outstanding.
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth
     }
 
     /// A request that was taken has its result, or goes without one. Called before the result is visible,

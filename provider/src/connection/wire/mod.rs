@@ -51,7 +51,7 @@ use crate::limits::ReadLimits;
 use crate::object::{Id, Object, ObjectRef};
 use crate::queue_pair::{Qp, WireTransfers};
 use crate::rundown::{Drain, Pin, Rundown, Shard};
-pub(crate) use batches::Batches;
+pub(crate) use batches::{BATCH, BATCHES, Batches};
 pub(crate) use stream::{Engine, Stream};
 
 /// A connection of TCP.

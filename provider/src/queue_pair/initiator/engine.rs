@@ -20,6 +20,7 @@ use crate::memory::{AccessError, Invalidated, RegistrationError, Token};
 use crate::object::Object;
 use crate::queue_pair::remote::{Remote, RemoteMemory, Send};
 use crate::queue_pair::sgl::Sgl;
+use crate::queue_pair::wire::Until;
 use crate::queue_pair::work::{Operation, WorkRequest};
 use crate::queue_pair::{DEAD, FLUSH, FLUSH_RECEIVES, Qp, TIMER_EXPIRED};
 use crate::sync::Ordering;
@@ -38,6 +39,10 @@ pub(in crate::queue_pair) enum Step {
     AwaitingDrain,
     /// No transfer is possible now.
     NoConnection,
+    /// It is on its way to a remote over a network, until this comes about.
+    Sent(Until),
+    /// A remote over a network can't take it yet, and runs the initiator again when it can.
+    Waits,
 }
 
 impl From<AccessError> for Step {
@@ -66,7 +71,10 @@ impl From<AcquireError> for Step {
 impl<K: Kernel> Initiator<K> {
     /// See the module's head. The caller holds the queue pair, directly or by a transfer.
     pub(in crate::queue_pair) fn progress(&self, qp: &Object<K, Qp<K>>) {
-        self.engine.run(|in_flight| self.advance(qp, in_flight));
+        self.engine.run(|in_flight| match qp.attachment.wire() {
+            None => self.advance(qp, in_flight),
+            Some(wire) => self.advance_over_wire(qp, wire, in_flight),
+        });
     }
 
     fn advance(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>) {
@@ -93,7 +101,11 @@ impl<K: Kernel> Initiator<K> {
                 Step::Broken => (STATUS_SUCCESS, true),
                 Step::ReceiverNotReady if self.rnr_timed_out(qp, in_flight) => (STATUS_IO_TIMEOUT, true),
                 // A kill that came meanwhile has left a note with the combiner.
-                Step::ReceiverNotReady | Step::AwaitingDrain | Step::NoConnection => return,
+                Step::ReceiverNotReady
+                | Step::AwaitingDrain
+                | Step::NoConnection
+                | Step::Sent(_)
+                | Step::Waits => return,
             };
             if status != STATUS_SUCCESS {
                 Self::report_failure(qp, in_flight, status);
@@ -116,7 +128,7 @@ impl<K: Kernel> Initiator<K> {
     }
 
     /// The request in flight is over.
-    fn finish(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>, status: NTSTATUS) {
+    pub(super) fn finish(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>, status: NTSTATUS) {
         if self.report(in_flight, status, qp.context).is_err() {
             qp.overflow();
         }
@@ -124,7 +136,7 @@ impl<K: Kernel> Initiator<K> {
 
     /// Reports a request that has failed.
     #[cold]
-    fn report_failure(qp: &Object<K, Qp<K>>, in_flight: &InFlight<K>, status: NTSTATUS) {
+    pub(super) fn report_failure(qp: &Object<K, Qp<K>>, in_flight: &InFlight<K>, status: NTSTATUS) {
         let Some(work) = &in_flight.work else { return };
         event::write::<K>(|| Event::WorkRequestFailed {
             qp: Handle(core::ptr::from_ref(qp).addr()),
@@ -165,7 +177,7 @@ impl<K: Kernel> Initiator<K> {
         done.unwrap_or_else(|failed| failed)
     }
 
-    fn start(
+    pub(super) fn start(
         qp: &Object<K, Qp<K>>,
         work: &WorkRequest<K>,
         list: &Sgl,
@@ -182,10 +194,12 @@ impl<K: Kernel> Initiator<K> {
             &Operation::Write { address, token } => remote.write(qp, list, RemoteMemory { address, token }),
             &Operation::Read { address, token } => remote.read(qp, list, RemoteMemory { address, token }),
             &Operation::ReadAndInvalidate { address, token } => {
-                remote.read(qp, list, RemoteMemory { address, token })?;
-                match list.first() {
-                    Some(first) => PendingInvalidate::sink(qp, Token(first.token), pending_invalidate),
-                    None => Ok(Step::Done),
+                match (remote.read(qp, list, RemoteMemory { address, token })?, list.first()) {
+                    (Step::Done, Some(first)) => {
+                        PendingInvalidate::sink(qp, Token(first.token), pending_invalidate)
+                    }
+                    // Over a network it is invalidated when the read is done.
+                    (step, _) => Ok(step),
                 }
             }
             Operation::FastRegister => apply(posted),

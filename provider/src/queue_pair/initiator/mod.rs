@@ -7,11 +7,13 @@
 //! | `pending_invalidate` | its wait for the transfers that use memory which it invalidated |
 //! | `rnr_timeout` | its wait for a receive |
 //! | `inline` | inline data of the requests in the queue |
+//! | `over_wire` | the execution of requests whose remote is over a network |
 
 #![expect(unsafe_code, reason = "work requests name memory by its address")]
 
 mod engine;
 mod inline;
+mod over_wire;
 mod pending_invalidate;
 mod rnr_timeout;
 
@@ -19,6 +21,7 @@ use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 pub(super) use engine::Step;
 pub(super) use pending_invalidate::PendingInvalidate;
+pub(super) use rnr_timeout::{Rnr, RnrTimeout};
 
 use super::Depths;
 use super::post::PostError;
@@ -37,7 +40,6 @@ use crate::object::{ObjectRef, ObjectTimer};
 use crate::ring::Ring;
 use crate::sync::Line;
 use inline::InlineData;
-use rnr_timeout::{Rnr, RnrTimeout};
 
 /// The request in flight: taken off the queue, and not over.
 struct InFlight<K: Kernel> {
@@ -50,6 +52,8 @@ struct InFlight<K: Kernel> {
     pending_invalidate: Option<PendingInvalidate<K>>,
     /// The wait for a receive.
     rnr_timeout: RnrTimeout,
+    /// Over a wire: the oldest request on its way has moved its data and invalidated a token, and waits likewise.
+    settling: Option<PendingInvalidate<K>>,
 }
 
 impl<K: Kernel> Default for InFlight<K> {
@@ -60,6 +64,7 @@ impl<K: Kernel> Default for InFlight<K> {
             posted: None,
             pending_invalidate: None,
             rnr_timeout: RnrTimeout::default(),
+            settling: None,
         }
     }
 }
@@ -171,6 +176,26 @@ impl<K: Kernel> Initiator<K> {
         })?)
     }
 
+    /// Returns true if every request that was accepted is over.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_idle()
+    }
+
+    /// The most requests that are outstanding.
+    pub(super) fn depth(&self) -> u32 {
+        self.queue.depth()
+    }
+
+    /// The place in the queue of the request that was taken last.
+    pub(super) fn position(&self) -> u64 {
+        self.queue.begun().wrapping_sub(1)
+    }
+
+    /// Reads the list of a request that has no result yet: see [`WorkQueue::reread`].
+    pub(super) fn reread(&self, position: u64, entries: usize, list: &mut Sgl) {
+        self.queue.reread(position, entries, list);
+    }
+
     /// Takes the next request off the queue, if none is in flight. Returns true if one is in flight then.
     fn begin_next(&self, in_flight: &mut InFlight<K>) -> bool {
         if in_flight.work.is_none() {
@@ -200,11 +225,27 @@ impl<K: Kernel> Initiator<K> {
         status: NTSTATUS,
         qp_context: Opaque,
     ) -> Result<(), Overflow> {
-        let Some(WorkRequest { operation, flags, context }) = in_flight.work.take() else { return Ok(()) };
-        let (name, bytes) = (operation.name(), length(in_flight.list.iter().copied()));
+        let Some(work) = in_flight.work.take() else { return Ok(()) };
+        let bytes = length(in_flight.list.iter().copied());
+        in_flight.posted = None;
+        self.end(work, bytes, status, qp_context)
+    }
+
+    /// Ends a request that was taken off the queue: as [`Initiator::report`].
+    ///
+    /// # Errors
+    ///
+    /// [`Overflow`].
+    fn end(
+        &self,
+        WorkRequest { operation, flags, context }: WorkRequest<K>,
+        bytes: usize,
+        status: NTSTATUS,
+        qp_context: Opaque,
+    ) -> Result<(), Overflow> {
+        let name = operation.name();
         // What it holds goes before its result is visible, for then the consumer may deregister or close that.
         drop(operation);
-        in_flight.posted = None;
         self.queue.completed();
         if status == STATUS_SUCCESS && flags.contains(Flags::SILENT) {
             return Ok(());

@@ -6,6 +6,8 @@
 //!
 //! A send that finds a receive costs nothing more: the first that does not sets the QP's timer, for a second,
 //! and the timer is set again each second while a send waits. A send is identified by its place in the queue.
+//!
+//! Over a wire it is the receiver that waits so long, with the bytes of the message (TM-7): see `wire::arrive`.
 
 use core::time::Duration;
 
@@ -17,7 +19,7 @@ const EXPIRATIONS: u32 = 4;
 
 /// The wait of the send in flight; part of the engine's state.
 #[derive(Default)]
-pub(super) struct RnrTimeout {
+pub(in crate::queue_pair) struct RnrTimeout {
     /// The place in the queue of the request that waits, or waited last.
     place: u64,
     /// Expirations of the timer since it waits.
@@ -28,7 +30,7 @@ pub(super) struct RnrTimeout {
 
 /// The state of a send that finds no receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rnr {
+pub(in crate::queue_pair) enum Rnr {
     /// RNR pending: the send waits.
     Waits,
     /// RNR pending, and the timer is to be set for it.
@@ -39,13 +41,13 @@ pub(super) enum Rnr {
 
 impl RnrTimeout {
     /// Counts an expiration of the timer.
-    pub(super) fn on_timer(&mut self) {
+    pub(in crate::queue_pair) fn on_timer(&mut self) {
         self.set = false;
         self.expirations = self.expirations.saturating_add(1);
     }
 
     /// Determines the RNR state of the send at `place` of the queue, which finds no receive.
-    pub(super) fn check(&mut self, place: u64) -> Rnr {
+    pub(in crate::queue_pair) fn check(&mut self, place: u64) -> Rnr {
         if self.place != place {
             *self = Self { place, expirations: 0, set: self.set };
         }

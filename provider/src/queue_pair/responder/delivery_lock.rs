@@ -16,23 +16,23 @@ const LOCKED: u32 = 1;
 const WANTED: u32 = 2;
 
 /// See the module's head.
-pub(super) struct DeliveryLock(AtomicU32);
+pub(in crate::queue_pair) struct DeliveryLock(AtomicU32);
 
 impl DeliveryLock {
-    pub(super) fn new() -> Self {
+    pub(in crate::queue_pair) fn new() -> Self {
         Self(AtomicU32::new(FREE))
     }
 
     /// Tries to lock; if it is locked, sets the contended state.
     #[must_use]
-    pub(super) fn try_lock(&self) -> bool {
+    pub(in crate::queue_pair) fn try_lock(&self) -> bool {
         let next = |state| Some(if state == FREE { LOCKED } else { WANTED });
         self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, next) == Ok(FREE)
     }
 
     /// Unlocks. Returns true if the contended state was set.
     #[must_use]
-    pub(super) fn unlock(&self) -> bool {
+    pub(in crate::queue_pair) fn unlock(&self) -> bool {
         self.0.swap(FREE, Ordering::AcqRel) == WANTED
     }
 }

@@ -9,6 +9,7 @@
 mod delivery_lock;
 mod srq;
 
+pub(super) use delivery_lock::DeliveryLock;
 pub(crate) use srq::Srq;
 
 use sys::ndk::NDK_OPERATION_TYPE;
@@ -27,7 +28,6 @@ use crate::memory::{Sge, Token};
 use crate::number::usize_from;
 use crate::object::{Object, ObjectRef};
 use crate::sync::{AtomicBool, Line, Ordering, fence};
-use delivery_lock::DeliveryLock;
 use srq::Seat;
 
 /// The part of a receive's result that its message gives.

@@ -33,9 +33,7 @@
 mod events;
 mod none;
 
-pub use events::{
-    Accepted, ConnectionEvents, ConnectionTable, Events, PortEvents, PortTable, Runs, Table, Taken,
-};
+pub use events::{ConnectionEvents, ConnectionTable, Events, PortEvents, PortTable, Runs, Table, Taken};
 pub use none::NoNetwork;
 
 use core::net::SocketAddr;

@@ -15,7 +15,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`manual`] ⇄ `network` ⇄ `processors` | the mode whose DPCs wait; its network; its processors, which are a part of its state and run its DPCs |
+//! | [`manual`] ⇄ `processors` | the mode whose DPCs wait; its processors, which are a part of its state and run its DPCs |
 //! | `model`, `threaded` | the other modes |
 //! | `atomics` | atomics that are points |
 //! | [`allocations`], `call`, `mapping`, `points` | allocations that fail; DPCs and timers; memory; points at which another processor may come in between |
@@ -48,7 +48,6 @@ pub mod manual;
 mod mapping;
 #[cfg(loom)]
 pub mod model;
-mod network;
 mod points;
 mod processors;
 #[cfg(all(test, not(loom)))]
@@ -61,7 +60,6 @@ pub use manual::{
     listen_to_events, now, on_trace, pass, pump, pump_once, shared, take_events, traced,
 };
 pub use mapping::{Pinned, live_mappings};
-pub use network::{Pipe, PipeBatch, PipeConnection, PipePort};
 pub use points::{ManualLock, Point, at_atomics, at_each, held, nested, reach, taken_under};
 pub use processors::{Strike, Work, preempted};
 pub use threaded::Threaded;

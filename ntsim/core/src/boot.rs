@@ -1,5 +1,7 @@
 //! Booting a machine and shutting it down.
 
+mod sockets;
+
 use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -11,8 +13,7 @@ use crate::boundary::deepest_stack;
 use crate::loader;
 use crate::pageable;
 use crate::per_machine::{self, Stopping};
-use crate::sched::Settings;
-use crate::sched::{self, Attached, Irql, Played, Schedule, Watchdog};
+use crate::sched::{self, Attached, Irql, Played, Schedule, Settings, Transport, Watchdog};
 use crate::subsystem::{self, Leak, Subsystems};
 use crate::verifier::{self, Finding};
 
@@ -115,9 +116,14 @@ impl<M: From<Machine>> Builder<M> {
     /// Starts the machine. Waits while another one is running in this process.
     ///
     /// The calling thread becomes a thread of the machine.
+    ///
+    /// # Panics
+    /// With a schedule and the host's sockets.
     pub fn boot(self) -> M {
-        let one = ONE.lock();
         let settings = self.settings;
+        let repeatable = settings.schedule.is_none() || settings.sockets.transport == Transport::Pipe;
+        assert!(repeatable, "a run under a schedule can be repeated, and the host's sockets cannot");
+        let one = ONE.lock();
         install_hooks();
         per_machine::begin();
         settings.install();

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use super::Schedule;
+use super::{Schedule, Sockets};
 use crate::per_machine::PerMachine;
 
 /// The settings of a machine. Each part reads those that concern it.
@@ -28,6 +28,8 @@ pub struct Settings {
     pub dpc_limit: Duration,
     /// The order in which threads run; `None` leaves it to the host.
     pub schedule: Option<Schedule>,
+    /// The sockets of Winsock Kernel.
+    pub sockets: Sockets,
 }
 
 impl Default for Settings {
@@ -42,6 +44,7 @@ impl Default for Settings {
             hang_timeout: Duration::from_secs(60),
             dpc_limit: Duration::from_secs(20),
             schedule: None,
+            sockets: Sockets::default(),
         }
     }
 }

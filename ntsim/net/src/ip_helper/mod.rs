@@ -163,6 +163,13 @@ pub(crate) fn remove(index: u32) {
     gone.rows().for_each(|row| notify::tell(&row, MIB_NOTIFICATION_TYPE::MibDeleteInstance));
 }
 
+/// Returns whether an interface has an address that is usable.
+pub(crate) fn has(address: IpAddr) -> bool {
+    let usable =
+        |known: &Address| known.address == address && known.state == NL_DAD_STATE::IpDadStatePreferred;
+    interfaces().present.lock().iter().any(|interface| interface.addresses.iter().any(usable))
+}
+
 /// The interfaces that there are.
 fn present() -> Vec<Interface> {
     interfaces().present.lock().clone()

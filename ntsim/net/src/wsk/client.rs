@@ -68,8 +68,22 @@ struct State {
     captured: usize,
     /// RDMA adapters that it has open.
     adapters: usize,
+    /// Its sockets that are not closed.
+    sockets: usize,
     deregistering: bool,
     waiting: Option<&'static Thread>,
+}
+
+impl State {
+    /// Wakes the deregistration, if it waits for nothing more.
+    fn tell(&mut self) {
+        if self.captured == 0
+            && self.sockets == 0
+            && let Some(waiting) = self.waiting.take()
+        {
+            sched::wake(waiting);
+        }
+    }
 }
 
 fn clients() -> &'static Clients {
@@ -113,22 +127,33 @@ impl Client {
         state.adapters = if opened { state.adapters + 1 } else { state.adapters.saturating_sub(1) };
     }
 
-    /// Waits until the client has let go of the provider.
+    /// Counts a socket that the client got, or that is closed.
+    pub(super) fn count_socket(&self, made: bool) {
+        let mut state = self.state.lock();
+        state.sockets = if made { state.sockets + 1 } else { state.sockets.saturating_sub(1) };
+        state.tell();
+    }
+
+    /// Waits until the client has let go of the provider, and its sockets are closed.
     fn wait_until_released(&self) {
         let mut timeout = Some(DEREGISTER_TIMEOUT);
         loop {
             {
                 let mut state = self.state.lock();
                 state.deregistering = true;
-                if state.captured == 0 {
+                if state.captured == 0 && state.sockets == 0 {
                     return;
                 }
                 state.waiting = sched::current();
             }
             if !sched::block(timeout) && timeout.take().is_some() {
-                let held = self.state.lock().captured;
-                let text =
-                    format!("WskDeregister waits for {held} calls of WskReleaseProviderNPI that do not come");
+                let (held, sockets) = {
+                    let state = self.state.lock();
+                    (state.captured, state.sockets)
+                };
+                let text = format!(
+                    "WskDeregister waits for {held} calls of WskReleaseProviderNPI and {sockets} sockets that are not closed"
+                );
                 found("WskDeregisterHang", text);
             }
         }
@@ -220,11 +245,7 @@ exports! {
             return;
         }
         state.captured -= 1;
-        if state.captured == 0
-            && let Some(waiting) = state.waiting.take()
-        {
-            sched::wake(waiting);
-        }
+        state.tell();
     }
 
     /// The versions that the provider has.

@@ -1,13 +1,37 @@
-//! Winsock Kernel: how a driver registers as a client, obtains the provider, and through it the RDMA side
+//! Winsock Kernel: how a driver registers as a client, obtains the provider, and through it sockets, and the RDMA side
 //! of an adapter.
 //!
-//! There are no sockets: the functions that would make one answer STATUS_NOT_SUPPORTED. Everything around
-//! them is there, as a consumer of RDMA adapters needs it: registration, waiting for the provider,
-//! releasing it, and the client control code that leads to `WskOpenNdkAdapter`.
+//! There are listening and connection-oriented sockets over TCP. Sockets of other categories, names and addresses of
+//! hosts are answered with STATUS_NOT_SUPPORTED.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `provider` | the provider's table |
+//! | `functions` | the functions of sockets |
+//! | `accept`, `input`, `output`, `option` | connections that arrive; bytes that do; bytes that go; options |
+//! | `socket`, `work` | sockets and their ends; the threads that call drivers |
+//! | `ndk` | the RDMA side of an adapter |
+//! | `indication`, `buffer`, `request` | data that is indicated; buffers and requests of drivers |
+//! | `client` | clients |
+//! | `stack` | transports |
+//! | `address`, `choice` | addresses; choices from the seed |
 
+mod accept;
+mod address;
+mod buffer;
+mod choice;
 mod client;
+mod functions;
+mod indication;
+mod input;
 mod ndk;
+mod option;
+mod output;
 mod provider;
+mod request;
+mod socket;
+mod stack;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +40,7 @@ use ntsim_core::Export;
 use ntsim_core::subsystem::Subsystem;
 
 /// The functions of this folder: those that `netio.sys` exports, and those of the provider's tables.
-const EXPORTS: &[&[Export]] = &[client::EXPORTS, ndk::EXPORTS, provider::EXPORTS];
+const EXPORTS: &[&[Export]] = &[client::EXPORTS, functions::EXPORTS, ndk::EXPORTS, provider::EXPORTS];
 
 /// The network programming interface of Winsock Kernel.
 pub(crate) struct Wsk;
@@ -27,6 +51,11 @@ impl Subsystem for Wsk {
     }
 
     fn inspect(&self) {
+        socket::inspect();
         client::inspect();
+    }
+
+    fn stop(&self) {
+        work::stop();
     }
 }

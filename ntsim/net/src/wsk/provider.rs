@@ -2,15 +2,23 @@
 
 use core::ffi::c_void;
 
-use nt::io;
+use std::sync::Arc;
+
+use nt::fault;
+use ntsim_core::address::Va;
 use ntsim_core::exports;
-use sys::sockaddr::{ADDRESS_FAMILY, SOCKADDR};
-use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
+use parking_lot::Mutex;
+use sys::sockaddr::{ADDRESS_FAMILY, AF_INET, AF_INET6, SOCKADDR};
+use sys::status::{
+    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+};
 use sys::wdm::{GUID, IRP, UNICODE_STRING};
 use sys::wsk::*;
 
 use super::client::{Client, found};
-use super::ndk;
+use super::request::{Outcome, Request};
+use super::socket::{Callbacks, Role, Socket};
+use super::{address, ndk, output};
 
 static DISPATCH: WSK_PROVIDER_DISPATCH = WSK_PROVIDER_DISPATCH {
     Version: MAKE_WSK_VERSION(1, 0),
@@ -28,60 +36,121 @@ pub(super) fn dispatch() -> *const WSK_PROVIDER_DISPATCH {
     &raw const DISPATCH
 }
 
+/// The success of a function that makes a socket.
+fn got(socket: &Socket) -> Outcome {
+    Outcome { status: STATUS_SUCCESS, information: socket.address().get() }
+}
+
+/// Makes a socket over TCP.
+///
+/// # Errors
+/// STATUS_NOT_SUPPORTED for another transport, STATUS_INSUFFICIENT_RESOURCES.
+fn make(
+    client: Arc<Client>,
+    family: ADDRESS_FAMILY,
+    (kind, protocol): (u16, u32),
+    role: Role,
+    (context, dispatch): (Va, Va),
+) -> Result<Arc<Socket>, NTSTATUS> {
+    if !matches!(family, AF_INET | AF_INET6) || kind != SOCK_STREAM || protocol != IPPROTO_TCP {
+        return Err(STATUS_NOT_SUPPORTED);
+    }
+    if fault::strikes() {
+        return Err(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    let end = Socket::open_end(family)?;
+    let callbacks = Callbacks { context, dispatch, ..Callbacks::default() };
+    Socket::new(client, family, end, role, callbacks).ok_or(STATUS_INSUFFICIENT_RESOURCES)
+}
+
 /// Completes the caller's request, as every function that takes one does, and returns its status.
 ///
 /// # Safety
 /// `irp` is null or a request of the caller's.
 unsafe fn answer(irp: *mut IRP, status: NTSTATUS) -> NTSTATUS {
-    if !irp.is_null() {
-        // SAFETY: the caller's contract.
-        unsafe { io::complete_for_driver(irp, status) };
+    if irp.is_null() {
+        return status;
     }
-    status
+    // SAFETY: the caller's contract.
+    unsafe { Request::take(irp, "a function of the provider") }
+        .map_or_else(|status| status, |request| request.complete(status))
 }
 
 exports! {
     "(WSK)";
 
-    /// Makes a socket; there are none here.
+    /// Makes a socket: one that listens, or one that connects, over TCP.
     #[irql(PASSIVE..=DISPATCH)]
     fn WskSocket(
         client: *mut WSK_CLIENT,
-        _family: ADDRESS_FAMILY,
-        _kind: u16,
-        _protocol: u32,
-        _flags: u32,
-        _context: *mut c_void,
-        _dispatch: *const c_void,
+        family: ADDRESS_FAMILY,
+        kind: u16,
+        protocol: u32,
+        flags: u32,
+        context: *mut c_void,
+        dispatch: *const c_void,
         _process: *mut c_void,
         _thread: *mut c_void,
         _security: *mut c_void,
         irp: *mut IRP,
     ) -> NTSTATUS {
-        let _ = Client::calling(client, "WskSocket");
+        let client = Client::calling(client, "WskSocket");
         // SAFETY: the client passes a request of its own.
-        unsafe { answer(irp, STATUS_NOT_SUPPORTED) }
+        let request = match unsafe { Request::take(irp, "WskSocket") } {
+            Ok(request) => request,
+            Err(status) => return status,
+        };
+        let Some(client) = client else { return request.complete(STATUS_INVALID_PARAMETER) };
+        let role = match flags {
+            WSK_FLAG_LISTEN_SOCKET => Role::Listen(Mutex::default()),
+            WSK_FLAG_CONNECTION_SOCKET => Role::Connection(Box::default()),
+            _ => return request.complete(STATUS_NOT_SUPPORTED),
+        };
+        match make(client, family, (kind, protocol), role, (Va::of(context), Va::of(dispatch))) {
+            Ok(socket) => socket.answer(request, got(&socket)),
+            Err(status) => request.complete(status),
+        }
     }
 
-    /// Makes, binds and connects a socket; there are none here.
+    /// Makes, binds and connects a socket.
     #[irql(PASSIVE..=DISPATCH)]
     fn WskSocketConnect(
         client: *mut WSK_CLIENT,
-        _kind: u16,
-        _protocol: u32,
-        _local: *const SOCKADDR,
-        _remote: *const SOCKADDR,
+        kind: u16,
+        protocol: u32,
+        local: *const SOCKADDR,
+        remote: *const SOCKADDR,
         _flags: u32,
-        _context: *mut c_void,
-        _dispatch: *const WSK_CLIENT_CONNECTION_DISPATCH,
+        context: *mut c_void,
+        dispatch: *const WSK_CLIENT_CONNECTION_DISPATCH,
         _process: *mut c_void,
         _thread: *mut c_void,
         _security: *mut c_void,
         irp: *mut IRP,
     ) -> NTSTATUS {
-        let _ = Client::calling(client, "WskSocketConnect");
+        let client = Client::calling(client, "WskSocketConnect");
         // SAFETY: the client passes a request of its own.
-        unsafe { answer(irp, STATUS_NOT_SUPPORTED) }
+        let request = match unsafe { Request::take(irp, "WskSocketConnect") } {
+            Ok(request) => request,
+            Err(status) => return status,
+        };
+        // SAFETY: the client passes addresses.
+        let addresses = (unsafe { address::read(local) }, unsafe { address::read(remote) });
+        let (Some(client), (Some(local), Some(remote))) = (client, addresses) else {
+            return request.complete(STATUS_INVALID_PARAMETER);
+        };
+        let role = Role::Connection(Box::default());
+        let callbacks = (Va::of(context), Va::of(dispatch));
+        let socket = match make(client, address::family(local), (kind, protocol), role, callbacks) {
+            Ok(socket) => socket,
+            Err(status) => return request.complete(status),
+        };
+        if let Err(status) = socket.bind(local) {
+            socket.discard();
+            return request.complete(status);
+        }
+        let Some(connection) = socket.connection() else { return STATUS_NOT_SUPPORTED };
+        output::connect(&socket, connection, remote, request, got(&socket))
     }
 
     /// Controls a client; the only code that is known here leads to RDMA adapters.

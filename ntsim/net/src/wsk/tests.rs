@@ -1,5 +1,10 @@
 //! Registering with Winsock Kernel, and breaking its rules.
 
+mod connection;
+mod fixture;
+mod listening;
+mod rules;
+
 use ntsim_core::address::Va;
 use ntsim_core::boot::Machine;
 use ntsim_core::{sched, verifier};
@@ -115,22 +120,19 @@ fn provider_is_for_clients_that_hold_it() {
 }
 
 #[test]
-fn wsk_socket_is_not_supported() {
-    let (machine, mut own) = with_client(&DISPATCH);
-    let (_, npi) = capture(&mut own);
+fn wsk_socket_of_another_category_is_not_supported() {
+    let fixture = fixture::Fixture::new();
     let none = core::ptr::null_mut();
-    unsafe {
-        let dispatch = &*npi.Dispatch;
-        let socket = dispatch.WskSocket.unwrap();
-        let irp = core::ptr::null_mut();
-        let status = socket(npi.Client, 2, 1, 6, 2, none, core::ptr::null(), none, none, none, irp);
+    let dispatch = unsafe { &*fixture.npi.Dispatch };
+    let (client, make) = (fixture.npi.Client, dispatch.WskSocket.unwrap());
+    for (kind, protocol, flags) in [(2, 17, 4), (1, 6, 0), (1, 6, 8)] {
+        let (status, _) = fixture::request(|irp| unsafe {
+            make(client, 2, kind, protocol, flags, none, core::ptr::null(), none, none, none, irp)
+        });
         assert_eq!(status, STATUS_NOT_SUPPORTED);
-        dispatch.WskFreeAddressInfo.unwrap()(npi.Client, 0x10 as *mut _);
-        WskReleaseProviderNPI(&mut *own);
-        WskDeregister(&mut *own);
     }
-    let rules = machine.shutdown().rules();
-    assert_eq!(rules, ["WskFreeAddressInfo"]);
+    unsafe { dispatch.WskFreeAddressInfo.unwrap()(client, 0x10 as *mut _) };
+    assert_eq!(fixture.rules(), ["WskFreeAddressInfo"]);
 }
 
 #[test]

@@ -39,22 +39,6 @@ pub(super) unsafe fn fail(irp: *mut IRP, status: NTSTATUS) {
     unsafe { complete(irp) };
 }
 
-/// Completes a request that a driver sent not through a device but through a function that takes one: as if
-/// a driver at the packet's next location had completed it.
-///
-/// # Safety
-/// `irp` is a request of the driver's, whose completion routine stands in its next location.
-pub unsafe fn complete_for_driver(irp: *mut IRP, status: NTSTATUS) {
-    // SAFETY: the caller's contract.
-    let request = unsafe { &mut *irp };
-    request.CurrentLocation -= 1;
-    // SAFETY: while a driver owns the request, this member of the union is in use.
-    let current = unsafe { &mut request.Tail.Overlay.CurrentStackLocation };
-    *current = current.wrapping_sub(1);
-    // SAFETY: the caller's contract.
-    unsafe { fail(irp, status) };
-}
-
 /// # Safety
 /// The caller owns the request.
 unsafe fn complete(irp: *mut IRP) {

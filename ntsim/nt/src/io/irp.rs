@@ -78,6 +78,8 @@ pub(super) struct Progress {
     pub(super) block: Option<Block>,
     /// The calls of dispatch routines that were made with it and are not all over.
     pub(super) sent: Vec<Arc<Sent>>,
+    /// Set if the driver lent it to a function and has not initialised it again since.
+    pub(super) spent: bool,
 }
 
 /// One call of a dispatch routine.
@@ -111,7 +113,7 @@ pub(super) fn allocate(stack: i8, owner: Owner) -> Option<*mut IRP> {
 }
 
 fn register(irp: *mut IRP, owner: Owner, block: Option<Block>) {
-    let progress = Mutex::new(Progress { block, sent: Vec::new() });
+    let progress = Mutex::new(Progress { block, ..Progress::default() });
     let packets = PACKETS.get();
     packets.live.lock().insert(Va::of(irp), Arc::new(Packet { owner, progress }));
 }
@@ -262,10 +264,11 @@ exports! {
     /// Makes a packet usable again for its owner.
     #[irql(PASSIVE..=DISPATCH)]
     fn IoReuseIrp(irp: *mut IRP, status: NTSTATUS) {
-        if find(irp).is_none_or(|packet| in_use(&packet)) {
+        let Some(packet) = find(irp).filter(|packet| !in_use(packet)) else {
             violation("IoReuseIrp", 0x20B, irp, format!("IoReuseIrp got {irp:p}, which a driver still has"));
             return;
-        }
+        };
+        packet.progress.lock().spent = false;
         // SAFETY: the packet is the driver's.
         let &IRP { Size: size, StackCount: stack, .. } = unsafe { &*irp };
         // SAFETY: the packet has that size, as it was made with it.

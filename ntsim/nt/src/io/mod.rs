@@ -20,6 +20,7 @@ mod fingerprint;
 mod force_pending;
 mod generic_mapping;
 mod irp;
+mod lend;
 mod mdl;
 mod namespace;
 mod open;
@@ -42,7 +43,6 @@ use sys::status::NTSTATUS;
 
 pub use client::{Prepared, Reference, Sending};
 pub use complete::IofCompleteRequest;
-pub use complete::complete_for_driver;
 pub use device::{IoCreateDevice, IoDeleteDevice};
 pub use device::{
     Made, create as create_device, delete as delete_device, driver_is_ready, driver_is_unloaded,
@@ -50,6 +50,8 @@ pub use device::{
 pub use dispatch::set_route;
 pub use file::File;
 pub use force_pending::force_pending;
+pub use irp::{IoAllocateIrp, IoFreeIrp, IoReuseIrp};
+pub use lend::{LendError, give_back, lend, mark_lent_pending};
 pub use mdl::{IoAllocateMdl, IoFreeMdl};
 pub use namespace::{link, unlink};
 pub use open::{open, open_as};

@@ -1,0 +1,117 @@
+//! Received data as it is shown to drivers: lists of indications over MDL chains.
+
+use nt::mm::{self, Block, Range};
+use ntsim_core::Settings;
+use ntsim_core::address::Va;
+use ntsim_core::number::narrow;
+use ntsim_core::per_machine::PerMachine;
+use parking_lot::Mutex;
+use sys::wdm::MDL;
+use sys::wsk::{WSK_BUF, WSK_DATA_INDICATION};
+
+use super::choice::choose;
+
+/// The most bytes of one indication.
+pub(super) const LONGEST: usize = 256 << 10;
+
+/// The parts that received data is cut into: from the seed of the machine, where it asks for that.
+struct Shredder(Mutex<Option<fastrand::Rng>>);
+
+static SHREDDER: PerMachine<Shredder> = PerMachine::new();
+
+impl Default for Shredder {
+    fn default() -> Self {
+        Self(Mutex::new(Settings::current().sockets.shred.map(fastrand::Rng::with_seed)))
+    }
+}
+
+/// Data that a driver is shown, and may retain.
+pub(super) struct Indication {
+    /// The data and the lists over it. Freed blocks become inaccessible, so a driver that touches data which it has
+    /// returned stops in the act.
+    _blocks: Vec<Block>,
+    first: Va,
+}
+
+impl Indication {
+    /// Describes data; `None` if the host has no memory left.
+    pub(super) fn new(data: &[u8]) -> Option<Self> {
+        let mut blocks = Vec::new();
+        let mut first: *mut WSK_DATA_INDICATION = core::ptr::null_mut();
+        let mut link = &raw mut first;
+        for part in cut(data) {
+            let indication = Block::new(size_of::<WSK_DATA_INDICATION>())?;
+            let (mut chain, mut next) = (core::ptr::null_mut::<MDL>(), core::ptr::null_mut::<*mut MDL>());
+            let offset = if choose(4) == 1 { 1 + choose(60) } else { 0 };
+            let mut skipped = offset;
+            let length = part.iter().map(|piece| piece.len()).sum();
+            for piece in part {
+                let (block, list) = list_over(piece, skipped, &mut blocks)?;
+                skipped = 0;
+                if chain.is_null() {
+                    chain = list;
+                } else {
+                    // SAFETY: it is the link of the list before, which lives as long as the indication.
+                    unsafe { next.write(list) };
+                }
+                // SAFETY: the list is there.
+                next = unsafe { &raw mut (*list).Next };
+                blocks.push(block);
+            }
+            let filled = WSK_DATA_INDICATION {
+                Next: core::ptr::null_mut(),
+                Buffer: WSK_BUF { Mdl: chain, Offset: narrow(offset), Length: length },
+            };
+            let at = indication.as_ptr::<WSK_DATA_INDICATION>();
+            // SAFETY: the block has that size.
+            unsafe { at.write(filled) };
+            // SAFETY: the link is the local variable, or that of the indication before.
+            unsafe { link.write(at) };
+            // SAFETY: the indication is there.
+            link = unsafe { &raw mut (*at).Next };
+            blocks.push(indication);
+        }
+        Some(Self { _blocks: blocks, first: Va::of(first) })
+    }
+
+    /// The first structure of the list.
+    pub(super) fn first(&self) -> Va {
+        self.first
+    }
+}
+
+/// A list over a copy of a piece, `skipped` bytes behind the beginning of what it describes.
+fn list_over(piece: &[u8], skipped: usize, blocks: &mut Vec<Block>) -> Option<(Block, *mut MDL)> {
+    let data = Block::new(skipped + piece.len())?;
+    let start = data.as_ptr::<u8>();
+    // SAFETY: the block has room for the piece behind what is skipped.
+    unsafe { start.wrapping_add(skipped).copy_from(piece.as_ptr(), piece.len()) };
+    let range = Range { start: Va::of(start), length: skipped + piece.len() };
+    let list = Block::new(range.list_size())?;
+    let mdl = list.as_ptr::<MDL>();
+    // SAFETY: the block has the list's size.
+    unsafe { mm::describe(mdl, range) };
+    // SAFETY: the list was just filled in, over memory of its own.
+    unsafe { mm::build_for_nonpaged(mdl) };
+    blocks.push(data);
+    Some((list, mdl))
+}
+
+/// Cuts data into the parts of indications, each of them into the pieces of a chain.
+fn cut(data: &[u8]) -> Vec<Vec<&[u8]>> {
+    let mut shredder = SHREDDER.get().0.lock();
+    let Some(random) = shredder.as_mut() else { return vec![vec![data]] };
+    let (mut parts, mut rest): (Vec<Vec<&[u8]>>, _) = (vec![Vec::new()], data);
+    while !rest.is_empty() {
+        // Most pieces are short, the last of many takes what is left.
+        let longest = if parts.len() > 16 { rest.len() } else { rest.len().min(1 << random.u32(0..=12)) };
+        let (piece, others) =
+            rest.split_at(if parts.len() > 16 { longest } else { random.usize(1..=longest) });
+        if random.u32(..3) == 0 && parts.last().is_some_and(|part| !part.is_empty()) {
+            parts.push(Vec::new());
+        }
+        parts.last_mut().expect("there is one").push(piece);
+        rest = others;
+    }
+    parts
+}

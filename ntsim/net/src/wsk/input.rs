@@ -1,0 +1,313 @@
+//! Bytes that a connection receives, and its end: by requests and by events.
+//!
+//! <https://learn.microsoft.com/windows-hardware/drivers/ddi/wsk/nc-wsk-pfn_wsk_receive_event>.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ntsim_core::address::Va;
+use ntsim_core::boundary;
+use sys::status::*;
+use sys::wsk::*;
+
+use super::buffer::Pieces;
+use super::choice::{choose, strikes};
+use super::client::found;
+use super::indication::{Indication, LONGEST};
+use super::request::{Outcome, Request};
+use super::socket::{Callbacks, Connection, Phase, Socket};
+use super::stack::Received;
+use super::work::Lane;
+
+/// The receiving side of a connection.
+#[derive(Default)]
+pub(super) struct Input {
+    receives: VecDeque<Receiving>,
+    /// Set if the driver has not taken all that was indicated: nothing is, until it calls WskReceive.
+    stopped: bool,
+    /// Bytes that came from the transport and that the driver has not taken.
+    kept: Vec<u8>,
+    shown: Vec<Shown>,
+    end: Ending,
+    /// Requests that disable an event which is being called.
+    disabling: Vec<Request>,
+}
+
+/// A request that waits for bytes.
+struct Receiving {
+    request: Request,
+    pieces: Pieces,
+    flags: u32,
+}
+
+/// Data that the driver has.
+struct Shown {
+    indication: Indication,
+    retained: bool,
+}
+
+/// The end of the peer's direction.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Ending {
+    #[default]
+    None,
+    /// It has come, and the driver was not told.
+    Seen(Option<NTSTATUS>),
+    Told(Option<NTSTATUS>),
+}
+
+/// The next thing to do.
+enum Step {
+    Complete(Request, Outcome),
+    Indicate(Indication, usize, Callbacks),
+    Dead(Callbacks),
+    Ended(Option<NTSTATUS>, Option<Callbacks>),
+    Nothing,
+}
+
+/// Takes every request that waits.
+pub(super) fn take_pending(connection: &Connection) -> Vec<Request> {
+    let mut input = connection.input.lock();
+    let mut pending: Vec<_> = input.receives.drain(..).map(|receiving| receiving.request).collect();
+    pending.append(&mut input.disabling);
+    pending
+}
+
+/// Reports data that the driver still retains when the socket is closed.
+pub(super) fn check_retained(connection: &Connection) {
+    let retained = connection.input.lock().shown.iter().filter(|shown| shown.retained).count();
+    if retained > 0 {
+        found("WskRetained", format!("a socket is closed with {retained} lists of data retained"));
+    }
+}
+
+/// Queues a receive, and lets indications go on.
+pub(super) fn receive(
+    socket: &Arc<Socket>,
+    connection: &Connection,
+    request: Request,
+    pieces: Pieces,
+    flags: u32,
+) -> NTSTATUS {
+    let phase = *socket.phase.lock();
+    match phase {
+        Phase::Connected => {}
+        Phase::Dead(_) => return socket.answer(request, STATUS_FILE_FORCED_CLOSED),
+        _ => return socket.answer(request, STATUS_INVALID_DEVICE_STATE),
+    }
+    let status = request.pend();
+    let mut input = connection.input.lock();
+    input.receives.push_back(Receiving { request, pieces, flags });
+    drop(input);
+    socket.kick(Lane::Input);
+    status
+}
+
+/// Takes back data that the driver retained.
+pub(super) fn release(connection: &Connection, first: Va) -> NTSTATUS {
+    let mut input = connection.input.lock();
+    let Some(at) = input.shown.iter().position(|shown| shown.indication.first() == first) else {
+        drop(input);
+        let text = format!("WskRelease got {first:#x}, which is not retained, or was released before");
+        found("WskReleaseTwice", text);
+        return STATUS_INVALID_PARAMETER;
+    };
+    let shown = input.shown.swap_remove(at);
+    drop(input);
+    drop(shown);
+    STATUS_SUCCESS
+}
+
+/// Leaves a request until the event that is being called has returned.
+pub(super) fn disable_later(connection: &Connection, request: Request) {
+    connection.input.lock().disabling.push(request);
+}
+
+/// Goes on with what has arrived.
+pub(super) fn run(socket: &Arc<Socket>, connection: &Connection) {
+    let mut buffer = Vec::new();
+    while !socket.is_closed() && *socket.phase.lock() == Phase::Connected {
+        match next(socket, connection, &mut buffer) {
+            Step::Nothing => break,
+            Step::Complete(request, outcome) => {
+                request.complete(outcome);
+            }
+            Step::Indicate(indication, length, callbacks) => {
+                indicate(connection, indication, length, callbacks);
+            }
+            Step::Dead(callbacks) => {
+                call_receive(callbacks, Va::NULL, 0, &mut 0);
+                *socket.phase.lock() = Phase::Dead(STATUS_FILE_FORCED_CLOSED);
+            }
+            Step::Ended(broken, callbacks) => ended(socket, connection, broken, callbacks),
+        }
+    }
+    let disabling = core::mem::take(&mut connection.input.lock().disabling);
+    disabling.into_iter().for_each(|request| {
+        request.complete(STATUS_SUCCESS);
+    });
+}
+
+/// Decides on what is next.
+fn next(socket: &Socket, connection: &Connection, buffer: &mut Vec<u8>) -> Step {
+    let mut input = connection.input.lock();
+    let input = &mut *input;
+    let event = socket.event(WSK_EVENT_RECEIVE).filter(|_| !input.stopped);
+    // A connection that is broken is so at once where no byte is taken: what was not taken is lost.
+    if input.end == Ending::None
+        && event.is_none()
+        && input.receives.is_empty()
+        && let Some(status) = socket.end.broken()
+    {
+        input.kept.clear();
+        input.end = Ending::Seen(Some(status));
+    }
+    if !input.receives.is_empty() {
+        return for_request(socket, input, buffer);
+    }
+    if let Some(callbacks) = event {
+        if strikes(|faults| faults.dead) {
+            return Step::Dead(callbacks);
+        }
+        fetch(socket, input, buffer);
+        if !input.kept.is_empty() {
+            let Some(indication) = Indication::new(&input.kept) else { return Step::Nothing };
+            return Step::Indicate(indication, input.kept.len(), callbacks);
+        }
+    }
+    let disconnect = socket.event(WSK_EVENT_DISCONNECT);
+    match input.end {
+        // The end of the peer's direction is told once the bytes before it are taken, and the event is enabled.
+        Ending::Seen(status) if input.kept.is_empty() && (status.is_some() || disconnect.is_some()) => {
+            input.end = Ending::Told(status);
+            Step::Ended(status, disconnect)
+        }
+        Ending::Seen(_) | Ending::Told(_) | Ending::None => Step::Nothing,
+    }
+}
+
+/// Gets bytes from the transport where none are kept.
+fn fetch(socket: &Socket, input: &mut Input, buffer: &mut Vec<u8>) {
+    if !input.kept.is_empty() || input.end != Ending::None {
+        return;
+    }
+    buffer.resize(LONGEST, 0);
+    match socket.end.receive(buffer) {
+        Received::Bytes(count) => input.kept.extend_from_slice(&buffer[..count]),
+        Received::Nothing => {}
+        Received::End => input.end = Ending::Seen(None),
+        Received::Broken(status) => input.end = Ending::Seen(Some(status)),
+    }
+}
+
+/// Serves the first request that waits for bytes.
+fn for_request(socket: &Socket, input: &mut Input, buffer: &mut Vec<u8>) -> Step {
+    let (wants, drains) = match input.receives.front() {
+        Some(first) => (first.pieces.left() > 0, first.flags & WSK_FLAG_DRAIN != 0),
+        None => return Step::Nothing,
+    };
+    if wants || drains {
+        fetch(socket, input, buffer);
+    }
+    let over = input.end != Ending::None && input.kept.is_empty();
+    let Some(first) = input.receives.front_mut() else { return Step::Nothing };
+    let taken = if drains { input.kept.len() } else { first.pieces.fill(&input.kept) };
+    input.kept.drain(..taken);
+    let (left, all) = (first.pieces.left(), first.flags & WSK_FLAG_WAITALL != 0);
+    let filled = first.pieces.length - left;
+    let is_done = !drains && (left == 0 || filled > 0 && !all);
+    if !is_done && !over {
+        // What was taken may make room for more.
+        return if taken > 0 { for_request(socket, input, buffer) } else { Step::Nothing };
+    }
+    let Some(receiving) = input.receives.pop_front() else { return Step::Nothing };
+    // Indications go on behind it. One that came while the event was being called is served when that has returned, so
+    // it counts, too: a driver cannot know when its event has.
+    input.stopped = false;
+    let status = match input.end {
+        Ending::Seen(Some(status)) | Ending::Told(Some(status)) if !is_done => status,
+        _ => STATUS_SUCCESS,
+    };
+    Step::Complete(receiving.request, Outcome { status, information: filled })
+}
+
+/// Shows data to the driver.
+fn indicate(connection: &Connection, indication: Indication, length: usize, callbacks: Callbacks) {
+    let first = indication.first();
+    connection.input.lock().shown.push(Shown { indication, retained: false });
+    let mut accepted = length;
+    let status = call_receive(callbacks, first, length, &mut accepted);
+    let mut input = connection.input.lock();
+    let at = input.shown.iter().position(|shown| shown.indication.first() == first);
+    match (status, at) {
+        (STATUS_PENDING, Some(at)) => {
+            input.shown[at].retained = true;
+            input.kept.clear();
+            return;
+        }
+        // It was released before the event had returned.
+        (STATUS_PENDING, None) => {
+            input.kept.clear();
+            return;
+        }
+        _ => {}
+    }
+    let shown = at.map(|at| input.shown.swap_remove(at));
+    if shown.is_none() {
+        drop(input);
+        let text =
+            format!("WskRelease got {first:#x}, which the event did not retain: it returned {status:#010X}");
+        found("WskReleaseTwice", text);
+        input = connection.input.lock();
+    }
+    let taken = if status == STATUS_SUCCESS { accepted } else { 0 };
+    if taken > length {
+        drop(input);
+        let text = format!("WskReceiveEvent accepted {taken} of {length} bytes");
+        found("WskAcceptedTooMuch", text);
+        input = connection.input.lock();
+    }
+    input.kept.drain(..taken.min(length));
+    input.stopped = taken < length;
+}
+
+/// Calls the driver's event: with no data, the socket is dead.
+fn call_receive(callbacks: Callbacks, first: Va, length: usize, accepted: &mut usize) -> NTSTATUS {
+    let table = callbacks.dispatch.ptr::<WSK_CLIENT_CONNECTION_DISPATCH>();
+    // SAFETY: the driver keeps the table of a socket that it has not closed.
+    let Some(event) = (unsafe { (*table).WskReceiveEvent }) else { return STATUS_SUCCESS };
+    let entire = if choose(2) == 0 { WSK_FLAG_ENTIRE_MESSAGE } else { 0 };
+    let soon = if choose(8) == 1 { WSK_FLAG_RELEASE_ASAP } else { 0 };
+    let flags = Socket::level_flag() | entire | soon;
+    // SAFETY: the function is the driver's for this socket; the data lives until it is given back.
+    boundary::call_driver("WskReceiveEvent", || unsafe {
+        event(callbacks.context.ptr(), flags, first.ptr(), length, accepted)
+    })
+}
+
+/// Tells the driver that the peer has ended.
+fn ended(
+    socket: &Arc<Socket>,
+    connection: &Connection,
+    broken: Option<NTSTATUS>,
+    callbacks: Option<Callbacks>,
+) {
+    if let Some(status) = broken {
+        *socket.phase.lock() = Phase::Dead(status);
+        let mut pending = super::output::take_pending(connection);
+        pending.extend(take_pending(connection));
+        pending.into_iter().for_each(|request| socket.complete_later(request, status));
+    }
+    let Some(callbacks) = callbacks else {
+        if let Some(callbacks) = broken.and_then(|_| socket.event(WSK_EVENT_RECEIVE)) {
+            call_receive(callbacks, Va::NULL, 0, &mut 0);
+        }
+        return;
+    };
+    let table = callbacks.dispatch.ptr::<WSK_CLIENT_CONNECTION_DISPATCH>();
+    // SAFETY: the driver keeps the table of a socket that it has not closed.
+    let Some(event) = (unsafe { (*table).WskDisconnectEvent }) else { return };
+    let flags = Socket::level_flag() | if broken.is_some() { WSK_FLAG_ABORTIVE } else { 0 };
+    // SAFETY: the function is the driver's for this socket.
+    boundary::call_driver("WskDisconnectEvent", || unsafe { event(callbacks.context.ptr(), flags) });
+}

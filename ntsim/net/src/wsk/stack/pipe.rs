@@ -1,0 +1,410 @@
+//! Connections between sockets of one machine: no host, no clock, every choice from the seed.
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, VecDeque};
+
+use ntsim_core::Settings;
+use ntsim_core::per_machine::PerMachine;
+use parking_lot::Mutex;
+use sys::status::*;
+
+use super::{End, Incoming, Ready, Received, Sent, Setting, Sharing, Way};
+use crate::ip_helper;
+use crate::wsk::address::unspecified;
+use crate::wsk::choice::{choose, strikes};
+
+/// Connections that may wait at an end that listens.
+const BACKLOG: usize = 1024;
+/// The first port that is chosen where a bind names none.
+const FIRST_PORT: u16 = 49152;
+
+/// The pipe of one machine.
+#[derive(Default)]
+struct Pipe(Mutex<Ends>);
+
+static PIPE: PerMachine<Pipe> = PerMachine::new();
+
+#[derive(Default)]
+struct Ends {
+    ends: BTreeMap<u64, Own>,
+    last: u64,
+    ports: u16,
+}
+
+/// One end.
+#[derive(Default)]
+struct Own {
+    local: Option<SocketAddr>,
+    remote: Option<SocketAddr>,
+    sharing: Sharing,
+    /// Set if it came about at an end that listens, whose address it has.
+    accepted: bool,
+    /// Set once a connect has succeeded, whatever becomes of the connection.
+    connected: bool,
+    state: State,
+    ready: Option<Ready>,
+}
+
+/// The state of an end.
+#[derive(Default)]
+enum State {
+    #[default]
+    Fresh,
+    Listening(VecDeque<u64>),
+    Connecting {
+        peer: u64,
+    },
+    /// It has arrived and was not admitted yet.
+    Arrived {
+        peer: u64,
+    },
+    Open(Open),
+    Broken(NTSTATUS),
+}
+
+/// A connection, as one of its ends sees it.
+struct Open {
+    peer: u64,
+    inbox: VecDeque<u8>,
+    /// Bytes that the inbox may hold.
+    window: usize,
+    /// Set if the peer sends no more.
+    ended: bool,
+    /// Set if this end sends no more.
+    finished: bool,
+    /// Set if the peer has bytes that it found no room for.
+    wanted: bool,
+}
+
+impl Open {
+    fn with(peer: u64) -> State {
+        let window = [256 << 10, 64 << 10, 16 << 10, 4 << 10][choose(4)];
+        State::Open(Self {
+            peer,
+            inbox: VecDeque::new(),
+            window,
+            ended: false,
+            finished: false,
+            wanted: false,
+        })
+    }
+}
+
+/// What to tell when the lock is free.
+type Told = Vec<(Ready, Way)>;
+
+impl Ends {
+    fn tell(&self, end: u64, way: Way, told: &mut Told) {
+        if let Some(ready) = self.ends.get(&end).and_then(|own| own.ready.clone()) {
+            told.push((ready, way));
+        }
+    }
+
+    fn own(&mut self, end: u64) -> &mut Own {
+        self.ends.get_mut(&end).expect("an end is there until it is dropped")
+    }
+
+    fn add(&mut self, own: Own) -> u64 {
+        self.last += 1;
+        self.ends.insert(self.last, own);
+        self.last
+    }
+
+    /// Returns whether an address may not be given to a socket with this sharing.
+    fn is_taken(&self, at: SocketAddr, sharing: Sharing) -> bool {
+        self.ends.values().any(|own| {
+            let Some(local) = own.local else { return false };
+            let any = local.ip().is_unspecified() || at.ip().is_unspecified();
+            let meets = local.port() == at.port() && (any || local.ip() == at.ip());
+            let shared = sharing.reuse && own.sharing.reuse && !sharing.exclusive && !own.sharing.exclusive;
+            // A connection that came about at an exclusive listener keeps the address:
+            // https://learn.microsoft.com/windows/win32/winsock/using-so-reuseaddr-and-so-exclusiveaddruse
+            meets && !shared && (!own.accepted || own.sharing.exclusive)
+        })
+    }
+
+    fn free_port(&mut self, ip: IpAddr, sharing: Sharing) -> Option<u16> {
+        for _ in FIRST_PORT..=u16::MAX {
+            let port = FIRST_PORT + self.ports;
+            self.ports = (self.ports + 1) % (u16::MAX - FIRST_PORT + 1);
+            if !self.is_taken(SocketAddr::new(ip, port), Sharing { reuse: false, ..sharing }) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// The end that listens at an address.
+    fn listener(&self, at: SocketAddr) -> Option<u64> {
+        let wild = SocketAddr::new(unspecified(at), at.port());
+        let find = |at: SocketAddr| {
+            let listens = |own: &Own| {
+                let same = own.local.is_some_and(|local| local.ip() == at.ip() && local.port() == at.port());
+                same && matches!(own.state, State::Listening(_))
+            };
+            self.ends.iter().find(|(_, own)| listens(own)).map(|(&end, _)| end)
+        };
+        find(at).or_else(|| find(wild))
+    }
+
+    /// Breaks an end, and lets it see that.
+    fn break_end(&mut self, end: u64, status: NTSTATUS, told: &mut Told) {
+        let Some(own) = self.ends.get_mut(&end) else { return };
+        own.state = State::Broken(status);
+        self.tell(end, Way::In, told);
+        self.tell(end, Way::Out, told);
+    }
+
+    /// Ends what an end has, and tells its peers. The end is as if it were fresh, without an address.
+    fn abort(&mut self, end: u64, told: &mut Told) {
+        let own = self.own(end);
+        own.local = None;
+        match core::mem::take(&mut own.state) {
+            State::Fresh | State::Broken(_) => {}
+            State::Listening(queue) => {
+                for arrived in queue {
+                    self.abort(arrived, told);
+                    self.ends.remove(&arrived);
+                }
+            }
+            State::Connecting { peer } => self.break_end(peer, STATUS_CONNECTION_RESET, told),
+            State::Arrived { peer } => self.break_end(peer, STATUS_CONNECTION_REFUSED, told),
+            State::Open(open) if open.finished && open.ended && open.inbox.is_empty() => {}
+            State::Open(open) => self.break_end(open.peer, STATUS_CONNECTION_RESET, told),
+        }
+    }
+}
+
+/// Runs `f` with the ends, then tells what it wants told.
+fn with<R>(f: impl FnOnce(&mut Ends, &mut Told) -> R) -> R {
+    let mut told = Told::new();
+    let result = f(&mut PIPE.get().0.lock(), &mut told);
+    told.into_iter().for_each(|(ready, way)| ready(way));
+    result
+}
+
+/// Returns whether the machine has an address.
+fn is_own(address: IpAddr) -> bool {
+    address.is_loopback() || address.is_unspecified() || ip_helper::has(address)
+}
+
+/// An end of the pipe.
+struct PipeEnd(u64);
+
+/// Makes an end.
+pub(in crate::wsk) fn open() -> Box<dyn End> {
+    Box::new(PipeEnd(with(|ends, _| ends.add(Own::default()))))
+}
+
+impl Drop for PipeEnd {
+    fn drop(&mut self) {
+        with(|ends, told| {
+            ends.abort(self.0, told);
+            ends.ends.remove(&self.0);
+        });
+    }
+}
+
+impl End for PipeEnd {
+    fn attach(&self, ready: Ready) {
+        with(|ends, _| ends.own(self.0).ready = Some(ready));
+    }
+
+    fn bind(&self, at: SocketAddr, sharing: Sharing) -> Result<(), NTSTATUS> {
+        if !is_own(at.ip()) {
+            return Err(STATUS_INVALID_ADDRESS_COMPONENT);
+        }
+        if strikes(|faults| faults.address_in_use) {
+            return Err([STATUS_ADDRESS_ALREADY_EXISTS, STATUS_SHARING_VIOLATION][choose(2)]);
+        }
+        with(|ends, _| {
+            let mut at = at;
+            if at.port() == 0 {
+                at.set_port(ends.free_port(at.ip(), sharing).ok_or(STATUS_TOO_MANY_ADDRESSES)?);
+            } else if ends.is_taken(at, sharing) {
+                return Err(STATUS_ADDRESS_ALREADY_EXISTS);
+            }
+            let own = ends.own(self.0);
+            (own.local, own.sharing) = (Some(at), sharing);
+            Ok(())
+        })
+    }
+
+    fn local(&self) -> Option<SocketAddr> {
+        with(|ends, _| ends.own(self.0).local)
+    }
+
+    fn remote(&self) -> Option<SocketAddr> {
+        with(|ends, _| ends.own(self.0).remote)
+    }
+
+    fn listen(&self) -> Result<(), NTSTATUS> {
+        with(|ends, _| ends.own(self.0).state = State::Listening(VecDeque::new()));
+        Ok(())
+    }
+
+    fn next(&self) -> Option<Incoming> {
+        with(|ends, _| {
+            let State::Listening(queue) = &mut ends.own(self.0).state else { return None };
+            let end = queue.pop_front()?;
+            let own = ends.own(end);
+            Some(Incoming { local: own.local?, remote: own.remote?, end: Box::new(PipeEnd(end)) })
+        })
+    }
+
+    fn admit(&self) {
+        with(|ends, told| {
+            let State::Arrived { peer } = ends.own(self.0).state else { return };
+            ends.own(self.0).state = Open::with(peer);
+            let client = ends.own(peer);
+            (client.state, client.connected) = (Open::with(self.0), true);
+            ends.tell(peer, Way::Out, told);
+        });
+    }
+
+    fn connect(&self, to: SocketAddr) {
+        with(|ends, told| {
+            let mut local = ends.own(self.0).local.expect("a socket is bound before it connects");
+            if local.ip().is_unspecified() {
+                local.set_ip(to.ip());
+            }
+            let twice = ends.ends.iter().any(|(&end, own)| {
+                end != self.0 && !own.accepted && own.local == Some(local) && own.remote == Some(to)
+            });
+            let listener = ends.listener(to);
+            let own = ends.own(self.0);
+            (own.local, own.remote) = (Some(local), Some(to));
+            let full = |queue: &VecDeque<u64>| queue.len() >= BACKLOG;
+            let failed = match listener {
+                _ if twice => STATUS_ADDRESS_ALREADY_EXISTS,
+                None if is_own(to.ip()) => STATUS_CONNECTION_REFUSED,
+                None => STATUS_HOST_UNREACHABLE,
+                Some(at) if matches!(&ends.own(at).state, State::Listening(queue) if full(queue)) => {
+                    STATUS_CONNECTION_REFUSED
+                }
+                Some(at) => {
+                    let sharing = ends.own(at).sharing;
+                    let arrived = ends.add(Own {
+                        local: Some(to),
+                        remote: Some(local),
+                        sharing,
+                        accepted: true,
+                        state: State::Arrived { peer: self.0 },
+                        ..Own::default()
+                    });
+                    ends.own(self.0).state = State::Connecting { peer: arrived };
+                    if let State::Listening(queue) = &mut ends.own(at).state {
+                        queue.push_back(arrived);
+                    }
+                    ends.tell(at, Way::In, told);
+                    return;
+                }
+            };
+            ends.own(self.0).state = State::Broken(failed);
+            ends.tell(self.0, Way::Out, told);
+        });
+    }
+
+    fn connected(&self) -> Option<Result<(), NTSTATUS>> {
+        with(|ends, _| match ends.own(self.0) {
+            own if own.connected => Some(Ok(())),
+            Own { state: State::Broken(status), .. } => Some(Err(*status)),
+            _ => None,
+        })
+    }
+
+    fn send(&self, pieces: &[libc::iovec]) -> Sent {
+        with(|ends, told| {
+            let (peer, finished) = match &ends.own(self.0).state {
+                State::Open(open) => (open.peer, open.finished),
+                State::Broken(status) => return Sent::Broken(*status),
+                _ => return Sent::Broken(STATUS_CONNECTION_INVALID),
+            };
+            let length: usize = pieces.iter().map(|piece| piece.iov_len).sum();
+            if strikes(|faults| faults.reset) {
+                ends.break_end(peer, STATUS_CONNECTION_RESET, told);
+                ends.break_end(self.0, STATUS_CONNECTION_RESET, told);
+                return Sent::Broken(STATUS_CONNECTION_RESET);
+            }
+            let closed = strikes(|faults| faults.closed_window);
+            let Some(Own { state: State::Open(there), .. }) = ends.ends.get_mut(&peer) else {
+                return Sent::Broken(STATUS_CONNECTION_RESET);
+            };
+            let room = if closed || finished { 0 } else { there.window.saturating_sub(there.inbox.len()) };
+            if room == 0 {
+                there.wanted = true;
+                if closed {
+                    ends.tell(self.0, Way::Out, told);
+                }
+                return Sent::Full;
+            }
+            let mut taken = room.min(length);
+            if strikes(|faults| faults.partial) {
+                taken = 1 + choose(taken);
+            }
+            let mut left = taken;
+            for piece in pieces {
+                let now = piece.iov_len.min(left);
+                // SAFETY: the caller passes memory that it keeps during the call.
+                there.inbox.extend(unsafe { core::slice::from_raw_parts(piece.iov_base.cast::<u8>(), now) });
+                left -= now;
+            }
+            if strikes(|faults| faults.early_end) {
+                there.ended = true;
+                ends.break_end(self.0, STATUS_CONNECTION_ABORTED, told);
+            }
+            ends.tell(peer, Way::In, told);
+            Sent::Taken(taken)
+        })
+    }
+
+    fn receive(&self, into: &mut [u8]) -> Received {
+        with(|ends, told| {
+            let open = match &mut ends.own(self.0).state {
+                State::Open(open) => open,
+                State::Broken(status) => return Received::Broken(*status),
+                _ => return Received::Nothing,
+            };
+            let there = open.inbox.len().min(into.len());
+            if there == 0 {
+                let ended = open.inbox.is_empty() && open.ended;
+                return if ended { Received::End } else { Received::Nothing };
+            }
+            let scheduled = Settings::current().schedule.is_some();
+            let taken = if scheduled && choose(4) == 0 { 1 + choose(there) } else { there };
+            for (to, byte) in into.iter_mut().zip(open.inbox.drain(..taken)) {
+                *to = byte;
+            }
+            let peer = open.peer;
+            if core::mem::take(&mut open.wanted) {
+                ends.tell(peer, Way::Out, told);
+            }
+            Received::Bytes(taken)
+        })
+    }
+
+    fn broken(&self) -> Option<NTSTATUS> {
+        with(|ends, _| match ends.own(self.0).state {
+            State::Broken(status) => Some(status),
+            _ => None,
+        })
+    }
+
+    fn finish(&self) {
+        with(|ends, told| {
+            let State::Open(open) = &mut ends.own(self.0).state else { return };
+            open.finished = true;
+            let peer = open.peer;
+            if let Some(Own { state: State::Open(there), .. }) = ends.ends.get_mut(&peer) {
+                there.ended = true;
+            }
+            ends.tell(peer, Way::In, told);
+        });
+    }
+
+    fn abort(&self) {
+        with(|ends, told| ends.abort(self.0, told));
+    }
+
+    fn set(&self, _setting: Setting) {}
+}

@@ -1,0 +1,140 @@
+//! The threads that do the work of sockets and call drivers, as the receive path of a network adapter does.
+//!
+//! They start with the first socket: a machine without sockets has none of them. A socket has one lane for each kind of
+//! work; the work of a lane never overlaps itself, that of different lanes does.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ntsim_core::Settings;
+use ntsim_core::per_machine::{PerMachine, Stopping};
+use ntsim_core::sched::{self, Irql, Thread, Transport};
+use parking_lot::Mutex;
+
+use super::choice::choose;
+use super::socket::Socket;
+
+/// A kind of work of a socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lane {
+    /// Takes what arrives.
+    Input,
+    /// Sends what is queued.
+    Output,
+    /// Completes requests whose outcome is known.
+    Completion,
+    /// Ends the socket.
+    Close,
+}
+
+impl Lane {
+    /// The number of kinds.
+    pub(super) const COUNT: usize = 4;
+
+    /// Its place among them.
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::Input => 0,
+            Self::Output => 1,
+            Self::Completion => 2,
+            Self::Close => 3,
+        }
+    }
+}
+
+/// The state of a lane.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum LaneState {
+    /// There is no work.
+    #[default]
+    Idle,
+    /// A thread will do it.
+    Queued,
+    /// A thread does it.
+    Running,
+    /// A thread does it, and has to look again.
+    RunningAgain,
+}
+
+/// The work of one machine.
+#[derive(Default)]
+struct Work {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<(Arc<Socket>, Lane)>,
+    workers: Vec<&'static Thread>,
+    started: bool,
+}
+
+static WORK: PerMachine<Work> = PerMachine::new();
+
+/// The number of threads.
+fn threads() -> u32 {
+    match Settings::current().sockets.transport {
+        Transport::Pipe => 2,
+        Transport::Host => 1,
+    }
+}
+
+/// Starts the threads, unless they run.
+pub(super) fn start() {
+    if core::mem::replace(&mut WORK.get().state.lock().started, true) {
+        return;
+    }
+    for number in 0..threads() {
+        let stopping = Stopping::current();
+        let body = move || serve(stopping);
+        sched::spawn(format!("tcpip {number}"), body)
+            .expect("the host has threads for the machine's sockets");
+    }
+}
+
+/// Lets the threads see that the machine is stopping.
+pub(super) fn stop() {
+    if let Some(work) = WORK.made() {
+        work.state.lock().workers.iter().for_each(|thread| sched::wake(thread));
+    }
+}
+
+/// Queues the work of a lane, which is marked as such already.
+pub(super) fn push(socket: Arc<Socket>, lane: Lane) {
+    let mut state = WORK.get().state.lock();
+    state.queue.push_back((socket, lane));
+    state.workers.iter().for_each(|thread| sched::wake(thread));
+}
+
+/// Takes work: any of it, as the seed says.
+fn take() -> Option<(Arc<Socket>, Lane)> {
+    let mut state = WORK.get().state.lock();
+    let count = state.queue.len();
+    if count == 0 {
+        return None;
+    }
+    state.queue.remove(choose(count))
+}
+
+/// Body of a thread.
+fn serve(stopping: &Stopping) {
+    let Some(thread) = sched::current() else { return };
+    WORK.get().state.lock().workers.push(thread);
+    while !stopping.is_set() {
+        match take() {
+            Some((socket, lane)) => run(&socket, lane),
+            None => {
+                sched::block(None);
+            }
+        }
+    }
+}
+
+/// Does the work of a lane, at DISPATCH_LEVEL or, over the pipe, at PASSIVE_LEVEL at times: events and completions come
+/// at any level up to DISPATCH_LEVEL.
+fn run(socket: &Arc<Socket>, lane: Lane) {
+    let level = if choose(4) == 1 { Irql::PASSIVE } else { Irql::DISPATCH };
+    let old = sched::raise(level);
+    socket.work(lane);
+    sched::lower(old);
+}

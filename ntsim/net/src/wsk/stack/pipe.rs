@@ -90,7 +90,7 @@ impl Open {
     }
 }
 
-/// What to tell when the lock is free.
+/// Calls that are due when the lock is free.
 type Told = Vec<(Ready, Way)>;
 
 impl Ends {

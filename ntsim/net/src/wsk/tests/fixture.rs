@@ -133,7 +133,7 @@ pub(super) struct Listener {
     pub(super) owner: Arc<Owner>,
 }
 
-/// What a test's events do, and what they saw.
+/// The behaviour of a test's events, and a record of their calls.
 pub(super) struct Owner {
     /// The bytes that came.
     pub(super) bytes: Mutex<Vec<u8>>,

@@ -5,6 +5,7 @@ use ntsim_core::Settings;
 use ntsim_core::address::Va;
 use ntsim_core::number::narrow;
 use ntsim_core::per_machine::PerMachine;
+use ntsim_core::sched::Transport;
 use parking_lot::Mutex;
 use sys::wdm::MDL;
 use sys::wsk::{WSK_BUF, WSK_DATA_INDICATION};
@@ -27,13 +28,105 @@ impl Default for Shredder {
 
 /// Data that a driver is shown, and may retain.
 pub(super) struct Indication {
-    /// The data and the lists over it. Freed blocks become inaccessible, so a driver that touches data which it has
-    /// returned stops in the act.
-    _blocks: Vec<Block>,
+    memory: Memory,
     first: Va,
 }
 
+/// The memory of an indication.
+enum Memory {
+    /// The data and the lists over it. Freed blocks become inaccessible, so a driver that touches data which it has
+    /// returned stops in the act.
+    Own { _blocks: Vec<Block> },
+    /// A buffer that is used again and again. Taken when it goes back.
+    Pooled(Option<Buffer>),
+}
+
+/// A buffer of [`LONGEST`] bytes with its list and its indication.
+struct Buffer {
+    data: Block,
+    _list: Block,
+    indication: Block,
+    length: usize,
+}
+
+/// Buffers that are not in use, of one machine.
+#[derive(Default)]
+struct Pool(Mutex<Vec<Buffer>>);
+
+static POOL: PerMachine<Pool> = PerMachine::new();
+
+/// Buffers that are kept while they are not in use.
+const KEPT: usize = 16;
+
+impl Buffer {
+    fn new() -> Option<Self> {
+        let data = Block::new(LONGEST)?;
+        let range = Range { start: Va::of(data.as_ptr::<u8>()), length: LONGEST };
+        let list = Block::new(range.list_size())?;
+        let mdl = list.as_ptr::<MDL>();
+        // SAFETY: the block has the list's size.
+        unsafe { mm::describe(mdl, range) };
+        // SAFETY: the list was just filled in, over memory of its own.
+        unsafe { mm::build_for_nonpaged(mdl) };
+        let indication = Block::new(size_of::<WSK_DATA_INDICATION>())?;
+        let buffer = WSK_BUF { Mdl: mdl, Offset: 0, Length: 0 };
+        let filled = WSK_DATA_INDICATION { Next: core::ptr::null_mut(), Buffer: buffer };
+        // SAFETY: the block has that size.
+        unsafe { indication.as_ptr::<WSK_DATA_INDICATION>().write(filled) };
+        Some(Self { data, _list: list, indication, length: 0 })
+    }
+
+    /// All its bytes.
+    fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: the block has so many, and is this buffer's own; a driver that has it only reads.
+        unsafe { core::slice::from_raw_parts_mut(self.data.as_ptr::<u8>(), LONGEST) }
+    }
+}
+
+impl Drop for Indication {
+    fn drop(&mut self) {
+        if let Memory::Pooled(buffer) = &mut self.memory
+            && let Some(buffer) = buffer.take()
+        {
+            let mut pool = POOL.get().0.lock();
+            if pool.len() < KEPT {
+                pool.push(buffer);
+            }
+        }
+    }
+}
+
+/// Returns whether indications are the buffers that the host's sockets fill.
+pub(super) fn is_pooled() -> bool {
+    let sockets = Settings::current().sockets;
+    sockets.transport == Transport::Host && sockets.shred.is_none()
+}
+
 impl Indication {
+    /// Lets `fill` write data where a driver will see it; returns what it returned, and the indication, with as many bytes
+    /// as it says.
+    pub(super) fn filled<R>(fill: impl FnOnce(&mut [u8]) -> (usize, R)) -> Option<(Self, R)> {
+        let pooled = POOL.get().0.lock().pop();
+        let mut buffer = pooled.or_else(Buffer::new)?;
+        let (length, result) = fill(buffer.bytes());
+        buffer.length = length;
+        let first = buffer.indication.as_ptr::<WSK_DATA_INDICATION>();
+        // SAFETY: the indication is the buffer's own.
+        unsafe { (*first).Buffer.Length = length };
+        Some((Self { memory: Memory::Pooled(Some(buffer)), first: Va::of(first) }, result))
+    }
+
+    /// The bytes, of an indication that was [filled](Self::filled).
+    pub(super) fn bytes(&mut self) -> &[u8] {
+        match &mut self.memory {
+            Memory::Pooled(Some(buffer)) => {
+                let length = buffer.length;
+                &buffer.bytes()[..length]
+            }
+            _ => &[],
+        }
+    }
+
     /// Describes data; `None` if the host has no memory left.
     pub(super) fn new(data: &[u8]) -> Option<Self> {
         let mut blocks = Vec::new();
@@ -71,7 +164,7 @@ impl Indication {
             link = unsafe { &raw mut (*at).Next };
             blocks.push(indication);
         }
-        Some(Self { _blocks: blocks, first: Va::of(first) })
+        Some(Self { memory: Memory::Own { _blocks: blocks }, first: Va::of(first) })
     }
 
     /// The first structure of the list.

@@ -13,11 +13,14 @@ use sys::wsk::*;
 use super::buffer::Pieces;
 use super::choice::{choose, strikes};
 use super::client::found;
-use super::indication::{Indication, LONGEST};
+use super::indication::{Indication, LONGEST, is_pooled};
 use super::request::{Outcome, Request};
 use super::socket::{Callbacks, Connection, Phase, Socket};
 use super::stack::Received;
 use super::work::Lane;
+
+/// Steps that are done at a time: others want the processor.
+const TURNS: u32 = 16;
 
 /// The receiving side of a connection.
 #[derive(Default)]
@@ -126,7 +129,14 @@ pub(super) fn disable_later(connection: &Connection, request: Request) {
 /// Goes on with what has arrived.
 pub(super) fn run(socket: &Arc<Socket>, connection: &Connection) {
     let mut buffer = Vec::new();
-    while !socket.is_closed() && *socket.phase.lock() == Phase::Connected {
+    for turn in 0.. {
+        if socket.is_closed() || *socket.phase.lock() != Phase::Connected {
+            break;
+        }
+        if turn == TURNS {
+            socket.kick(Lane::Input);
+            break;
+        }
         match next(socket, connection, &mut buffer) {
             Step::Nothing => break,
             Step::Complete(request, outcome) => {
@@ -169,7 +179,13 @@ fn next(socket: &Socket, connection: &Connection, buffer: &mut Vec<u8>) -> Step 
         if strikes(|faults| faults.dead) {
             return Step::Dead(callbacks);
         }
-        fetch(socket, input, buffer);
+        if is_pooled() && input.kept.is_empty() && input.end == Ending::None {
+            if let Some((indication, length)) = fetch_shown(socket, input) {
+                return Step::Indicate(indication, length, callbacks);
+            }
+        } else {
+            fetch(socket, input, buffer);
+        }
         if !input.kept.is_empty() {
             let Some(indication) = Indication::new(&input.kept) else { return Step::Nothing };
             return Step::Indicate(indication, input.kept.len(), callbacks);
@@ -198,6 +214,21 @@ fn fetch(socket: &Socket, input: &mut Input, buffer: &mut Vec<u8>) {
         Received::End => input.end = Ending::Seen(None),
         Received::Broken(status) => input.end = Ending::Seen(Some(status)),
     }
+}
+
+/// Gets bytes from the transport where the driver will see them.
+fn fetch_shown(socket: &Socket, input: &mut Input) -> Option<(Indication, usize)> {
+    let (indication, received) = Indication::filled(|room| match socket.end.receive(room) {
+        Received::Bytes(count) => (count, Received::Bytes(count)),
+        other => (0, other),
+    })?;
+    match received {
+        Received::Bytes(count) => return Some((indication, count)),
+        Received::Nothing => {}
+        Received::End => input.end = Ending::Seen(None),
+        Received::Broken(status) => input.end = Ending::Seen(Some(status)),
+    }
+    None
 }
 
 /// Serves the first request that waits for bytes.
@@ -252,7 +283,16 @@ fn indicate(connection: &Connection, indication: Indication, length: usize, call
         }
         _ => {}
     }
-    let shown = at.map(|at| input.shown.swap_remove(at));
+    let mut shown = at.map(|at| input.shown.swap_remove(at));
+    if let Some(shown) = &mut shown
+        && input.kept.is_empty()
+    {
+        // What is not taken is shown again, in other memory.
+        if status == STATUS_SUCCESS && accepted == length {
+            return;
+        }
+        input.kept.extend_from_slice(shown.indication.bytes());
+    }
     if shown.is_none() {
         drop(input);
         let text =
@@ -267,7 +307,8 @@ fn indicate(connection: &Connection, indication: Indication, length: usize, call
         found("WskAcceptedTooMuch", text);
         input = connection.input.lock();
     }
-    input.kept.drain(..taken.min(length));
+    let taken_or_all = taken.min(input.kept.len());
+    input.kept.drain(..taken_or_all);
     input.stopped = taken < length;
 }
 

@@ -17,6 +17,9 @@ use super::socket::{Connection, Phase, Socket};
 use super::stack::Sent;
 use super::work::Lane;
 
+/// Sends that are completed at a time: others want the processor.
+const TURNS: u32 = 16;
+
 /// Pieces that go to the transport at a time.
 const PIECES: usize = 512;
 
@@ -27,6 +30,8 @@ const IDEAL: [usize; 4] = [256 << 10, 64 << 10, 8 << 10, 1 << 20];
 pub(super) struct Output {
     connect: Option<(Request, Outcome)>,
     sends: VecDeque<Sending>,
+    /// Sends that the transport has taken, and the peer's has not acknowledged.
+    taken: VecDeque<Sending>,
     /// The request of a graceful disconnect that waits for what was sent before.
     disconnect: Option<Request>,
     /// Set once the driver has asked for the end.
@@ -36,7 +41,14 @@ pub(super) struct Output {
 
 impl Default for Output {
     fn default() -> Self {
-        Self { connect: None, sends: VecDeque::new(), disconnect: None, finishing: false, ideal: IDEAL[0] }
+        Self {
+            connect: None,
+            sends: VecDeque::new(),
+            taken: VecDeque::new(),
+            disconnect: None,
+            finishing: false,
+            ideal: IDEAL[0],
+        }
     }
 }
 
@@ -46,14 +58,14 @@ struct Sending {
     pieces: Pieces,
     /// A digest of the bytes, taken when they were passed.
     digest: Option<u64>,
+    acknowledged: bool,
 }
 
 impl Sending {
     fn new(request: Option<Request>, pieces: Pieces) -> Self {
         // Reading all bytes a second time would cost more than sending them.
-        let checked = Settings::current().sockets.transport == Transport::Pipe;
-        let digest = checked.then(|| pieces.digest());
-        Self { request, pieces, digest }
+        let digest = (!is_host()).then(|| pieces.digest());
+        Self { request, pieces, digest, acknowledged: false }
     }
 
     /// Compares the bytes with those that were passed.
@@ -70,6 +82,7 @@ impl Sending {
 pub(super) fn take_pending(connection: &Connection) -> Vec<Request> {
     let mut output = connection.output.lock();
     let mut pending: Vec<_> = output.connect.take().map(|(request, _)| request).into_iter().collect();
+    pending.extend(output.taken.drain(..).filter_map(|sending| sending.request));
     pending.extend(output.sends.drain(..).filter_map(|sending| sending.request));
     pending.extend(output.disconnect.take());
     pending
@@ -112,12 +125,32 @@ pub(super) fn send(
     if let Some(status) = refusal(socket, connection, "WskSend") {
         return socket.answer(request, status);
     }
+    let mut sending = Sending::new(Some(request), pieces);
     let mut output = connection.output.lock();
-    let status = request.pend();
-    output.sends.push_back(Sending::new(Some(request), pieces));
+    let at_once = is_host() && output.sends.is_empty() && !Request::is_completing();
+    if at_once
+        && send_some(socket, &mut sending.pieces) == Some(STATUS_SUCCESS)
+        && !acknowledges()
+        && let Some(request) = sending.request.take()
+    {
+        let information = sending.pieces.length;
+        drop(output);
+        return request.complete(Outcome { status: STATUS_SUCCESS, information });
+    }
+    let status = sending.request.as_ref().map_or(STATUS_PENDING, Request::pend);
+    output.sends.push_back(sending);
     drop(output);
     socket.kick(Lane::Output);
     status
+}
+
+fn is_host() -> bool {
+    Settings::current().sockets.transport == Transport::Host
+}
+
+/// Returns whether a send is complete only when the peer's transport has acknowledged it.
+fn acknowledges() -> bool {
+    is_host() && Settings::current().sockets.acknowledged_sends
 }
 
 /// The status with which a send or a disconnect is refused.
@@ -171,16 +204,28 @@ pub(super) fn run(socket: &Arc<Socket>, connection: &Connection) {
     if *socket.phase.lock() != Phase::Connected {
         return;
     }
-    loop {
+    for turn in 0.. {
+        if turn == TURNS {
+            socket.kick(Lane::Output);
+            return;
+        }
         let done = {
             let mut output = connection.output.lock();
-            let Some(sending) = output.sends.front_mut() else { break };
-            match send_some(socket, &mut sending.pieces) {
-                None => return,
-                Some(status) => output.sends.pop_front().map(|sending| (sending, status)),
+            if let Some(sending) = acknowledged(socket, &mut output) {
+                Some((sending, STATUS_SUCCESS))
+            } else {
+                let Some(sending) = output.sends.front_mut() else { break };
+                match send_some(socket, &mut sending.pieces) {
+                    None => return,
+                    Some(status) => output.sends.pop_front().map(|sending| (sending, status)),
+                }
             }
         };
         let Some((sending, mut status)) = done else { break };
+        if status == STATUS_SUCCESS && acknowledges() && !sending.acknowledged {
+            connection.output.lock().taken.push_back(sending);
+            continue;
+        }
         if status != STATUS_SUCCESS && (socket.is_closed() || *socket.phase.lock() != Phase::Connected) {
             status = STATUS_CANCELLED;
         }
@@ -203,6 +248,10 @@ pub(super) fn run(socket: &Arc<Socket>, connection: &Connection) {
             return;
         }
     }
+    if !connection.output.lock().taken.is_empty() {
+        super::work::poll(socket);
+        return;
+    }
     let disconnect = connection.output.lock().disconnect.take();
     if let Some(request) = disconnect {
         socket.end.finish();
@@ -210,6 +259,18 @@ pub(super) fn run(socket: &Arc<Socket>, connection: &Connection) {
         // The peer may have ended before, and both directions are over now.
         socket.kick(Lane::Input);
     }
+}
+
+/// The oldest send of which the peer's transport has acknowledged all bytes, if it has.
+fn acknowledged(socket: &Socket, output: &mut Output) -> Option<Sending> {
+    let behind: usize = output.taken.iter().skip(1).map(|sending| sending.pieces.length).sum();
+    let partly = output.sends.front().map_or(0, |sending| sending.pieces.length - sending.pieces.left());
+    if output.taken.is_empty() || socket.end.unacknowledged() > behind + partly {
+        return None;
+    }
+    let mut sending = output.taken.pop_front()?;
+    sending.acknowledged = true;
+    Some(sending)
 }
 
 /// Sends what the transport takes; `None` if it takes no more now, else the status of the send.

@@ -1,11 +1,18 @@
 //! Requests of drivers that WSK completes.
 
+use core::cell::Cell;
 use nt::io::{self, LendError};
+
 use ntsim_core::address::Va;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_PENDING};
 use sys::wdm::IRP;
 
 use super::client::found;
+
+std::thread_local! {
+    /// Completions that the thread is inside of.
+    static COMPLETING: Cell<u32> = const { Cell::new(0) };
+}
 
 /// A request that WSK has, until it is completed.
 #[must_use]
@@ -70,8 +77,16 @@ impl Request {
     /// Completes it.
     pub(super) fn complete(self, outcome: impl Into<Outcome>) -> NTSTATUS {
         let Outcome { status, information } = outcome.into();
+        COMPLETING.with(|depth| depth.set(depth.get() + 1));
         // SAFETY: the request was taken, and is given back once, by its owner.
         unsafe { io::give_back(self.irp.ptr::<IRP>(), status, information) };
+        COMPLETING.with(|depth| depth.set(depth.get() - 1));
         status
+    }
+
+    /// Returns whether the calling thread is inside of the completion of a request: another completion there would use up
+    /// the kernel's stack, where each leads to the next.
+    pub(super) fn is_completing() -> bool {
+        COMPLETING.with(Cell::get) > 0
     }
 }

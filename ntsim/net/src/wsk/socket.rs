@@ -198,11 +198,13 @@ impl Socket {
     }
 
     /// Makes an end of the machine's transport.
+    ///
+    /// # Errors
+    /// STATUS_INSUFFICIENT_RESOURCES.
     pub(super) fn open_end(family: ADDRESS_FAMILY) -> Result<Box<dyn End>, NTSTATUS> {
-        let _ = family;
         match Settings::current().sockets.transport {
             Transport::Pipe => Ok(stack::pipe::open()),
-            Transport::Host => Err(STATUS_NOT_SUPPORTED),
+            Transport::Host => stack::host::open(family),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod connection;
 mod fixture;
+mod host;
 mod listening;
 mod rules;
 

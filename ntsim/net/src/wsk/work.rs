@@ -1,10 +1,11 @@
 //! The threads that do the work of sockets and call drivers, as the receive path of a network adapter does.
 //!
 //! They start with the first socket: a machine without sockets has none of them. A socket has one lane for each kind of
-//! work; the work of a lane never overlaps itself, that of different lanes does.
+//! work; the work of a lane never overlaps itself, that of different lanes does. Over the host's sockets the threads wait
+//! in the host, for these.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ntsim_core::Settings;
 use ntsim_core::per_machine::{PerMachine, Stopping};
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 
 use super::choice::choose;
 use super::socket::Socket;
+use super::stack;
 
 /// A kind of work of a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,17 +68,23 @@ struct Work {
 struct State {
     queue: VecDeque<(Arc<Socket>, Lane)>,
     workers: Vec<&'static Thread>,
+    /// Threads that wait in the host for its sockets.
+    waiting: usize,
+    /// Sockets whose sends are not acknowledged, which the host does not tell of.
+    polled: Vec<Weak<Socket>>,
     started: bool,
 }
 
+/// Milliseconds between two looks at sends that are not acknowledged.
+const POLL: i32 = 1;
+
 static WORK: PerMachine<Work> = PerMachine::new();
 
-/// The number of threads.
-fn threads() -> u32 {
-    match Settings::current().sockets.transport {
-        Transport::Pipe => 2,
-        Transport::Host => 1,
-    }
+/// The number of threads. Both directions of a connection between two sockets of one machine go on at a time.
+const THREADS: u32 = 2;
+
+fn is_host() -> bool {
+    Settings::current().sockets.transport == Transport::Host
 }
 
 /// Starts the threads, unless they run.
@@ -84,7 +92,7 @@ pub(super) fn start() {
     if core::mem::replace(&mut WORK.get().state.lock().started, true) {
         return;
     }
-    for number in 0..threads() {
+    for number in 0..THREADS {
         let stopping = Stopping::current();
         let body = move || serve(stopping);
         sched::spawn(format!("tcpip {number}"), body)
@@ -94,16 +102,33 @@ pub(super) fn start() {
 
 /// Lets the threads see that the machine is stopping.
 pub(super) fn stop() {
-    if let Some(work) = WORK.made() {
-        work.state.lock().workers.iter().for_each(|thread| sched::wake(thread));
+    let Some(work) = WORK.made() else { return };
+    let state = work.state.lock();
+    if !state.started {
+        return;
     }
+    if is_host() {
+        stack::host::wake();
+    } else {
+        state.workers.iter().for_each(|thread| sched::wake(thread));
+    }
+}
+
+/// Looks at a socket again soon, whose sends are not acknowledged.
+pub(super) fn poll(socket: &Arc<Socket>) {
+    WORK.get().state.lock().polled.push(Arc::downgrade(socket));
 }
 
 /// Queues the work of a lane, which is marked as such already.
 pub(super) fn push(socket: Arc<Socket>, lane: Lane) {
     let mut state = WORK.get().state.lock();
     state.queue.push_back((socket, lane));
-    state.workers.iter().for_each(|thread| sched::wake(thread));
+    if !is_host() {
+        state.workers.iter().for_each(|thread| sched::wake(thread));
+    } else if state.waiting > 0 {
+        drop(state);
+        stack::host::wake();
+    }
 }
 
 /// Takes work: any of it, as the seed says.
@@ -123,11 +148,31 @@ fn serve(stopping: &Stopping) {
     while !stopping.is_set() {
         match take() {
             Some((socket, lane)) => run(&socket, lane),
+            None if is_host() => wait_for_host(stopping),
             None => {
                 sched::block(None);
             }
         }
     }
+    if is_host() {
+        // The other threads wait, too.
+        stack::host::wake();
+    }
+}
+
+/// Waits for the host's sockets, unless there is work.
+fn wait_for_host(stopping: &Stopping) {
+    let polled = {
+        let mut state = WORK.get().state.lock();
+        if !state.queue.is_empty() || stopping.is_set() {
+            return;
+        }
+        state.waiting += 1;
+        core::mem::take(&mut state.polled)
+    };
+    stack::host::wait(if polled.is_empty() { -1 } else { POLL });
+    WORK.get().state.lock().waiting -= 1;
+    polled.iter().filter_map(Weak::upgrade).for_each(|socket| socket.kick(Lane::Output));
 }
 
 /// Does the work of a lane, at DISPATCH_LEVEL or, over the pipe, at PASSIVE_LEVEL at times: events and completions come

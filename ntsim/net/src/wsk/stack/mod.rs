@@ -2,6 +2,8 @@
 //!
 //! Nothing here waits. An end that could not go on says so, and calls its [`Ready`] when it can.
 
+pub(super) mod host;
+mod host_address;
 pub(super) mod pipe;
 
 use core::net::SocketAddr;
@@ -28,6 +30,21 @@ pub(super) struct Sharing {
     pub(super) exclusive: bool,
     /// Set if others that agree may have it too.
     pub(super) reuse: bool,
+}
+
+/// Returns whether an end with this local address, which came about at a listener if the last member says so, keeps an
+/// address from another.
+fn is_taken(
+    (local, own, accepted): (SocketAddr, Sharing, bool),
+    (at, sharing): (SocketAddr, Sharing),
+) -> bool {
+    let any = local.ip().is_unspecified() || at.ip().is_unspecified();
+    let meets =
+        local.port() == at.port() && local.is_ipv4() == at.is_ipv4() && (any || local.ip() == at.ip());
+    let shared = sharing.reuse && own.reuse && !sharing.exclusive && !own.exclusive;
+    // A connection that came about at an exclusive listener keeps the address:
+    // https://learn.microsoft.com/windows/win32/winsock/using-so-reuseaddr-and-so-exclusiveaddruse
+    meets && !shared && (!accepted || own.exclusive)
 }
 
 /// The outcome of a send.
@@ -102,6 +119,8 @@ pub(super) trait End: Send + Sync {
     fn receive(&self, into: &mut [u8]) -> Received;
     /// The status with which the connection was broken, known without a receive.
     fn broken(&self) -> Option<NTSTATUS>;
+    /// Bytes that were taken and that the peer's transport has not acknowledged.
+    fn unacknowledged(&self) -> usize;
     /// Ends the direction to the peer, after what was sent.
     fn finish(&self);
     /// Ends the connection at once, and frees the local address.

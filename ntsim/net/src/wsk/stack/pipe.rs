@@ -8,7 +8,7 @@ use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
 use sys::status::*;
 
-use super::{End, Incoming, Ready, Received, Sent, Setting, Sharing, Way};
+use super::{End, Incoming, Ready, Received, Sent, Setting, Sharing, Way, is_taken};
 use crate::ip_helper;
 use crate::wsk::address::unspecified;
 use crate::wsk::choice::{choose, strikes};
@@ -113,13 +113,8 @@ impl Ends {
     /// Returns whether an address may not be given to a socket with this sharing.
     fn is_taken(&self, at: SocketAddr, sharing: Sharing) -> bool {
         self.ends.values().any(|own| {
-            let Some(local) = own.local else { return false };
-            let any = local.ip().is_unspecified() || at.ip().is_unspecified();
-            let meets = local.port() == at.port() && (any || local.ip() == at.ip());
-            let shared = sharing.reuse && own.sharing.reuse && !sharing.exclusive && !own.sharing.exclusive;
-            // A connection that came about at an exclusive listener keeps the address:
-            // https://learn.microsoft.com/windows/win32/winsock/using-so-reuseaddr-and-so-exclusiveaddruse
-            meets && !shared && (!own.accepted || own.sharing.exclusive)
+            let taken = |local| is_taken((local, own.sharing, own.accepted), (at, sharing));
+            own.local.is_some_and(taken)
         })
     }
 
@@ -388,6 +383,10 @@ impl End for PipeEnd {
             State::Broken(status) => Some(status),
             _ => None,
         })
+    }
+
+    fn unacknowledged(&self) -> usize {
+        0
     }
 
     fn finish(&self) {

@@ -55,8 +55,13 @@
 //! | `Registry` | which objects exist | nothing |
 //! | `Mw::bound_to` | the MR that a window is bound to | nothing; `Registry`, to explain a close |
 //! | `Role::Active` | the attempts of one connector | nothing; `Registry`, to explain a close |
-//! | `Wire::stream` | the engine of one connection over a network | nothing |
-//! | `Batches::idle` | the batches of one connection that are not in flight | nothing |
+//! | `Wire::state` | the end of one connection over a network | nothing; `Registry` and `Role::Active`, to explain a close |
+//! | `Wire::stream` | its engine | nothing |
+//! | `Wire::port` | the port that it came to, until its request is there | nothing |
+//! | `Startup::frame` | the frame that it awaits | nothing |
+//! | `Batches::idle` | its batches that are not in flight | nothing |
+//! | `WireTimer::setting` | its timer, and what that is set for | nothing |
+//! | `WirePort::state` | the port of a listener or shared endpoint, and the connections to it without a request | nothing |
 //! | `WireTransfers::flight` | the requests of one QP that are on their way | nothing |
 //! | `WireTransfers::out` | the numbers of the batches that TCP has | nothing |
 //! | `WireTransfers::terminate` | the Terminate of a peer | nothing |

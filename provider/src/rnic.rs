@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "the driver is called back")]
 
-pub use crate::adapter::Statistics;
+pub use crate::adapter::{Statistics, WireSettings};
 pub use crate::connection::lookup::LookUp;
 
 use core::net::{IpAddr, SocketAddr};
@@ -74,7 +74,25 @@ impl<K: Kernel> Rnic<K> {
     ///
     /// [`NoMemory`].
     pub fn new(fabric: &Fabric<K>) -> Result<Self, NoMemory> {
-        let state = RnicState::new(fabric.0.clone())?;
+        Self::of(fabric, None)
+    }
+
+    /// The same, with a network for connections to other machines. The network and what it calls stay until the last
+    /// adapter of the RNIC is closed, and the last connection and port with it. Up to DISPATCH_LEVEL.
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    pub fn with_network(
+        fabric: &Fabric<K>,
+        network: K::Network,
+        settings: WireSettings,
+    ) -> Result<Self, NoMemory> {
+        Self::of(fabric, Some((network, settings)))
+    }
+
+    fn of(fabric: &Fabric<K>, network: Option<(K::Network, WireSettings)>) -> Result<Self, NoMemory> {
+        let state = RnicState::new(fabric.0.clone(), network)?;
         fabric.0.add_rnic(state.clone())?;
         Ok(Self(state))
     }

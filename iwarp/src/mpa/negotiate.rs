@@ -133,8 +133,8 @@ impl Config {
             (true, false, true) => Some(Rtr::Read),
             (true, false, false) => return Err(StartupError::NoRtr),
         };
-        let ord = words.ird.within(self.ord);
-        Ok(Answer::Accepted(Agreed { crc, ird: self.ird, ord, rtr }))
+        let (ird, ord) = (words.ord.within(self.ird), words.ird.within(self.ord));
+        Ok(Answer::Accepted(Agreed { crc, ird, ord, rtr }))
     }
 }
 

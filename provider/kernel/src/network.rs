@@ -33,7 +33,9 @@
 mod events;
 mod none;
 
-pub use events::{ConnectionEvents, ConnectionTable, Events, PortEvents, PortTable, Runs, Table, Taken};
+pub use events::{
+    Accepted, ConnectionEvents, ConnectionTable, Events, PortEvents, PortTable, Runs, Table, Taken,
+};
 pub use none::NoNetwork;
 
 use core::net::SocketAddr;

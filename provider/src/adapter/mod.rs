@@ -6,6 +6,7 @@ mod rnic_state;
 pub(crate) use counters::Counters;
 pub use counters::Statistics;
 pub(crate) use rnic_state::RnicState;
+pub use rnic_state::WireSettings;
 
 use sys::ndk::NDK_OBJECT_TYPE;
 

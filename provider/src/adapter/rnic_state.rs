@@ -11,7 +11,7 @@ use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
 use crate::memory::Mappings;
 use crate::object::Registry;
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// State of an RNIC that its objects share.
 pub(crate) struct RnicState<K: Kernel> {
@@ -24,6 +24,20 @@ pub(crate) struct RnicState<K: Kernel> {
     objects: Registry<K>,
     mappings: Mappings<K>,
     lookups: Lookups<K>,
+    network: Option<(K::Network, WireSettings)>,
+    /// Numbers the connections over the network.
+    connections: AtomicU64,
+}
+
+/// Settings of connections over a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WireSettings {
+    /// CRCs are asked for (MPA-4).
+    pub crc: bool,
+    /// The bytes of an FPDU at most, if it is not to fill a segment of TCP (FP-2).
+    pub fpdu_size: Option<u32>,
+    /// Connections to addresses of this driver go over the network, too (AD-9).
+    pub force: bool,
 }
 
 impl<K: Kernel> RnicState<K> {
@@ -32,12 +46,51 @@ impl<K: Kernel> RnicState<K> {
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn new(fabric: Shared<FabricState<K>>) -> Result<Shared<Self>, NoMemory> {
+    pub(crate) fn new(
+        fabric: Shared<FabricState<K>>,
+        network: Option<(K::Network, WireSettings)>,
+    ) -> Result<Shared<Self>, NoMemory> {
         let number = fabric.number();
         let (enabled, immediate) = (AtomicBool::new(false), AtomicBool::new(false));
         let (counters, objects, mappings) = (Counters::default(), Registry::new(), Mappings::new()?);
-        let lookups = Lookups::new()?;
-        Shared::new(Self { fabric, number, enabled, immediate, counters, objects, mappings, lookups })
+        let (lookups, connections) = (Lookups::new()?, AtomicU64::new(0));
+        Shared::new(Self {
+            fabric,
+            number,
+            enabled,
+            immediate,
+            counters,
+            objects,
+            mappings,
+            lookups,
+            network,
+            connections,
+        })
+    }
+
+    /// The network, if there is one.
+    pub(crate) fn network(&self) -> Option<&K::Network> {
+        self.network.as_ref().map(|(network, _)| network)
+    }
+
+    /// Returns true if connections to addresses of this driver go over the network.
+    pub(crate) fn forces_wire(&self) -> bool {
+        self.network.as_ref().is_some_and(|(_, settings)| settings.force)
+    }
+
+    /// Returns true if connections over the network ask for CRCs.
+    pub(crate) fn crc(&self) -> bool {
+        self.network.as_ref().is_some_and(|(_, settings)| settings.crc)
+    }
+
+    /// The size of an FPDU that was set.
+    pub(crate) fn fpdu_size(&self) -> Option<u32> {
+        self.network.as_ref().and_then(|(_, settings)| settings.fpdu_size)
+    }
+
+    /// A number for a new connection over the network.
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The objects that exist, of all openings.

@@ -8,7 +8,7 @@ use sys::status::{STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_ACTIVE};
 
 use super::connector::ConnectError;
 use crate::kernel::Kernel;
-use crate::lifetime::Kind;
+use crate::lifetime::{AcquireError, Kind};
 use crate::object::{Object, ObjectRef};
 use crate::queue_pair::Qp;
 
@@ -33,6 +33,15 @@ impl<K: Kernel> Claim<K> {
         }
         let claim = Self { qp, for_good: false };
         if claim.is_dead() { Err(ConnectError(STATUS_CONNECTION_ABORTED)) } else { Ok(claim) }
+    }
+
+    /// A hold on the QP of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`AcquireError::Full`] only.
+    pub(super) fn hold(&self) -> Result<ObjectRef<K, Qp<K>>, AcquireError> {
+        self.qp.acquire(Kind::Request)
     }
 
     /// The connection is established: the queue pair connects no more.

@@ -183,7 +183,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         let (claim, tie) = self.claim(qp)?;
         claim.bind(link.clone());
         let accept = Accept { claim, tie, limits, data, event, request };
-        link.accept(accept).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
+        link.accept(accept).map_err(ConnectError)
     }
 
     /// NdkReject.

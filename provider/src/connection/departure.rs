@@ -19,6 +19,8 @@ pub(crate) enum Departure<K: Kernel> {
     Own(Shared<Endpoint<K>>),
     /// One destination of a shared endpoint.
     Shared(Destination<K>),
+    /// None yet: TCP is to find a port of this address (AD-3).
+    Sought(SocketAddr),
 }
 
 impl<K: Kernel> Departure<K> {
@@ -26,7 +28,16 @@ impl<K: Kernel> Departure<K> {
     pub(super) fn address(&self) -> SocketAddr {
         match self {
             Self::Own(endpoint) => endpoint.address(),
-            Self::Shared(destination) => destination.outlet.address(),
+            Self::Shared(destination) => destination.address(),
+            Self::Sought(address) => *address,
+        }
+    }
+
+    /// The same, if the port is found.
+    pub(super) fn occupied(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Own(_) | Self::Shared(_) => Some(self.address()),
+            Self::Sought(_) => None,
         }
     }
 }
@@ -61,6 +72,11 @@ pub(crate) struct Destination<K: Kernel> {
 }
 
 impl<K: Kernel> Destination<K> {
+    /// The local address and port.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.outlet.address()
+    }
+
     /// Takes a destination.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 
 use core::net::SocketAddr;
 
-use sys::status::NTSTATUS;
+use sys::status::{NTSTATUS, STATUS_CONNECTION_ABORTED};
 
 use super::call::{Accept, Connect, Disconnected, Side, StateError};
 use super::connector::Connector;
@@ -12,6 +12,7 @@ use super::end::{AntecedentRefs, DisconnectEvent};
 use super::loopback::Connection;
 use super::private_data::PrivateData;
 use super::wire::Wire;
+use crate::adapter::RnicState;
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
@@ -44,6 +45,15 @@ impl<K: Kernel> Link<K> {
     /// [`NoMemory`]; all that was passed is dropped, and so given back.
     pub(super) fn loopback(connect: Connect<K>) -> Result<Self, NoMemory> {
         Ok(Self::Loopback(Connection::new(connect)?, Side::Active))
+    }
+
+    /// An attempt to connect to another machine.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_INSUFFICIENT_RESOURCES, or the network's status; all that was passed is dropped.
+    pub(super) fn over_network(rnic: &Shared<RnicState<K>>, connect: Connect<K>) -> Result<Self, NTSTATUS> {
+        Ok(Self::Wire(Wire::connect(rnic, connect)?))
     }
 
     /// The same attempt, for the connector that is indicated to its listener.
@@ -113,6 +123,14 @@ impl<K: Kernel> Link<K> {
         }
     }
 
+    /// Has the network connect. By loopback the connect request does.
+    pub(super) fn begin(&self) {
+        match self {
+            Self::Loopback(..) => {}
+            Self::Wire(wire) => Wire::begin(wire),
+        }
+    }
+
     /// The connect request was taken, and NdkConnect answers STATUS_PENDING.
     pub(super) fn stands(&self) {
         match self {
@@ -134,11 +152,13 @@ impl<K: Kernel> Link<K> {
     ///
     /// # Errors
     ///
-    /// [`StateError`] if the connect request does not stand (any more).
+    /// STATUS_CONNECTION_ABORTED if the connect request does not stand (any more); STATUS_INSUFFICIENT_RESOURCES.
     #[inline(always)]
-    pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), StateError> {
+    pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), NTSTATUS> {
         match self {
-            Self::Loopback(connection, _) => connection.accept(accept),
+            Self::Loopback(connection, _) => {
+                connection.accept(accept).map_err(|StateError| STATUS_CONNECTION_ABORTED)
+            }
             Self::Wire(wire) => Wire::accept(wire, accept),
         }
     }
@@ -151,7 +171,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn reject(&self, data: PrivateData) -> Result<(), StateError> {
         match self {
             Self::Loopback(connection, side) => connection.reject(*side, data),
-            Self::Wire(wire) => Wire::reject(wire, data),
+            Self::Wire(wire) => Wire::reject(wire, &data),
         }
     }
 
@@ -175,7 +195,7 @@ impl<K: Kernel> Link<K> {
     pub(super) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, StateError> {
         match self {
             Self::Loopback(connection, side) => connection.disconnect(*side, request),
-            Self::Wire(wire) => wire.disconnect(request),
+            Self::Wire(wire) => Wire::disconnect(wire, request),
         }
     }
 

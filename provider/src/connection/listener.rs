@@ -7,16 +7,20 @@ use core::net::SocketAddr;
 use core::ptr::NonNull;
 
 use sys::ndk::{NDK_CONNECTOR, NDK_FN_CONNECT_EVENT_CALLBACK, NDK_OBJECT_TYPE, NDK_VERSION};
+use sys::status::{STATUS_ADDRESS_ALREADY_ASSOCIATED, STATUS_DELETE_PENDING, STATUS_INVALID_ADDRESS};
 
 use super::connect_request::ConnectRequest;
 use super::connector::Connector;
 use super::endpoint::{BindError, Endpoint};
+use super::wire::WirePort;
 use crate::adapter::Adapter;
 use crate::adapter::RnicState;
-use crate::consumer::Opaque;
+use crate::consumer::{Completion, Opaque, Request};
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
+use crate::lifetime::Kind;
 use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
+use crate::status::StatusError;
 
 /// Event bit: connect requests wait.
 const CONNECT_REQUEST: u32 = 1;
@@ -55,6 +59,8 @@ struct State<K: Kernel> {
     doors: Doors,
     /// Number of times that the listener was paused or closed.
     shut: u64,
+    /// Its port of TCP, if the RNIC has a network.
+    port: Option<Shared<WirePort<K>>>,
 }
 
 impl<K: Kernel> State<K> {
@@ -116,7 +122,8 @@ impl<K: Kernel> Listener<K> {
     ) -> Result<Self, NoMemory> {
         let mut connect_requests = VecDeque::new();
         connect_requests.try_reserve_exact(BACKLOG).map_err(|_| NoMemory)?;
-        let state = State { binding: Binding::Unbound, connect_requests, doors: Doors::Open, shut: 0 };
+        let state =
+            State { binding: Binding::Unbound, connect_requests, doors: Doors::Open, shut: 0, port: None };
         Ok(Self { adapter, callback, context, make, state: Lock::<K, _>::new(state) })
     }
 
@@ -241,6 +248,93 @@ impl<K: Kernel> Object<K, Listener<K>> {
         }
     }
 
+    /// NdkListen where the RNIC has a network: TCP is asked for the port first (AD-2). The request completes when it is
+    /// there, or refused, perhaps before this returns; a close cancels it.
+    ///
+    /// # Errors
+    ///
+    /// The request is answered inline with this status.
+    pub(crate) fn listen_over(
+        &self,
+        network: &K::Network,
+        address: SocketAddr,
+        completion: Completion,
+    ) -> Result<(), StatusError> {
+        let rnic = self.adapter.rnic();
+        if !rnic.is_local(address.ip()) {
+            return Err(StatusError(STATUS_INVALID_ADDRESS));
+        }
+        let request = Request::new(completion, self.try_acquire(Kind::Request)?);
+        let (hold, _call) = (self.try_acquire(Kind::Request)?, self.try_acquire(Kind::Request)?);
+        if self.claim_binding().is_err() {
+            request.answered_inline();
+            return Err(StatusError(STATUS_ADDRESS_ALREADY_ASSOCIATED));
+        }
+        let port = self.port_for(network, address).and_then(|port| self.keep_port(port));
+        match port {
+            Ok(port) => {
+                WirePort::listen(&port, address, request, hold);
+                Ok(())
+            }
+            Err(error) => {
+                self.not_opened();
+                request.answered_inline();
+                Err(error)
+            }
+        }
+    }
+
+    /// A port for this address, in our table where it is known.
+    fn port_for(
+        &self,
+        network: &K::Network,
+        address: SocketAddr,
+    ) -> Result<Shared<WirePort<K>>, StatusError> {
+        let rnic = self.adapter.rnic();
+        let endpoint = match address.port() {
+            0 => None,
+            _ => Some(Endpoint::bind(rnic.fabric(), address)?),
+        };
+        WirePort::of_listener(rnic, network, endpoint).map_err(StatusError)
+    }
+
+    /// Keeps a port, which a close gives up.
+    fn keep_port(&self, port: Shared<WirePort<K>>) -> Result<Shared<WirePort<K>>, StatusError> {
+        let mut state = self.state.lock();
+        if state.doors == Doors::Closed {
+            return Err(StatusError(STATUS_DELETE_PENDING));
+        }
+        state.port = Some(port.clone());
+        Ok(port)
+    }
+
+    /// TCP has the port: the listener listens. Returns false if it is being closed.
+    pub(super) fn opened(&self, endpoint: Shared<Endpoint<K>>) -> bool {
+        self.state.lock().binding = Binding::Bound(endpoint.clone());
+        endpoint.set_listener(self);
+        let open = self.state.lock().doors != Doors::Closed;
+        if !open {
+            // The close has perhaps looked for the listener before it was set.
+            endpoint.clear_listener();
+        }
+        open
+    }
+
+    /// TCP did not get the port: the listener may listen again.
+    pub(super) fn not_opened(&self) {
+        let port = {
+            let mut state = self.state.lock();
+            state.binding = Binding::Unbound;
+            state.port.take()
+        };
+        drop(port);
+    }
+
+    /// Returns true if connect requests are taken.
+    pub(super) fn is_open(&self) -> bool {
+        self.state.lock().doors == Doors::Open
+    }
+
     /// Queues a connector for the consumer's connect event.
     ///
     /// # Errors
@@ -279,13 +373,16 @@ impl<K: Kernel> ObjectType<K> for Listener<K> {
     /// Refuses new connect requests, and those that were not indicated yet; the close waits for the
     /// connectors that were indicated (CL-7).
     fn start_close(object: &Object<K, Self>) {
-        let endpoint = {
+        let (endpoint, port) = {
             let mut state = object.state.lock();
             state.shut(Doors::Closed);
-            state.endpoint()
+            (state.endpoint(), state.port.take())
         };
         if let Some(endpoint) = endpoint {
             endpoint.clear_listener();
+        }
+        if let Some(port) = port {
+            port.close();
         }
         object.refuse_stale();
     }

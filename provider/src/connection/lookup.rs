@@ -9,7 +9,7 @@
 
 mod request;
 
-pub(crate) use request::{Connect, CreateShared, Listen, MakeShared, Waiting};
+pub(crate) use request::{Connect, CreateShared, Listen, MakeShared, Place, Waiting, failed};
 
 use alloc::collections::VecDeque;
 use core::ffi::c_void;

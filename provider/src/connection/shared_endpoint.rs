@@ -6,6 +6,7 @@ use sys::ndk::NDK_OBJECT_TYPE;
 
 use super::departure::Outlet;
 use super::endpoint::Endpoint;
+use super::wire::WirePort;
 use crate::adapter::Adapter;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
@@ -15,6 +16,8 @@ use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 pub(crate) struct SharedEndpoint<K: Kernel> {
     adapter: ObjectRef<K, Adapter<K>>,
     outlet: Shared<Outlet<K>>,
+    /// Its port of TCP, if the RNIC has a network.
+    port: Option<Shared<WirePort<K>>>,
 }
 
 impl<K: Kernel> SharedEndpoint<K> {
@@ -26,8 +29,9 @@ impl<K: Kernel> SharedEndpoint<K> {
     pub(crate) fn new(
         adapter: ObjectRef<K, Adapter<K>>,
         endpoint: Shared<Endpoint<K>>,
+        port: Option<Shared<WirePort<K>>>,
     ) -> Result<Self, NoMemory> {
-        Ok(Self { adapter, outlet: Outlet::new(endpoint)? })
+        Ok(Self { adapter, outlet: Outlet::new(endpoint)?, port })
     }
 
     /// The address and port.
@@ -54,12 +58,16 @@ impl<K: Kernel> ObjectType<K> for SharedEndpoint<K> {
         name(Id::of(&self.adapter));
     }
 
-    /// A mere dereference: closing waits for the connectors (CL-5).
-    fn start_close(_: &Object<K, Self>) {}
+    /// A mere dereference: closing waits for the connectors (CL-5), and for TCP to let go of the port.
+    fn start_close(object: &Object<K, Self>) {
+        if let Some(port) = &object.port {
+            port.close();
+        }
+    }
 
     /// Releases the endpoint, before the close completion.
     fn into_antecedents(self) -> Self::Antecedents {
-        drop(self.outlet);
+        drop((self.outlet, self.port));
         self.adapter
     }
 

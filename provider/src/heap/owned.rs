@@ -1,7 +1,6 @@
 //! A value in a block of its own.
 
 #![expect(unsafe_code, reason = "memory is owned by its address")]
-#![cfg_attr(any(not(test), loom), expect(dead_code, reason = "no route leads to a wire yet"))]
 
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;

@@ -2,7 +2,6 @@
 
 #![expect(unsafe_code, reason = "consumers call these functions with addresses, and are called back")]
 
-use core::net::SocketAddr;
 use core::ptr::NonNull;
 
 use sys::ndk::{
@@ -23,7 +22,7 @@ use super::{
     status, ulong,
 };
 use crate::adapter::{Adapter, Cq, Pd};
-use crate::connection::lookup::{CreateShared, MakeShared, Waiting};
+use crate::connection::lookup::{CreateShared, MakeShared, Place, Waiting};
 use crate::connection::{Connector, Endpoint, Listener, SharedEndpoint};
 use crate::consumer::Opaque;
 use crate::kernel::Kernel;
@@ -166,14 +165,17 @@ unsafe extern "efiapi" fn create_listener<K: Kernel>(
 /// Makes a shared endpoint, which takes the address and port at once (CL-12).
 fn make_shared<K: Kernel>(
     adapter: &Object<K, Adapter<K>>,
-    local: SocketAddr,
+    place: Place<K>,
 ) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, StatusError> {
     let tie = adapter.try_acquire(Kind::Successor)?;
-    if !adapter.rnic().is_local(local.ip()) {
-        return Err(StatusError(STATUS_INVALID_ADDRESS));
-    }
-    let endpoint = Endpoint::bind(adapter.rnic().fabric(), local)?;
-    create(adapter.version(), shared_endpoint::table::<K>(), SharedEndpoint::new(tie, endpoint))
+    let (endpoint, port) = match place {
+        Place::At(local) if !adapter.rnic().is_local(local.ip()) => {
+            return Err(StatusError(STATUS_INVALID_ADDRESS));
+        }
+        Place::At(local) => (Endpoint::bind(adapter.rnic().fabric(), local)?, None),
+        Place::Of(endpoint, port) => (endpoint, Some(port)),
+    };
+    create(adapter.version(), shared_endpoint::table::<K>(), SharedEndpoint::new(tie, endpoint, port))
 }
 
 /// NdkCreateSharedEndpoint: inline, unless the address is one that the RNIC does not have, which is looked up
@@ -203,8 +205,20 @@ unsafe extern "efiapi" fn create_shared_endpoint<K: Kernel>(
             adapter.rnic().wait_for_addresses(Waiting::CreateShared(request))?;
             return Ok(STATUS_PENDING);
         }
+        if let (Some(completion), Some(network), false) =
+            (completion, adapter.rnic().network(), out.is_null())
+        {
+            let (_call, hold) = (adapter.try_acquire(Kind::Request)?, adapter.try_acquire(Kind::Request)?);
+            let make: MakeShared<K> = make_shared;
+            let context = Opaque(context);
+            let request = CreateShared { adapter: hold, at: local, make, completion, context };
+            return request
+                .over(network)
+                .map(|()| STATUS_PENDING)
+                .map_err(|(failure, _answered_inline)| failure);
+        }
         // SAFETY: the consumer passes a place for the pointer.
-        Ok(unsafe { hand_out(|| make_shared(adapter, local), out) })
+        Ok(unsafe { hand_out(|| make_shared(adapter, Place::At(local)), out) })
     };
     status(creating())
 }

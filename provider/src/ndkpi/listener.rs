@@ -29,7 +29,8 @@ pub(super) fn table<K: Kernel>() -> &'static NDK_LISTENER_DISPATCH {
     }
 }
 
-/// NdkListen: inline, unless the address is one that the RNIC does not have, which is looked up first.
+/// NdkListen: inline, unless the address is one that the RNIC does not have, which is looked up first, or the RNIC has
+/// a network, which is asked for the port.
 unsafe extern "efiapi" fn listen<K: Kernel>(
     listener: *mut NDK_LISTENER,
     at: *const SOCKADDR,
@@ -52,6 +53,10 @@ unsafe extern "efiapi" fn listen<K: Kernel>(
             let (completion, hold) =
                 (Completion::new(completion, context), listener.try_acquire(Kind::Request)?);
             rnic.wait_for_addresses(Waiting::Listen(Listen { listener: hold, at, completion }))?;
+            return Ok(STATUS_PENDING);
+        }
+        if let Some(network) = rnic.network() {
+            listener.listen_over(network, at, Completion::new(completion, context))?;
             return Ok(STATUS_PENDING);
         }
         listener.listen(at)?;

@@ -29,7 +29,6 @@ mod post;
 mod remote;
 mod responder;
 mod sgl;
-#[expect(dead_code, reason = "no route leads to a wire yet")]
 mod wire;
 mod work;
 
@@ -147,7 +146,6 @@ impl<K: Kernel> Qp<K> {
     }
 
     /// Returns true if every initiator request that was accepted is over: nothing more is to be sent (TD-4).
-    #[expect(dead_code, reason = "no route leads to a wire yet")]
     pub(crate) fn has_sent_all(&self) -> bool {
         self.initiator.is_idle()
     }

@@ -18,6 +18,7 @@ mod shortage;
 mod srq;
 mod stress;
 mod transfer;
+mod wire;
 
 #[global_allocator]
 static ALLOCATOR: test_kernel::allocations::CountingAllocator = test_kernel::allocations::CountingAllocator;

@@ -18,6 +18,7 @@
 //! | [`manual`] ⇄ `processors` | the mode whose DPCs wait; its processors, which are a part of its state and run its DPCs |
 //! | `model`, `threaded` | the other modes |
 //! | `atomics` | atomics that are points |
+//! | [`network`] | a network of one thread |
 //! | [`allocations`], `call`, `mapping`, `points` | allocations that fail; DPCs and timers; memory; points at which another processor may come in between |
 
 #![allow(
@@ -48,6 +49,7 @@ pub mod manual;
 mod mapping;
 #[cfg(loom)]
 pub mod model;
+pub mod network;
 mod points;
 mod processors;
 #[cfg(all(test, not(loom)))]

@@ -16,13 +16,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use softndk_kernel::event::Event as TraceEvent;
-use softndk_kernel::{Event, Kernel, NoNetwork, Unmapped};
+use softndk_kernel::{Event, Kernel, Unmapped};
 use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
 
 use crate::allocations::spared;
 use crate::call::{Call, Queues, Waiting};
 use crate::mapping::Pinned;
+use crate::network::InABox;
 use crate::points::{ManualLock, Point, atomic, reach};
 use crate::processors::Processors;
 
@@ -309,7 +310,7 @@ unsafe impl Kernel for Manual {
     type Timer = Waiting<Self>;
     type Event = ManualEvent;
     type Mapping = Pinned;
-    type Network = NoNetwork;
+    type Network = InABox;
 
     unsafe fn map(mdl: NonNull<MDL>, length: usize) -> Result<Self::Mapping, Unmapped> {
         // SAFETY: the caller passes a live chain.

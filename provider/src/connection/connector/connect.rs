@@ -10,7 +10,6 @@ use crate::connection::call::Connect;
 use crate::connection::connect_request::ConnectRequest;
 use crate::connection::departure::{Departure, Destination};
 use crate::connection::end::AntecedentRefs;
-use crate::connection::endpoint::Endpoint;
 use crate::connection::link::Link;
 use crate::connection::private_data::PrivateData;
 use crate::connection::route::Route;
@@ -82,7 +81,7 @@ impl<K: Kernel> Origin<K> {
 struct Prepared<K: Kernel> {
     link: Link<K>,
     route: Route<K>,
-    connect_request: ConnectRequest<K>,
+    connect_request: Option<ConnectRequest<K>>,
 }
 
 impl<K: Kernel> Object<K, Connector<K>> {
@@ -150,7 +149,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         // The consumer may connect again inside the completion, which may come as soon as the peer has the
         // connect request.
         drop(turn);
-        if let Err(connect_request) = route.offer(connect_request) {
+        if let Err(connect_request) = route.offer(&link, connect_request) {
             // No consumer has seen the connect request: the attempt is taken back, and the connector is as it
             // was.
             let withdrawn = core::mem::replace(&mut attempts.lock().last, replaced);
@@ -175,10 +174,10 @@ impl<K: Kernel> Object<K, Connector<K>> {
         data: PrivateData,
         request: Request<K, Connector<K>>,
     ) -> Result<Prepared<K>, ConnectError> {
-        let fabric = self.adapter.rnic().fabric();
-        let route = Route::to(&addresses.remote, fabric)?;
+        let rnic = self.adapter.rnic();
+        let route = Route::to(&addresses.remote, rnic)?;
         let (departure, shared) = match addresses.source {
-            Source::Address(address) => (Departure::Own(Endpoint::bind(fabric, address)?), None),
+            Source::Address(address) => (route.depart(address, rnic)?, None),
             Source::Shared(shared) => {
                 let tie = shared.try_acquire(Kind::Successor)?;
                 (Departure::Shared(Destination::take(shared.outlet(), addresses.remote)?), Some(tie))

@@ -7,12 +7,16 @@ use core::ptr::{NonNull, null_mut};
 
 use sys::ndk::NDK_FN_CREATE_COMPLETION;
 use sys::status::{
-    NTSTATUS, STATUS_CANCELLED, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS,
+    NTSTATUS, STATUS_CANCELLED, STATUS_DELETE_PENDING, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS,
+    STATUS_SUCCESS,
 };
 
 use crate::adapter::Adapter;
-use crate::connection::{AddressPair, Connector, Listener, Origin, PrivateData, SharedEndpoint, Turn};
+use crate::connection::{
+    AddressPair, Connector, Endpoint, Listener, Origin, PrivateData, SharedEndpoint, Turn, WirePort,
+};
 use crate::consumer::{Completion, Opaque, Request};
+use crate::heap::Shared;
 use crate::kernel::Kernel;
 use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
@@ -51,9 +55,17 @@ pub(crate) struct Connect<K: Kernel> {
     pub(crate) completion: Completion,
 }
 
+/// The address and port of a shared endpoint.
+pub(crate) enum Place<K: Kernel> {
+    /// To be taken.
+    At(SocketAddr),
+    /// Taken, and held by TCP.
+    Of(Shared<Endpoint<K>>, Shared<WirePort<K>>),
+}
+
 /// Makes a shared endpoint with its table, which the edge knows.
 pub(crate) type MakeShared<K> =
-    fn(&Object<K, Adapter<K>>, SocketAddr) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, StatusError>;
+    fn(&Object<K, Adapter<K>>, Place<K>) -> Result<NonNull<Object<K, SharedEndpoint<K>>>, StatusError>;
 
 /// NdkCreateSharedEndpoint.
 pub(crate) struct CreateShared<K: Kernel> {
@@ -67,7 +79,7 @@ pub(crate) struct CreateShared<K: Kernel> {
 
 /// The status of a request that has failed when it was tried again. An object that was being closed by then has
 /// cancelled it.
-const fn failed(StatusError(status): StatusError) -> NTSTATUS {
+pub(crate) const fn failed(StatusError(status): StatusError) -> NTSTATUS {
     match status {
         STATUS_DELETE_PENDING => STATUS_CANCELLED,
         other => other,
@@ -90,6 +102,13 @@ impl<K: Kernel> Waiting<K> {
 impl<K: Kernel> Listen<K> {
     fn retry(self, outcome: Result<(), StatusError>) {
         let Self { listener, at, completion } = self;
+        if let (Ok(()), Some(network)) = (outcome, listener.rnic().network()) {
+            // On success the completion comes from the network.
+            if let Err(failure) = listener.listen_over(network, at, completion) {
+                Request::new(completion, listener).complete(failed(failure));
+            }
+            return;
+        }
         let listening = outcome.and_then(|()| {
             let _open = listener.try_acquire(Kind::Request)?;
             Ok(listener.listen(at)?)
@@ -118,9 +137,42 @@ impl<K: Kernel> Connect<K> {
 }
 
 impl<K: Kernel> CreateShared<K> {
+    /// Has TCP asked for the port of an address of the RNIC; the completion is called when it is there, or refused,
+    /// perhaps before this returns.
+    ///
+    /// # Errors
+    ///
+    /// Gives the request back with the status that answers it.
+    pub(crate) fn over(self, network: &K::Network) -> Result<(), (StatusError, Self)> {
+        let rnic = self.adapter.rnic();
+        if !rnic.is_local(self.at.ip()) {
+            return Err((StatusError(STATUS_INVALID_ADDRESS), self));
+        }
+        let endpoint = match self.at.port() {
+            0 => None,
+            _ => match Endpoint::bind(rnic.fabric(), self.at) {
+                Ok(endpoint) => Some(endpoint),
+                Err(error) => return Err((error.into(), self)),
+            },
+        };
+        WirePort::share(network, endpoint, self).map_err(|(status, request)| (StatusError(status), request))
+    }
+
     fn retry(self, outcome: Result<(), StatusError>) {
+        let rnic = self.adapter.rnic().clone();
+        match (outcome, rnic.network()) {
+            (Ok(()), Some(network)) => {
+                if let Err((failure, request)) = self.over(network) {
+                    request.retry_inline(Err(failure));
+                }
+            }
+            (outcome, _) => self.retry_inline(outcome),
+        }
+    }
+
+    fn retry_inline(self, outcome: Result<(), StatusError>) {
         let Self { adapter, at, make, completion, context } = self;
-        let made = outcome.and_then(|()| make(&adapter, at));
+        let made = outcome.and_then(|()| make(&adapter, Place::At(at)));
         // The consumer may close the object inside the completion: the close waits until that has returned (CL-3).
         // SAFETY: the object is new, and the consumer does not know it yet.
         let hold =

@@ -1,14 +1,15 @@
-//! The batches of a connection: made with it, and never more.
+//! The batches of a connection: made when its consumer connects or answers, and never more.
 
 #![forbid(unsafe_code)]
 
 use alloc::vec::Vec;
 
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
+
 use super::Batch;
 use crate::heap::Within as _;
 use crate::kernel::network::Batch as _;
 use crate::kernel::{Kernel, Lock, Network};
-use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 
 /// The room of a batch, in bytes.
 pub(crate) const BATCH: usize = 64 << 10;
@@ -17,29 +18,37 @@ pub(crate) const BATCH: usize = 64 << 10;
 pub(crate) const BATCHES: usize = 4;
 
 /// The batches that are not in flight.
-pub(crate) struct Batches<K: Kernel> {
+pub(super) struct Batches<K: Kernel> {
     idle: Lock<K, Vec<Batch<K>>>,
 }
 
 impl<K: Kernel> Batches<K> {
-    /// All of them, idle.
+    /// None.
+    pub(super) fn new() -> Self {
+        Self { idle: Lock::<K, _>::new(Vec::new()) }
+    }
+
+    /// Makes `number` batches of `room` bytes each. Once.
     ///
     /// # Errors
     ///
-    /// Those of [`Network::batch`].
-    pub(super) fn new(network: &K::Network) -> Result<Self, NTSTATUS> {
-        let mut idle = Vec::new();
-        idle.try_reserve_exact(BATCHES).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
-        for _ in 0..BATCHES {
-            idle.push_within(network.batch(BATCH)?).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+    /// STATUS_INSUFFICIENT_RESOURCES; there are none.
+    pub(super) fn fill(&self, network: &K::Network, number: usize, room: usize) -> Result<(), NTSTATUS> {
+        let mut made = Vec::new();
+        made.try_reserve_exact(number).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        for _ in 0..number {
+            made.push_within(network.batch(room)?).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
         }
-        Ok(Self { idle: Lock::<K, _>::new(idle) })
+        let before = core::mem::replace(&mut *self.idle.lock(), made);
+        drop(before);
+        Ok(())
     }
 
     /// One of them, of no bytes.
     pub(super) fn take(&self) -> Option<Batch<K>> {
         let mut batch = self.idle.lock().pop()?;
         batch.set_length(0);
+        batch.set_tag(0);
         Some(batch)
     }
 

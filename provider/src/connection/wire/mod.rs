@@ -6,7 +6,14 @@
 //! | module | contents |
 //! |---|---|
 //! | this one | the connection, and what transfers use of it |
+//! | `state`, `phase` | its state machine |
+//! | `establish` | the attempt: the two frames, and the consumers' answers |
+//! | `ending` | the end, by either side, and what follows from the engine's state |
+//! | `startup` | the frame that is awaited, until it is whole |
+//! | `port` | the ports of listeners and shared endpoints |
+//! | `upcalls` | the calls of the network |
 //! | `batches` | the batches of a connection |
+//! | `timer` | the time that a peer is given |
 //! | `stream` | the engine, in a place of its own |
 //!
 //! # Who refers to a wire
@@ -24,38 +31,52 @@
 //! | object | why | lets go when |
 //! |---|---|---|
 //! | connector (request) | callbacks that are owed | they were made, and the connection is over |
-//! | QP (claim) | transfers | drained: no transfer runs, and TCP's connection is closed |
+//! | QP (claim) | transfers | drained: TCP's connection is closed, and no transfer runs |
 //! | QP and shared endpoint, as antecedents of the connector | OBJ-2 | the connector is taken apart |
 //! | endpoint | its port | the connector is taken apart; at the end of an attempt that came to nothing |
 
-#![expect(dead_code, reason = "no route leads here before the connection comes about")]
-
 mod batches;
+mod ending;
+mod establish;
+mod phase;
+mod port;
+mod startup;
+mod state;
 mod stream;
+mod timer;
+mod upcalls;
 
 use core::net::SocketAddr;
 
-use sys::status::{NTSTATUS, STATUS_CONNECTION_INVALID};
+use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 
-use super::call::{Accept, Disconnected, Side, StateError};
-use super::claim::Claim;
+use self::batches::Batches;
+pub(crate) use self::batches::{BATCH, BATCHES};
+use self::phase::Phase;
+pub(crate) use self::port::WirePort;
+use self::startup::Startup;
+use self::state::{Next, State};
+use self::stream::Engine;
+pub(crate) use self::stream::Stream;
+use self::timer::WireTimer;
+use super::call::Side;
 use super::connector::Connector;
 use super::departure::Departure;
-use super::end::{AntecedentRefs, DisconnectEvent};
+use super::end::AntecedentRefs;
 use super::private_data::PrivateData;
 use crate::adapter::RnicState;
-use crate::consumer::Request;
-use crate::heap::Shared;
+use crate::heap::{NoMemory, Owned, Shared};
 use crate::kernel::{Kernel, Lock, Network};
+use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
 use crate::object::{Id, Object, ObjectRef};
 use crate::queue_pair::{Qp, WireTransfers};
 use crate::rundown::{Drain, Pin, Rundown, Shard};
-pub(crate) use batches::{BATCH, BATCHES, Batches};
-pub(crate) use stream::{Engine, Stream};
+use crate::set_once::SetOnce;
+use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
 /// A connection of TCP.
-pub(crate) type Tcp<K> = <<K as Kernel>::Network as Network>::Connection;
+type Tcp<K> = <<K as Kernel>::Network as Network>::Connection;
 
 /// A batch.
 pub(crate) type Batch<K> = <<K as Kernel>::Network as Network>::Batch;
@@ -64,17 +85,64 @@ pub(crate) type Batch<K> = <<K as Kernel>::Network as Network>::Batch;
 pub(crate) struct Wire<K: Kernel> {
     rnic: Shared<RnicState<K>>,
     side: Side,
+    local: SetOnce<SocketAddr>,
     remote: SocketAddr,
     tcp: Tcp<K>,
+    state: Lock<K, State<K>>,
     /// The engine. The lock is held for one step or one cut, never while bytes of a message are moved.
     stream: Lock<K, Engine>,
+    startup: Startup<K>,
     batches: Batches<K>,
+    /// Batches that TCP has.
+    with_tcp: AtomicU32,
+    /// This side's stream is ended, or is about to be.
+    finished: AtomicBool,
+    /// Transfers may begin.
+    operating: AtomicBool,
     joined: Rundown<Joined<K>>,
     /// The transfers of the QP: of its module.
     transfers: WireTransfers<K>,
+    timer: WireTimer<K>,
+    /// The port whose listener it is for, until it is offered.
+    port: Lock<K, Option<Shared<WirePort<K>>>>,
 }
 
 impl<K: Kernel> Wire<K> {
+    /// A connection that has not begun.
+    ///
+    /// # Errors
+    ///
+    /// STATUS_INSUFFICIENT_RESOURCES; all that was passed is dropped.
+    fn new(
+        rnic: &Shared<RnicState<K>>,
+        (side, remote): (Side, SocketAddr),
+        tcp: Tcp<K>,
+        state: State<K>,
+        port: Option<Shared<WirePort<K>>>,
+    ) -> Result<Shared<Self>, NTSTATUS> {
+        let wire = Shared::new(Self {
+            rnic: rnic.clone(),
+            side,
+            local: SetOnce::new(),
+            remote,
+            tcp,
+            state: Lock::<K, _>::new(state),
+            stream: Lock::<K, _>::new(Owned::initial().map_err(no_memory)?),
+            startup: Startup::new(),
+            batches: Batches::new(),
+            with_tcp: AtomicU32::new(0),
+            finished: AtomicBool::new(false),
+            operating: AtomicBool::new(false),
+            joined: Rundown::new(),
+            transfers: WireTransfers::new().map_err(no_memory)?,
+            timer: WireTimer::new(),
+            port: Lock::<K, _>::new(port),
+        })
+        .map_err(no_memory)?;
+        WireTimer::initialise(&wire);
+        Ok(wire)
+    }
+
     /// Makes one or more steps of the engine, under its lock: nothing is called out of `step`, and no message's bytes
     /// are moved there.
     pub(crate) fn with_stream<R>(&self, step: impl FnOnce(&mut Stream) -> R) -> R {
@@ -92,8 +160,9 @@ impl<K: Kernel> Wire<K> {
     }
 
     /// Sends a batch behind those before. Up to DISPATCH_LEVEL, no lock held; it may be back before this returns, and
-    /// comes back in any case, by a call to [`WireTransfers`].
+    /// comes back by a call to [`WireTransfers`], unless the connection is closed by now.
     pub(crate) fn send(&self, batch: Batch<K>) {
+        self.with_tcp.fetch_add(1, Ordering::AcqRel);
         K::Network::send(&self.tcp, batch);
     }
 
@@ -111,17 +180,56 @@ impl<K: Kernel> Wire<K> {
     pub(crate) fn transfers(&self) -> &WireTransfers<K> {
         &self.transfers
     }
-}
 
-impl<K: Kernel> Wire<K> {
+    /// Ends this side's stream, once.
+    fn finish_stream(&self) {
+        if !self.finished.swap(true, Ordering::AcqRel) {
+            K::Network::finish(&self.tcp);
+        }
+    }
+
+    /// Makes a transition under the lock, then does what it asks for without: releases what the attempt had, flushes,
+    /// cuts TCP off, and last wakes the connector, whose consumer may use all of that again.
+    fn step<R>(&self, transition: impl FnOnce(&mut State<K>, &mut Next<K>) -> R) -> R {
+        let mut next = Next::default();
+        let (result, connector) = {
+            let mut state = self.state.lock();
+            let result = transition(&mut state, &mut next);
+            let connector = state.end.connector.as_ref().filter(|_| next.wake);
+            (result, connector.and_then(|connector| connector.acquire(Kind::Request).ok()))
+        };
+        let Next { wake: _, abort, flush, released, disconnected } = next;
+        if disconnected {
+            self.rnic.counters().disconnected();
+        }
+        drop(released);
+        if abort {
+            self.operating.store(false, Ordering::Release);
+            self.with_stream(|stream| stream.abort());
+        }
+        if let Some(qp) = flush {
+            qp.kill();
+        }
+        if abort {
+            K::Network::abort(&self.tcp);
+        }
+        if let Some(connector) = connector {
+            connector.wake();
+        }
+        result
+    }
+
     /// As [`Link::attach`](super::link::Link::attach).
     pub(super) fn attach(&self, passive: ObjectRef<K, Connector<K>>) {
-        drop(passive);
+        drop(self.step(|state, _| state.end.connector.replace(passive)));
     }
 
     /// As [`Link::local_address`](super::link::Link::local_address).
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
-        None
+        match self.side {
+            Side::Active => self.state.lock().departure().and_then(Departure::occupied),
+            Side::Passive => self.local.get().copied(),
+        }
     }
 
     /// The peer's address.
@@ -131,93 +239,79 @@ impl<K: Kernel> Wire<K> {
 
     /// As [`Link::addresses`](super::link::Link::addresses).
     pub(super) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
-        None
+        Some((self.local.get().copied().filter(|_| self.is_established())?, self.remote))
     }
 
     /// As [`Link::peer_data`](super::link::Link::peer_data).
     pub(super) fn peer_data(&self, own: ReadLimits) -> (ReadLimits, PrivateData) {
-        (own, PrivateData::empty())
+        let state = self.state.lock();
+        let own = state.end.limits.unwrap_or(own);
+        (state.peer_limits.map_or(own, |peer| own.effective(peer)), state.peer_data.clone())
     }
 
     /// As [`Link::name_antecedents`](super::link::Link::name_antecedents).
-    pub(super) fn name_antecedents(&self, _: &mut dyn FnMut(Id)) {}
-
-    /// As [`Link::stands`](super::link::Link::stands).
-    pub(super) fn stands(&self) {}
-
-    /// As [`Link::withdraw`](super::link::Link::withdraw).
-    pub(super) fn withdraw(&self) -> Option<Request<K, Connector<K>>> {
-        None
+    pub(super) fn name_antecedents(&self, name: &mut dyn FnMut(Id)) {
+        let state = self.state.lock();
+        let AntecedentRefs { shared, qp } = &state.end.ties;
+        if let Some(shared) = shared {
+            name(Id::of(shared));
+        }
+        if let Some(qp) = qp {
+            name(Id::of(qp));
+        }
     }
-
-    /// As [`Link::accept`](super::link::Link::accept).
-    pub(super) fn accept(_: &Shared<Self>, accept: Accept<K>) -> Result<(), StateError> {
-        accept.request.answered_inline();
-        Err(StateError)
-    }
-
-    /// As [`Link::reject`](super::link::Link::reject).
-    pub(super) fn reject(_: &Shared<Self>, _: PrivateData) -> Result<(), StateError> {
-        Err(StateError)
-    }
-
-    /// As [`Link::complete_connect`](super::link::Link::complete_connect).
-    pub(super) fn complete_connect(_: &Shared<Self>, _: Option<DisconnectEvent>) -> Result<(), NTSTATUS> {
-        Err(STATUS_CONNECTION_INVALID)
-    }
-
-    /// As [`Link::disconnect`](super::link::Link::disconnect).
-    pub(super) fn disconnect(&self, request: Request<K, Connector<K>>) -> Result<Disconnected, StateError> {
-        request.answered_inline();
-        Err(StateError)
-    }
-
-    /// As [`Link::local_close`](super::link::Link::local_close).
-    pub(super) fn local_close(&self) {}
-
-    /// As [`Link::deliver`](super::link::Link::deliver).
-    pub(super) fn deliver(&self) {}
 
     /// As [`Link::is_refused`](super::link::Link::is_refused).
     pub(super) fn is_refused(&self) -> bool {
-        true
+        self.state.lock().is_refused()
     }
 
     /// As [`Link::forget_connector`](super::link::Link::forget_connector).
-    pub(super) fn forget_connector(&self) {}
+    pub(super) fn forget_connector(&self) {
+        drop(self.step(|state, _| state.end.connector.take()));
+    }
 
     /// As [`Link::part`](super::link::Link::part).
     pub(super) fn part(&self) -> (Option<Departure<K>>, AntecedentRefs<K>) {
-        (None, AntecedentRefs::none())
+        self.step(|state, _| {
+            let departure = match &mut state.phase {
+                Phase::Disconnected { departure } => departure.take(),
+                // Before, the wire holds the connector; after, there is none.
+                _ => None,
+            };
+            (departure, core::mem::replace(&mut state.end.ties, AntecedentRefs::none()))
+        })
     }
 
     /// Returns true if the QP may post: the connection is established, and neither end has ended it.
     pub(crate) fn is_established(&self) -> bool {
-        false
+        self.operating.load(Ordering::Acquire)
     }
+}
 
-    /// A transfer broke the connection: what it says to the peer is the engine's, whose stream has a fault.
-    pub(crate) fn fail(&self) {}
-
-    /// The QP has died.
-    pub(crate) fn qp_died(&self) {}
+/// The status of a call that has found no memory.
+fn no_memory(NoMemory: NoMemory) -> NTSTATUS {
+    STATUS_INSUFFICIENT_RESOURCES
 }
 
 /// The QP of a connection, until that is drained.
 pub(crate) struct Joined<K: Kernel> {
-    claim: Claim<K>,
+    qp: ObjectRef<K, Qp<K>>,
     wire: Shared<Wire<K>>,
 }
 
 impl<K: Kernel> Joined<K> {
     /// The QP.
     pub(crate) fn qp(&self) -> &Object<K, Qp<K>> {
-        &self.claim
+        &self.qp
     }
 }
 
 impl<K: Kernel> Drain for Joined<K> {
     fn drained(self) {
-        drop((self.claim, self.wire));
+        let Self { qp, wire } = self;
+        // The QP is held until the connection's end has flushed it.
+        wire.drained();
+        drop(qp);
     }
 }

@@ -8,10 +8,11 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 use test_kernel::Manual;
+use test_kernel::network::InABox;
 
 use super::{Lent, Log, Seen, Side, call, close, completed, disconnected, virtual_address};
 use crate::number::usize_from;
-use crate::rnic::Fabric;
+use crate::rnic::{Fabric, Rnic, WireSettings};
 
 /// An address as the interface takes it, with its length.
 pub(crate) fn sockaddr(address: SocketAddr) -> (Lent<u8>, u32) {
@@ -44,9 +45,27 @@ impl Pair {
         Self { log, fabric, near, far, listener }
     }
 
+    /// Two RNICs whose connections go over the network in a box.
+    pub(crate) fn over_network(settings: WireSettings) -> Self {
+        let log = Log(Rc::default());
+        let fabric = Fabric::new().unwrap();
+        let rnic = || Rnic::with_network(&fabric, InABox, settings).unwrap();
+        let near = Side::of(rnic(), "10.0.0.1:0", &log);
+        let far = Side::of(rnic(), "10.0.0.2:5445", &log);
+        let listener = far.create_listener(&log);
+        Self { log, fabric, near, far, listener }
+    }
+
     pub(crate) fn listen(&self) -> NTSTATUS {
         let (address, length) = sockaddr(self.far.address);
         call!(self.listener, NdkListen, address.as_ptr().cast::<SOCKADDR>(), length, None, null_mut())
+    }
+
+    /// Listens with a completion, which is recorded as `listen`.
+    pub(crate) fn listen_pending(&self) -> NTSTATUS {
+        let ((address, length), context) = (sockaddr(self.far.address), self.log.context("listen"));
+        let address = address.as_ptr().cast::<SOCKADDR>();
+        call!(self.listener, NdkListen, address, length, Some(completed), context)
     }
 
     /// Begins to connect the near side's queue pair with a new connector.

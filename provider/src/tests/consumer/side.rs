@@ -39,8 +39,12 @@ pub(crate) const INLINE: u32 = 16;
 
 impl Side {
     pub(super) fn new(fabric: &Fabric<Manual>, address: &str, log: &Log) -> Self {
+        Self::of(Rnic::new(fabric).unwrap(), address, log)
+    }
+
+    /// A side with an RNIC of one's own.
+    pub(super) fn of(rnic: Rnic<Manual>, address: &str, log: &Log) -> Self {
         let address: SocketAddr = address.parse().unwrap();
-        let rnic = Rnic::new(fabric).unwrap();
         rnic.set_addresses(&[address.ip()]).unwrap();
         rnic.set_enabled(true);
         let adapter = rnic.open(NDK_VERSION_2_1).unwrap().as_ptr();

@@ -1,0 +1,347 @@
+//! The end of a connection, by either side, and what the engine's state asks for.
+
+#![forbid(unsafe_code)]
+
+use core::net::SocketAddr;
+
+use iwarp::{Deadline, State as Engine, Timer};
+use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT};
+
+use super::phase::{Cause, Phase};
+use super::startup::Said;
+use super::state::{BY_CONSUMER, BY_PEER};
+use super::timer::Due;
+use super::{BATCH, Batch, Wire};
+use crate::connection::call::{Disconnected, Side, StateError};
+use crate::connection::connector::Connector;
+use crate::consumer::Request;
+use crate::heap::Shared;
+use crate::kernel::event::{self, Event, Handle, RequestCall, Status};
+use crate::kernel::network::{Batch as _, Runs, Taken};
+use crate::kernel::{Kernel, Network};
+use crate::rundown::Shard;
+use crate::sync::Ordering;
+
+/// The rest of bytes that have arrived.
+struct Rest<'a> {
+    runs: &'a dyn Runs,
+    from: usize,
+}
+
+impl Runs for Rest<'_> {
+    fn length(&self) -> usize {
+        self.runs.length().saturating_sub(self.from)
+    }
+
+    fn at(&self, offset: usize) -> &[u8] {
+        self.runs.at(self.from.saturating_add(offset))
+    }
+}
+
+impl<K: Kernel> Wire<K> {
+    /// Bytes have arrived. The network calls it, one call at a time.
+    pub(super) fn arrived(this: &Shared<Self>, runs: &dyn Runs) -> Taken {
+        let mut bytes = 0;
+        loop {
+            match this.with_stream(|stream| stream.state()) {
+                Engine::RequestSent | Engine::RequestAwaited => match this.take_frame(runs, &mut bytes) {
+                    Said::Nothing => break,
+                    Said::Request(data, depths) => Self::requested(this, data, depths),
+                    Said::Reply(data, agreed) => this.answered(data, agreed),
+                    Said::Fault => Self::settle(this),
+                },
+                // They wait for the consumer.
+                Engine::ReplyRead => break,
+                Engine::Offered => {
+                    let rest = runs.at(bytes);
+                    if rest.is_empty() {
+                        break;
+                    }
+                    let _fault = this.with_stream(|stream| stream.step(rest).0);
+                    Self::settle(this);
+                }
+                Engine::ReplySent | Engine::Operating | Engine::FinSent => {
+                    let rest = Rest { runs, from: bytes };
+                    bytes = match this.joined(Shard::Target) {
+                        Some(joined) => {
+                            let taken = this.transfers.arrived(joined.qp(), this, &rest);
+                            bytes.saturating_add(taken.bytes)
+                        }
+                        None => runs.length(),
+                    };
+                    Self::settle(this);
+                    break;
+                }
+                Engine::Rejecting
+                | Engine::FinReceived
+                | Engine::Terminating
+                | Engine::Closing
+                | Engine::Over => {
+                    bytes = runs.length();
+                    break;
+                }
+            }
+        }
+        Self::arm(this);
+        Taken { bytes }
+    }
+
+    /// A batch is back.
+    pub(super) fn sent(this: &Shared<Self>, batch: Batch<K>) {
+        this.with_tcp.fetch_sub(1, Ordering::AcqRel);
+        this.transfers.sent(this, batch);
+        Self::settle(this);
+    }
+
+    /// The peer has ended its stream (CM-3).
+    pub(super) fn finished(this: &Shared<Self>) {
+        let orderly = this.with_stream(|stream| {
+            let before = stream.state();
+            stream.peer_finished().is_ok() && before != Engine::Over
+        });
+        if orderly {
+            this.operating.store(false, Ordering::Release);
+            this.step(|state, next| *next = state.peer_finished());
+        }
+        Self::settle(this);
+    }
+
+    /// Does what the state of the engine asks for. Up to DISPATCH_LEVEL, no lock held.
+    pub(super) fn settle(this: &Shared<Self>) {
+        match this.with_stream(|stream| stream.state()) {
+            Engine::RequestSent | Engine::ReplyRead | Engine::RequestAwaited | Engine::Offered => {}
+            Engine::ReplySent => {}
+            Engine::Operating => {
+                Self::first_fpdu(this);
+                this.finish_if_done();
+            }
+            // The peer is waited for (TM-6).
+            Engine::FinSent => this.finish_stream(),
+            // Answered at once (CM-3).
+            Engine::FinReceived => this.finish_if_done(),
+            Engine::Rejecting => {
+                let frame = this.with_stream(|stream| stream.rejection());
+                this.step(|state, _| state.turned_away());
+                Self::turn_away(this, frame.as_ref());
+            }
+            Engine::Terminating => {
+                this.break_with(BY_PEER);
+                this.send_terminate();
+            }
+            Engine::Closing => {
+                this.break_with(BY_PEER);
+                this.finish_stream();
+            }
+            Engine::Over => this.over(),
+        }
+        Self::arm(this);
+    }
+
+    /// Ends this side's stream if it is to end, and everything is out.
+    fn finish_if_done(&self) {
+        let is_ending = self.state.lock().is_ending();
+        if !is_ending {
+            return;
+        }
+        let done = match self.joined(Shard::Initiator) {
+            Some(joined) => {
+                let stays = self.with_stream(|stream| stream.state()) == Engine::Operating;
+                !stays || joined.qp().has_sent_all()
+            }
+            None => true,
+        };
+        if done && self.with_stream(|stream| stream.finish()).is_ok() {
+            self.finish_stream();
+            if self.with_stream(|stream| stream.state()) == Engine::Over {
+                self.over();
+            }
+        }
+    }
+
+    /// The stream is over: TCP's connection is closed, in order if both streams have ended and nothing is on its way.
+    fn over(&self) {
+        let is_whole = self.finished.load(Ordering::Acquire) && self.state.lock().is_ending();
+        if is_whole && self.with_tcp.load(Ordering::Acquire) != 0 {
+            // It is looked at again when they are back.
+            return;
+        }
+        if !is_whole {
+            self.break_with(BY_PEER);
+        }
+        K::Network::abort(&self.tcp);
+    }
+
+    /// Cuts TCP off.
+    pub(super) fn cut_off(&self) {
+        self.with_stream(|stream| stream.abort());
+        K::Network::abort(&self.tcp);
+    }
+
+    /// The connection breaks: no transfer begins any more, and the QP is flushed.
+    fn break_with(&self, cause: Cause) {
+        if self.operating.swap(false, Ordering::AcqRel) {
+            let (local, remote) = (self.local.get().copied(), Some(self.remote));
+            event::write::<K>(|| Event::ConnectionTerminated { local, remote });
+        }
+        self.step(|state, next| *next = state.break_off(cause));
+    }
+
+    /// Sends the Terminate that the engine owes: with the transfers, or without where there are none yet.
+    fn send_terminate(&self) {
+        if let Some(joined) = self.joined(Shard::Initiator)
+            && joined.qp().is_joined()
+        {
+            joined.qp().progress();
+            return;
+        }
+        let Some(mut batch) = self.take_batch() else { return };
+        let Some(cut) = self.with_stream(|stream| stream.next_cut(BATCH)) else {
+            self.put_batch(batch);
+            return;
+        };
+        let trailer = cut.trailer(cut.digest());
+        let length = cut.header.len().saturating_add(trailer.len());
+        if let Some((header, rest)) = batch.room().split_at_mut_checked(cut.header.len())
+            && let Some(rest) = rest.get_mut(..trailer.len())
+        {
+            header.copy_from_slice(&cut.header);
+            rest.copy_from_slice(&trailer);
+            batch.set_length(length);
+        }
+        self.send(batch);
+        self.finish_stream();
+    }
+
+    /// A transfer broke the connection: what it says to the peer is the engine's, whose stream has a fault.
+    pub(crate) fn fail(&self) {
+        self.break_with(BY_PEER);
+        match self.with_stream(|stream| stream.state()) {
+            // The Terminate follows, or has been received.
+            Engine::Terminating | Engine::Closing => {}
+            _ => self.cut_off(),
+        }
+    }
+
+    /// The QP has died.
+    pub(crate) fn qp_died(&self) {
+        self.step(|state, next| *next = state.fail(BY_CONSUMER));
+    }
+
+    /// As [`Link::local_close`](crate::connection::link::Link::local_close): no close waits for the peer (TD-1).
+    pub(in crate::connection) fn local_close(&self) {
+        self.step(|state, next| *next = state.local_close());
+    }
+
+    /// As [`Link::disconnect`](crate::connection::link::Link::disconnect): what was accepted is sent, then this side's
+    /// stream ends, and the request completes when TCP's connection is closed (TD-4).
+    pub(in crate::connection) fn disconnect(
+        this: &Shared<Self>,
+        request: Request<K, Connector<K>>,
+    ) -> Result<Disconnected, StateError> {
+        let mut request = Some(request);
+        // Posts are refused from here on, and what is posted by now is sent.
+        let outcome = this.step(|state, next| {
+            let (disconnected, transition) = state.disconnect(&mut request)?;
+            this.operating.store(false, Ordering::Release);
+            *next = transition;
+            Ok(disconnected)
+        });
+        if let Some(request) = request {
+            request.answered_inline();
+        }
+        if outcome.is_ok() {
+            Self::settle(this);
+        }
+        outcome
+    }
+
+    /// TCP's connection is closed: the last call of the network. Nothing of it runs any more.
+    pub(super) fn closed(this: &Shared<Self>) {
+        this.with_stream(|stream| stream.abort());
+        Self::disarm(this);
+        let port = this.port.lock().take();
+        if let Some(port) = port {
+            port.forget(this);
+        }
+        this.break_with_if_whole();
+        if this.joined.is_open() {
+            if let Some(joined) = this.joined.close() {
+                use crate::rundown::Drain as _;
+                joined.drained();
+            }
+        } else {
+            this.drained();
+        }
+    }
+
+    /// A connection that ended in order stays as it is; any other one has broken.
+    fn break_with_if_whole(&self) {
+        let is_over =
+            matches!(self.state.lock().phase, Phase::Ending { .. } | Phase::Failed(_) | Phase::Rejected);
+        if !is_over {
+            self.break_with(BY_PEER);
+        }
+    }
+
+    /// No transfer runs any more, and TCP's connection is closed.
+    pub(super) fn drained(&self) {
+        self.step(|state, next| *next = state.drained());
+    }
+
+    /// Makes the callbacks that are due: completions first, then the disconnect event. At the end of the connection it
+    /// releases the connector. Runs in the connector's DPC.
+    pub(in crate::connection) fn deliver(&self) {
+        while let Some(((request, status), disconnects)) = self.step(|state, _| state.end.due.take_due()) {
+            event::write::<K>(|| self.completed(request.handle(), disconnects, status));
+            request.complete(status);
+        }
+        if let Some(event) = self.step(|state, _| state.end.take_event()) {
+            let (local, remote) = (self.local.get().copied(), Some(self.remote));
+            event::write::<K>(|| Event::PeerDisconnected { local, remote });
+            event.call();
+        }
+        drop(self.step(|state, _| state.release_connector()));
+    }
+
+    /// The event of a request that is complete.
+    fn completed(&self, object: Handle, disconnects: bool, status: NTSTATUS) -> Event {
+        let request = match self.side {
+            _ if disconnects => RequestCall::Disconnect,
+            Side::Active => RequestCall::Connect,
+            Side::Passive => RequestCall::Accept,
+        };
+        let (local, remote): (Option<SocketAddr>, _) = (self.local.get().copied(), Some(self.remote));
+        Event::RequestCompleted { object, request, local, remote, status: Status(status) }
+    }
+
+    /// The time that the peer is given now.
+    pub(super) fn due(&self) -> Option<Due> {
+        let (state, deadline) = self.with_stream(|stream| (stream.state(), stream.deadline()));
+        match (state, deadline) {
+            // While bytes of the peer lie here, it is not the one that is waited for (TM-4).
+            (_, Some(Deadline { timer: Timer::RestOfFpdu, .. })) if self.transfers.is_stalled() => None,
+            (_, Some(deadline)) => Some(Due::Engine(deadline)),
+            (Engine::Terminating | Engine::Rejecting, None) => Some(Due::Linger),
+            (Engine::Over, None) if self.with_tcp.load(Ordering::Acquire) != 0 => Some(Due::Linger),
+            _ => None,
+        }
+    }
+
+    /// The peer's time is up.
+    pub(super) fn expired(this: &Shared<Self>, due: Due) {
+        match due {
+            Due::Linger if this.due() == Some(Due::Linger) => this.cut_off(),
+            Due::Linger => {}
+            Due::Engine(deadline) => {
+                let fault = this.with_stream(|stream| stream.expired(deadline));
+                if fault.is_some() && matches!(deadline.timer, Timer::Reply | Timer::FirstFpdu) {
+                    this.break_with(Cause { connect: STATUS_IO_TIMEOUT, accept: STATUS_IO_TIMEOUT });
+                }
+                if let (Timer::Nudge, Some(joined)) = (deadline.timer, this.joined(Shard::Initiator)) {
+                    joined.qp().progress();
+                }
+            }
+        }
+        Self::settle(this);
+    }
+}

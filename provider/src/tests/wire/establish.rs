@@ -1,0 +1,152 @@
+//! Attempts, and their ends in order.
+
+use core::time::Duration;
+
+use sys::ndk::*;
+use sys::status::*;
+use test_kernel::{network, pass};
+
+use super::{connected, listening, requested, run, tear_down};
+use crate::tests::consumer::{Seen, call};
+
+/// Private data of a connector, and its read limits.
+fn data(connector: *mut NDK_CONNECTOR) -> (Vec<u8>, u32, u32) {
+    let (mut buffer, mut length) = ([0_u8; 600], 600);
+    let (mut inbound, mut outbound) = (0, 0);
+    let status = call!(
+        connector,
+        NdkGetConnectionData,
+        &mut inbound,
+        &mut outbound,
+        buffer.as_mut_ptr().cast(),
+        &mut length
+    );
+    assert_eq!(status, STATUS_SUCCESS);
+    (buffer[..crate::number::usize_from(length)].to_vec(), inbound, outbound)
+}
+
+#[test]
+fn connection_over_network_has_data_and_limits_of_both_sides() {
+    let pair = connected();
+    // 8 inbound and 16 outbound here, 32 and 4 there.
+    assert_eq!(data(pair.near.connector), (b"welcome".to_vec(), 4, 16));
+    assert_eq!(data(pair.far.connector), (b"hello".to_vec(), 16, 4));
+    let statistics = pair.near.rnic.statistics();
+    assert_eq!((statistics.connect, statistics.active_connection), (1, 1));
+    assert_eq!(pair.far.rnic.statistics().accept, 1);
+    tear_down(pair);
+}
+
+#[test]
+fn disconnect_over_network_ends_both_sides_in_order() {
+    for near in [true, false] {
+        let pair = connected();
+        let (connector, event) =
+            if near { (pair.near.connector, "far") } else { (pair.far.connector, "near") };
+        assert_eq!(pair.disconnect(connector, "disconnect"), STATUS_PENDING);
+        let mut seen = run(&pair);
+        seen.sort_by_key(|seen| matches!(seen, Seen::RequestCompleted(..)));
+        let expected = [Seen::Disconnected(event), Seen::RequestCompleted("disconnect", STATUS_SUCCESS)];
+        assert_eq!(seen, expected);
+        assert_eq!(pair.near.rnic.statistics().active_connection, 0);
+        assert_eq!(pair.near.rnic.statistics().connection_error, 0);
+        tear_down(pair);
+    }
+}
+
+#[test]
+fn reject_over_network_refuses_the_connect_with_data() {
+    let pair = requested(b"hello");
+    let status = call!(pair.far.connector, NdkReject, b"no".as_ptr().cast(), 2);
+    assert_eq!(status, STATUS_SUCCESS);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(data(pair.near.connector).0, b"no");
+    tear_down(pair);
+}
+
+#[test]
+fn reject_by_the_active_side_aborts_the_accept() {
+    let pair = requested(b"");
+    assert_eq!(pair.accept(b""), STATUS_PENDING);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
+    assert_eq!(call!(pair.near.connector, NdkReject, core::ptr::null(), 0), STATUS_SUCCESS);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("accept", STATUS_CONNECTION_ABORTED)]);
+    tear_down(pair);
+}
+
+#[test]
+fn connect_without_a_listener_is_refused_and_may_be_tried_again() {
+    let mut pair = crate::tests::consumer::Pair::over_network(super::SETTINGS);
+    assert_eq!(pair.connect(b"hello"), STATUS_PENDING);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
+    assert_eq!(pair.listen_pending(), STATUS_PENDING);
+    run(&pair);
+    assert_eq!(pair.connect_again(b"hello"), STATUS_PENDING);
+    let seen = run(&pair);
+    let [Seen::Requested(_, connector)] = seen[..] else { panic!("no connect request: {seen:?}") };
+    pair.far.connector = crate::tests::consumer::virtual_address(connector).cast();
+    tear_down(pair);
+}
+
+#[test]
+fn accept_without_a_first_fpdu_times_out() {
+    let pair = requested(b"");
+    assert_eq!(pair.accept(b""), STATUS_PENDING);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
+    pass(Duration::from_secs(29));
+    assert_eq!(run(&pair), []);
+    pass(Duration::from_secs(2));
+    // Also that of the connection before: the request had its time, too.
+    pass(Duration::from_secs(12));
+    assert_eq!(run(&pair), [Seen::RequestCompleted("accept", STATUS_IO_TIMEOUT)]);
+    assert_eq!(pair.complete_connect(), STATUS_CONNECTION_ABORTED);
+    tear_down(pair);
+}
+
+#[test]
+fn connect_without_a_reply_times_out() {
+    let pair = requested(b"");
+    pass(Duration::from_secs(29));
+    assert_eq!(run(&pair), []);
+    pass(Duration::from_secs(2));
+    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_IO_TIMEOUT)]);
+    assert_eq!(pair.accept(b""), STATUS_CONNECTION_ABORTED);
+    tear_down(pair);
+}
+
+#[test]
+fn frames_that_come_byte_by_byte_establish_a_connection() {
+    network::set_piece(1);
+    tear_down(connected());
+}
+
+#[test]
+fn paused_listener_looks_as_if_there_were_none() {
+    let mut pair = listening();
+    call!(pair.listener, NdkControlConnectEvents, 1);
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
+    call!(pair.listener, NdkControlConnectEvents, 0);
+    tear_down(pair);
+}
+
+#[test]
+fn port_of_a_listener_is_free_when_its_close_completes() {
+    let pair = listening();
+    let other = pair.far.create_listener(&pair.log);
+    let listen = |listener: *mut NDK_LISTENER| {
+        let (address, length) = crate::tests::consumer::sockaddr(pair.far.address);
+        let context = pair.log.context("again");
+        let completed = crate::tests::consumer::completed;
+        call!(listener, NdkListen, address.as_ptr().cast(), length, Some(completed), context)
+    };
+    assert_eq!(listen(other), STATUS_SHARING_VIOLATION);
+    assert_eq!(
+        crate::tests::consumer::close!(pair.log, pair.listener, NdkCloseListener, "first"),
+        STATUS_PENDING
+    );
+    assert_eq!(run(&pair), [Seen::Closed("first")]);
+    assert_eq!(listen(other), STATUS_PENDING);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("again", STATUS_SUCCESS)]);
+    tear_down(crate::tests::consumer::Pair { listener: other, ..pair });
+}

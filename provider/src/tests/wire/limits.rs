@@ -1,0 +1,1 @@
+//! Limits against peers that open connections and say nothing.

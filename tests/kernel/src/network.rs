@@ -1,0 +1,508 @@
+//! A network in a box: the connections of one thread, between ports of that thread.
+//!
+//! Nothing happens inside a call of the provider: each thing that may happen next is an action, and a test does them one
+//! by one, in any order that TCP admits ([`step`]), or all of them ([`pump`]).
+
+#![expect(unsafe_code, reason = "a network makes promises")]
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use softndk_kernel::Network;
+use softndk_kernel::network::{
+    Accepted, Batch, ConnectionEvents, LocalEnd, PortEvents, Purpose, Runs, Taken,
+};
+use sys::status::{
+    NTSTATUS, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_REFUSED, STATUS_INSUFFICIENT_RESOURCES,
+    STATUS_SHARING_VIOLATION, STATUS_SUCCESS, STATUS_TOO_MANY_ADDRESSES,
+};
+
+use crate::allocations::spared;
+
+/// The network of the box.
+#[derive(Clone, Copy, Debug)]
+pub struct InABox;
+
+/// A connection, by its number.
+#[derive(Debug)]
+pub struct BoxConnection(usize);
+
+/// A port, by its number.
+#[derive(Debug)]
+pub struct BoxPort(usize);
+
+/// A batch.
+#[derive(Debug)]
+pub struct BoxBatch {
+    room: Vec<u8>,
+    length: usize,
+    tag: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    New,
+    Connecting(LocalEnd, SocketAddr),
+    Open,
+    /// Cut off by either side, or failed.
+    Dead,
+    Closed,
+}
+
+struct Connection {
+    phase: Phase,
+    events: Option<Arc<ConnectionEvents<InABox>>>,
+    peer: Option<usize>,
+    incoming: VecDeque<u8>,
+    /// The peer's stream ends behind `incoming`; it was told.
+    peer_finished: (bool, bool),
+    finished: bool,
+    /// Batches that are to come back.
+    back: VecDeque<(BoxBatch, NTSTATUS)>,
+    /// The last indication was short.
+    short: bool,
+    /// A resume has come since the indication began.
+    resumed: bool,
+}
+
+struct Port {
+    at: Option<SocketAddr>,
+    purpose: Purpose,
+    events: Option<Arc<PortEvents<InABox>>>,
+    opening: bool,
+    open: bool,
+    closing: bool,
+}
+
+#[derive(Default)]
+struct World {
+    connections: Vec<Connection>,
+    ports: Vec<Port>,
+    dynamic: u16,
+    /// The most bytes of an indication; 0 for any number.
+    piece: usize,
+}
+
+thread_local! {
+    static WORLD: RefCell<World> = RefCell::default();
+}
+
+/// A thing that may happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A connection is made, or refused.
+    Connect(usize),
+    /// Bytes arrive.
+    Arrive(usize),
+    /// The peer's stream ends.
+    Finish(usize),
+    /// A batch comes back.
+    Return(usize),
+    /// A connection is closed.
+    Close(usize),
+    /// A port opens.
+    Open(usize),
+    /// A port is closed.
+    ClosePort(usize),
+}
+
+fn with<R>(work: impl FnOnce(&mut World) -> R) -> R {
+    spared(|| WORLD.with_borrow_mut(work))
+}
+
+/// The things that may happen next.
+#[must_use]
+pub fn actions() -> Vec<Action> {
+    with(|world| {
+        let mut actions = vec![];
+        for (number, port) in world.ports.iter().enumerate() {
+            if port.opening {
+                actions.push(Action::Open(number));
+            } else if port.closing && port.events.is_some() {
+                actions.push(Action::ClosePort(number));
+            }
+        }
+        for (number, connection) in world.connections.iter().enumerate() {
+            let owned = connection.events.is_some();
+            match connection.phase {
+                Phase::Connecting(..) => actions.push(Action::Connect(number)),
+                Phase::Open if owned => {
+                    if !connection.incoming.is_empty() && !connection.short {
+                        actions.push(Action::Arrive(number));
+                    }
+                    if connection.incoming.is_empty() && connection.peer_finished == (true, false) {
+                        actions.push(Action::Finish(number));
+                    }
+                }
+                Phase::Dead if owned && connection.back.is_empty() => actions.push(Action::Close(number)),
+                Phase::New | Phase::Open | Phase::Dead | Phase::Closed => {}
+            }
+            if !connection.back.is_empty() {
+                actions.push(Action::Return(number));
+            }
+        }
+        actions
+    })
+}
+
+/// Lets the action with this number, of those that may happen, happen. Returns false if there is none.
+pub fn step(number: usize) -> bool {
+    let actions = actions();
+    let Some(action) = actions.get(number.checked_rem(actions.len()).unwrap_or(0)) else { return false };
+    act(*action);
+    true
+}
+
+/// Lets everything happen, the oldest first.
+pub fn pump() {
+    while step(0) {}
+}
+
+/// Sets the most bytes of an indication.
+pub fn set_piece(bytes: usize) {
+    with(|world| world.piece = bytes);
+}
+
+/// Resets the connections that are open, as a peer or the network does.
+pub fn reset_all() {
+    with(|world| {
+        for connection in &mut world.connections {
+            if connection.phase == Phase::Open {
+                connection.die();
+            }
+        }
+    });
+}
+
+/// The number of connections and ports that have begun and are not closed.
+#[must_use]
+pub fn live() -> usize {
+    with(|world| {
+        let connections = world.connections.iter().filter(|connection| connection.events.is_some());
+        connections.count() + world.ports.iter().filter(|port| port.events.is_some()).count()
+    })
+}
+
+/// Sends bytes of a test's own on the newest connection that is open.
+pub fn inject(bytes: &[u8]) {
+    with(|world| {
+        let open = world.connections.iter_mut().rev().find(|connection| connection.phase == Phase::Open);
+        open.expect("a connection is open").incoming.extend(bytes);
+    });
+}
+
+impl Connection {
+    fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            events: None,
+            peer: None,
+            incoming: VecDeque::new(),
+            peer_finished: (false, false),
+            finished: false,
+            back: VecDeque::new(),
+            short: false,
+            resumed: false,
+        }
+    }
+
+    fn die(&mut self) {
+        self.phase = Phase::Dead;
+        self.incoming.clear();
+    }
+}
+
+impl World {
+    fn add(&mut self, connection: Connection) -> usize {
+        self.connections.push(connection);
+        self.connections.len() - 1
+    }
+
+    /// The end of a connection that is cut off; the other one hears of it unless both streams have ended.
+    fn abort(&mut self, number: usize) {
+        let connection = &mut self.connections[number];
+        if matches!(connection.phase, Phase::New | Phase::Dead | Phase::Closed) {
+            return;
+        }
+        let in_order = connection.finished && connection.peer_finished.1;
+        connection.die();
+        if let Some(peer) = connection.peer.filter(|_| !in_order) {
+            let peer = &mut self.connections[peer];
+            if peer.phase == Phase::Open {
+                peer.die();
+            }
+        }
+    }
+}
+
+fn events(number: usize) -> Arc<ConnectionEvents<InABox>> {
+    with(|world| world.connections[number].events.clone()).expect("it has begun")
+}
+
+fn port_events(number: usize) -> Arc<PortEvents<InABox>> {
+    with(|world| world.ports[number].events.clone()).expect("it has begun")
+}
+
+fn dynamic() -> u16 {
+    with(|world| {
+        world.dynamic = world.dynamic.wrapping_add(1);
+        50_000 + world.dynamic
+    })
+}
+
+/// A local address that the owner takes.
+fn bind(at: SocketAddr, mut bound: impl FnMut(SocketAddr) -> bool) -> Result<SocketAddr, NTSTATUS> {
+    if at.port() != 0 {
+        return if bound(at) { Ok(at) } else { Err(STATUS_SHARING_VIOLATION) };
+    }
+    let tried = (0..16).map(|_| SocketAddr::new(at.ip(), dynamic()));
+    tried.into_iter().find(|at| bound(*at)).ok_or(STATUS_TOO_MANY_ADDRESSES)
+}
+
+fn act(action: Action) {
+    match action {
+        Action::Connect(number) => connect(number),
+        Action::Arrive(number) => arrive(number),
+        Action::Finish(number) => {
+            with(|world| world.connections[number].peer_finished.1 = true);
+            events(number).finished();
+        }
+        Action::Return(number) => {
+            let (batch, status) = with(|world| world.connections[number].back.pop_front()).expect("it waits");
+            events(number).sent(batch, status);
+        }
+        Action::Close(number) => {
+            let events = with(|world| {
+                world.connections[number].phase = Phase::Closed;
+                world.connections[number].events.take()
+            });
+            let events = events.and_then(Arc::into_inner);
+            events.expect("no other call of it runs").closed();
+        }
+        Action::Open(number) => open(number),
+        Action::ClosePort(number) => {
+            let events = with(|world| world.ports[number].events.take()).and_then(Arc::into_inner);
+            events.expect("no other call of it runs").closed();
+        }
+    }
+}
+
+fn connect(number: usize) {
+    let events = events(number);
+    let Phase::Connecting(from, to) = with(|world| world.connections[number].phase) else { return };
+    let port = with(|world| {
+        let is_there = |port: &Port| port.open && port.at == Some(to) && port.purpose == Purpose::Listen;
+        world.ports.iter().position(is_there)
+    });
+    let opened = bind(from.address(), |local| events.bound(local)).and_then(|local| {
+        let port = port.map(port_events).filter(|port| port.inspect(local));
+        let port = port.ok_or(STATUS_CONNECTION_REFUSED)?;
+        let far = with(|world| world.add(Connection { peer: Some(number), ..Connection::new(Phase::Open) }));
+        let accepted = Accepted { connection: BoxConnection(far), local: to, remote: local };
+        let owner = port.accepted(accepted).ok_or(STATUS_CONNECTION_REFUSED)?;
+        with(|world| {
+            world.connections[far].events = Some(Arc::new(owner));
+            world.connections[number].peer = Some(far);
+        });
+        Ok(())
+    });
+    with(|world| {
+        let connection = &mut world.connections[number];
+        // It may have been cut off meanwhile.
+        if let Phase::Connecting(..) = connection.phase {
+            connection.phase = if opened.is_ok() { Phase::Open } else { Phase::Dead };
+        }
+    });
+    events.opened(opened);
+}
+
+struct Piece(Vec<u8>);
+
+impl Runs for Piece {
+    fn length(&self) -> usize {
+        self.0.len()
+    }
+
+    fn at(&self, offset: usize) -> &[u8] {
+        self.0.get(offset..).unwrap_or_default()
+    }
+}
+
+fn arrive(number: usize) {
+    let (piece, shown) = with(|world| {
+        let most = if world.piece == 0 { usize::MAX } else { world.piece };
+        let connection = &mut world.connections[number];
+        connection.resumed = false;
+        let shown = connection.incoming.len().min(most);
+        (Piece(connection.incoming.iter().take(shown).copied().collect()), shown)
+    });
+    let Taken { bytes } = events(number).arrived(&piece);
+    assert!(bytes <= shown, "no more is taken than was shown");
+    with(|world| {
+        let connection = &mut world.connections[number];
+        // It may have been cut off meanwhile.
+        let bytes = bytes.min(connection.incoming.len());
+        connection.incoming.drain(..bytes);
+        connection.short = bytes < shown && !connection.resumed;
+    });
+    drop(spared(|| piece));
+}
+
+fn open(number: usize) {
+    let events = port_events(number);
+    let at = with(|world| {
+        world.ports[number].opening = false;
+        world.ports[number].at
+    });
+    let taken = |local: SocketAddr| {
+        with(|world| world.ports.iter().any(|port| port.open && !port.closing && port.at == Some(local)))
+    };
+    let outcome = match at {
+        Some(at) if at.port() != 0 && taken(at) => Err(STATUS_SHARING_VIOLATION),
+        Some(at) => bind(at, |local| events.bound(local)),
+        None => Err(STATUS_SHARING_VIOLATION),
+    };
+    with(|world| {
+        let port = &mut world.ports[number];
+        match outcome {
+            Ok(at) => (port.at, port.open) = (Some(at), true),
+            Err(_) => port.closing = true,
+        }
+    });
+    events.opened(outcome.map(drop));
+}
+
+/// Fails if memory is to run out.
+fn allocate() -> Result<(), NTSTATUS> {
+    Vec::<u8>::new().try_reserve_exact(1).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)
+}
+
+impl Batch for BoxBatch {
+    fn room(&mut self) -> &mut [u8] {
+        &mut self.room
+    }
+
+    fn set_length(&mut self, length: usize) {
+        assert!(length <= self.room.len(), "a batch has so much room");
+        self.length = length;
+    }
+
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    fn set_tag(&mut self, tag: u64) {
+        self.tag = tag;
+    }
+
+    fn tag(&self) -> u64 {
+        self.tag
+    }
+}
+
+// SAFETY: each call up is an action of its own; `closed` comes when all batches are back, and no other after it.
+unsafe impl Network for InABox {
+    type Connection = BoxConnection;
+    type Port = BoxPort;
+    type Batch = BoxBatch;
+
+    fn connection(&self) -> Result<BoxConnection, NTSTATUS> {
+        allocate()?;
+        Ok(BoxConnection(with(|world| world.add(Connection::new(Phase::New)))))
+    }
+
+    fn batch(&self, room: usize) -> Result<BoxBatch, NTSTATUS> {
+        allocate()?;
+        Ok(spared(|| BoxBatch { room: vec![0; room], length: 0, tag: 0 }))
+    }
+
+    fn port(&self) -> Result<BoxPort, NTSTATUS> {
+        allocate()?;
+        Ok(BoxPort(with(|world| {
+            world.ports.push(Port {
+                at: None,
+                purpose: Purpose::Listen,
+                events: None,
+                opening: false,
+                open: false,
+                closing: false,
+            });
+            world.ports.len() - 1
+        })))
+    }
+
+    fn connect(on: &BoxConnection, from: LocalEnd, to: SocketAddr, events: ConnectionEvents<Self>) {
+        with(|world| {
+            let connection = &mut world.connections[on.0];
+            assert_eq!(connection.phase, Phase::New, "a connection begins once");
+            connection.phase = Phase::Connecting(from, to);
+            connection.events = Some(Arc::new(events));
+        });
+    }
+
+    fn send(on: &BoxConnection, batch: BoxBatch) {
+        let closed = with(|world| {
+            let connection = &world.connections[on.0];
+            if connection.phase == Phase::Closed {
+                return Some(batch);
+            }
+            let open = connection.phase == Phase::Open && !connection.finished;
+            let peer = connection.peer.filter(|_| open);
+            if let Some(peer) = peer
+                && world.connections[peer].phase == Phase::Open
+            {
+                let bytes = batch.room[..batch.length].iter();
+                world.connections[peer].incoming.extend(bytes);
+            }
+            let status = if open { STATUS_SUCCESS } else { STATUS_CONNECTION_ABORTED };
+            world.connections[on.0].back.push_back((batch, status));
+            None
+        });
+        drop(closed);
+    }
+
+    fn resume(on: &BoxConnection) {
+        with(|world| {
+            let connection = &mut world.connections[on.0];
+            (connection.short, connection.resumed) = (false, true);
+        });
+    }
+
+    fn finish(on: &BoxConnection) {
+        with(|world| {
+            let connection = &mut world.connections[on.0];
+            assert!(!connection.finished, "a stream ends once");
+            connection.finished = true;
+            if let Some(peer) = connection.peer.filter(|_| connection.phase == Phase::Open) {
+                world.connections[peer].peer_finished.0 = true;
+            }
+        });
+    }
+
+    fn abort(on: &BoxConnection) {
+        with(|world| world.abort(on.0));
+    }
+
+    fn segment(_: &BoxConnection) -> u32 {
+        1448
+    }
+
+    fn open(port: &BoxPort, at: SocketAddr, purpose: Purpose, events: PortEvents<Self>) {
+        with(|world| {
+            let port = &mut world.ports[port.0];
+            (port.at, port.purpose, port.opening) = (Some(at), purpose, true);
+            port.events = Some(Arc::new(events));
+        });
+    }
+
+    fn close(port: &BoxPort) {
+        with(|world| {
+            let port = &mut world.ports[port.0];
+            port.closing = true;
+            port.opening = false;
+            port.open = false;
+        });
+    }
+}

@@ -39,6 +39,7 @@ const STATUS_ACCESS_VIOLATION: u64 = 0xC000_0005;
 const STATUS_ILLEGAL_INSTRUCTION: u64 = 0xC000_001D;
 const STATUS_INTEGER_DIVIDE_BY_ZERO: u64 = 0xC000_0094;
 const STATUS_BREAKPOINT: u64 = 0x8000_0003;
+const STATUS_ENTRYPOINT_NOT_FOUND: u64 = 0xC000_0139;
 
 /// Numbers of the general registers in a host context, in the order in which instructions number them.
 const REGISTERS: [c_int; 16] = [
@@ -311,6 +312,11 @@ impl Fault {
                 [8, address, 0, 0],
                 format!("{operation} of {at:#x}: the stack has overflowed"),
             );
+        }
+        if let Some(name) = loader::missing(at) {
+            let used = if execute { "called" } else { "used" };
+            let text = format!("the driver {used} {name}, which the simulator does not have");
+            return stopped(0x7E, [STATUS_ENTRYPOINT_NOT_FOUND, ip, 0, 0], text);
         }
         if let Some(image) = image_at(at).filter(|image| !image.is_loaded()) {
             let text = format!("{operation} of {at:#x} in {}, which has been unloaded", image.name);

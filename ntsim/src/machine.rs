@@ -65,6 +65,11 @@ impl Machine {
         io::snapshot()
     }
 
+    /// The names of the devices that have one, in alphabetical order and lower case.
+    pub fn device_names(&self) -> Vec<String> {
+        io::device_names()
+    }
+
     /// Opens a device by its name or by a symbolic link, with extended attributes if `attributes` is not
     /// empty (a list of `FILE_FULL_EA_INFORMATION`), as a program of the system does.
     ///

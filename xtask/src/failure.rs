@@ -13,6 +13,9 @@ pub(crate) enum CommandError {
     /// The work failed.
     #[error("{0}")]
     Work(String),
+    /// A driver crashed in the simulator.
+    #[error("{0}")]
+    Stopped(String),
 }
 
 impl CommandError {
@@ -31,6 +34,7 @@ impl CommandError {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Work(_) => ExitCode::FAILURE,
+            Self::Stopped(_) => ExitCode::from(3),
         }
     }
 }

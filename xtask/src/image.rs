@@ -87,6 +87,11 @@ pub(crate) fn check(bytes: &[u8], exports: &Exports, expected: &Expected<'_>) ->
     Err(CommandError::work(format!("{}.sys would not serve on Windows:{list}", expected.driver)))
 }
 
+/// The requirements that the image `bytes` violates, of those of every image, as sentences.
+pub(crate) fn violations(bytes: &[u8], exports: &Exports) -> Vec<String> {
+    faults(bytes, exports).iter().map(ToString::to_string).collect()
+}
+
 /// All faults of the image `bytes`.
 fn faults(bytes: &[u8], exports: &Exports) -> Vec<Violation> {
     let image = match PeFile64::parse(bytes) {

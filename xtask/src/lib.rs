@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `test` | all checks, one after the other |
 //! | `reproduce`, `wine` | the images and the package made twice; the package's program on Wine |
-//! | `bench`, `conformance`, `corrupt`, `debug`, `deny`, `events`, `explore`, `fuzz`, `lint_workflows`, `mutants`, `package`, `performance`, `run`, `stress` | a command each |
+//! | `bench`, `boot`, `check`, `conformance`, `corrupt`, `debug`, `deny`, `events`, `explore`, `fuzz`, `lint_workflows`, `mutants`, `package`, `performance`, `run`, `stress` | a command each |
 //! | `build` | the drivers' images, built and checked |
 //! | `image` | the checks of an image |
 //! | `packages`, `python`, `toolchain` | what a command needs on the machine |
@@ -30,7 +30,9 @@
 )]
 
 mod bench;
+mod boot;
 mod build;
+mod check;
 mod conformance;
 mod corrupt;
 mod debug;
@@ -71,6 +73,10 @@ enum Command {
     Build(build::Options),
     /// Build the drivers, boot them in the simulator and move a file through them.
     Run(run::Options),
+    /// Boot any driver image in the simulator, do what its kind allows, and unload it.
+    Boot(boot::Options),
+    /// Check whether Windows would load an image and run it safely.
+    Check(check::Options),
     /// Build the drivers, boot them in the simulator and measure them beside memcpy and a cache line.
     Bench(bench::Options),
     /// Play scenarios of the harness and of TDI clients in the simulator under schedules that are chosen from seeds.
@@ -121,6 +127,8 @@ pub fn main() -> ExitCode {
         Command::Build(options) => build::run(&options),
         Command::Run(options) => run::run(&options),
         Command::Bench(options) => bench::bench(&options),
+        Command::Boot(options) => boot::run(&options),
+        Command::Check(options) => check::run(&options),
         Command::Explore(options) => explore::run(&options),
         Command::ExploreWorker(options) => explore::work(&options),
         Command::Corrupt(options) => corrupt::run(&options),

@@ -84,6 +84,14 @@ impl<M: From<Machine>> Builder<M> {
         self
     }
 
+    /// With images that import what the simulator does not have loaded all the same. The first use of such an import
+    /// stops the machine, with its name and the driver's stack; Windows would not load the image.
+    #[must_use]
+    pub fn allow_missing_imports(mut self) -> Self {
+        self.settings.allow_missing_imports = true;
+        self
+    }
+
     /// With what drivers print for the debugger also going to standard error.
     #[must_use]
     pub fn echo(mut self) -> Self {

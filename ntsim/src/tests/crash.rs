@@ -130,6 +130,36 @@ fn touch_beyond_a_block_names_it() {
     assert!(report.contains("out of bounds, offset 0x40 of a block tagged 'Over' of 64 bytes"), "{report}");
 }
 
+#[test]
+fn missing_import_that_is_allowed_stops_by_name_where_it_is_called() {
+    let test = "missing_import_that_is_allowed_stops_by_name_where_it_is_called";
+    let report = in_child(test, |folder| {
+        let imports = [("ntoskrnl.exe", "NtFly"), ("ntoskrnl.exe", "DbgPrint"), ("fantasy.sys", "Dream")];
+        let entry = |f: &mut Function| _ = f.call_function(1).raw(SUCCEED);
+        let path = write(folder, "far.sys", &imports, &[&entry, &|f| _ = f.call(2)]);
+        let machine = Machine::builder().allow_missing_imports().boot();
+        drop(machine.load(path));
+    });
+    let text = "the driver called fantasy.sys!Dream, which the simulator does not have";
+    assert!(report.contains("STOP: 0x7E") && report.contains(text), "{report}");
+    assert!(report.contains("\n    far+0x11") && report.contains("\n    far+0x10"), "{report}");
+}
+
+#[test]
+fn missing_variable_that_is_allowed_stops_by_name_where_it_is_read() {
+    let test = "missing_variable_that_is_allowed_stops_by_name_where_it_is_read";
+    let report = in_child(test, |folder| {
+        let imports = [("ntoskrnl.exe", "NtFlights")];
+        // `mov rax, [rip + import]`, `mov ecx, [rax + 4]`.
+        let entry = |f: &mut Function| _ = f.import(0).raw(&[0x8B, 0x48, 0x04]);
+        let path = write(folder, "reads.sys", &imports, &[&entry]);
+        let machine = Machine::builder().allow_missing_imports().boot();
+        drop(machine.load(path));
+    });
+    let text = "the driver used ntoskrnl.exe!NtFlights, which the simulator does not have";
+    assert!(report.contains(text) && report.contains("\n    reads+0x10"), "{report}");
+}
+
 /// Lets the section of functions be pageable.
 fn make_pageable(path: &Path) {
     let mut image = std::fs::read(path).unwrap();

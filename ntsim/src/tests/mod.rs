@@ -84,6 +84,22 @@ fn every_import_that_is_missing_is_named() {
 }
 
 #[test]
+fn image_with_missing_imports_that_are_allowed_runs_until_it_uses_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let imports = [("ntoskrnl.exe", "NtFly"), ("ntoskrnl.exe", "DbgPrint"), ("fantasy.sys", "Dream")];
+    let entry = |f: &mut program::Function| {
+        f.set_unload(1).address(STRING).raw(&[0x48, 0x89, 0xC1, 0x48, 0x89, 0xC2]).call(1).raw(SUCCEED);
+    };
+    let path = write(folder.path(), "far.sys", &imports, &[&entry, &|_| {}]);
+    let machine = Machine::builder().allow_missing_imports().boot();
+    let driver = machine.load(&path).unwrap();
+    assert_eq!(driver.image().missing_imports(), ["ntoskrnl.exe!NtFly", "fantasy.sys!Dream"]);
+    assert_eq!(machine.log().len(), 1);
+    driver.unload();
+    assert!(machine.shutdown().is_clean());
+}
+
+#[test]
 fn file_that_is_no_image_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let machine = Machine::builder().boot();

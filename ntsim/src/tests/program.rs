@@ -50,6 +50,11 @@ impl Function {
         self.raw(&[0xFF, 0x15]).relative(RDATA + 8 * slot)
     }
 
+    /// Puts the address that import number `slot` was bound to into `rax`.
+    pub(super) fn import(&mut self, slot: u32) -> &mut Self {
+        self.raw(&[0x48, 0x8B, 0x05]).relative(RDATA + 8 * slot)
+    }
+
     /// Calls function number `number`.
     pub(super) fn call_function(&mut self, number: u32) -> &mut Self {
         self.raw(&[0xE8]).relative(TEXT + STRIDE * number)

@@ -29,7 +29,7 @@ layout! {
         0x10 => Version: WDF_VERSION,
         /// The number of functions that the driver knows; must be a released table's size.
         0x1C => FuncCount: ULONG,
-        /// From 1.15 on, where to store the address of the table.
+        /// From 1.15 on, where to store the address of the table; before, the driver's own table, to be filled.
         0x20 => FuncTable: *mut *const WDFFUNC,
         /// The loader's.
         0x28 => Module: PVOID,

@@ -6,6 +6,7 @@ use core::slice;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::path::PathBuf;
 
+use super::absent::Absent;
 use super::atomics::Plan;
 use super::symbols::Symbols;
 use crate::address::Va;
@@ -29,6 +30,8 @@ pub struct Image {
     pub(super) symbols: Option<&'static Symbols>,
     /// The plan that made its atomics points, if any; the thunks are the end of its address space.
     pub(super) atomics: Option<&'static Plan>,
+    /// The imports that the simulator does not have, where the machine lets them be missing.
+    pub(super) absent: Option<Absent>,
     /// Pages of sections that Windows frees once the entry point has succeeded, relative to the base.
     pub(super) discardable: Vec<Range<usize>>,
     pub(super) discarded: AtomicBool,
@@ -72,6 +75,12 @@ impl Image {
         let rva = self.rva(address);
         let origin = self.atomics.and_then(|plan| plan.origin(rva));
         self.at(origin.unwrap_or(rva))
+    }
+
+    /// The imports that the simulator does not have, as `module!function`: none, unless the machine
+    /// [allows it](crate::boot::Builder::allow_missing_imports).
+    pub fn missing_imports(&self) -> &[String] {
+        self.absent.as_ref().map_or(&[], Absent::names)
     }
 
     /// The name without its extension, as debuggers write it in front of a function.

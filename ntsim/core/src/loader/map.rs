@@ -9,12 +9,13 @@ use object::LittleEndian as LE;
 use object::pe::{self, ImageNtHeaders64};
 use object::read::pe::{Import, PeFile64};
 
+use super::absent::Absent;
 use super::mapping::{Mapping, PAGE};
 use super::{Image, LoadError, Warning, atomics, headers, lint, symbols};
 use crate::address::Va;
 use crate::number::ToUsize;
 use crate::pageable;
-use crate::sched::{self, Turns};
+use crate::sched::{self, Settings, Turns};
 
 /// The cookie that a compiler leaves in an x64 image for the loader to replace.
 const DEFAULT_COOKIE: u64 = 0x0000_2B99_2DDF_A232;
@@ -46,8 +47,18 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<(Image, Vec<Warning>
     }
     relocate(&file, data, &mapping).map_err(&bad)?;
     let missing = bind(&file, &mapping).map_err(&bad)?;
-    if !missing.is_empty() {
-        return Err(LoadError::Imports { path: path.into(), names: missing });
+    if !missing.is_empty() && !Settings::current().allow_missing_imports {
+        let names = missing.into_iter().map(|import| import.name).collect();
+        return Err(LoadError::Imports { path: path.into(), names });
+    }
+    let no_memory = |source| LoadError::Memory { path: path.into(), source };
+    let (slots, names): (Vec<_>, Vec<_>) =
+        missing.into_iter().map(|import| (import.slot, import.name)).unzip();
+    let absent = Absent::reserve(names).map_err(no_memory)?;
+    if let Some(absent) = &absent {
+        let mut numbered = slots.into_iter().enumerate();
+        let write = |(number, slot)| mapping.write(slot, &absent.address(number).bits().to_le_bytes());
+        numbered.try_for_each(write).map_err(&bad)?;
     }
     randomise_cookie(&file, data, &mapping).map_err(&bad)?;
     if let Some(plan) = atomics {
@@ -70,6 +81,7 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<(Image, Vec<Warning>
         functions,
         symbols: symbols::of(path, &file),
         atomics,
+        absent,
         discardable: discardable(&file),
         discarded: AtomicBool::new(false),
         loaded: AtomicBool::new(true),
@@ -104,8 +116,16 @@ fn relocate(file: &PeFile64<'_>, data: &[u8], mapping: &Mapping) -> Result<(), S
     Ok(())
 }
 
-/// Writes the addresses of the simulator's functions into the import table; returns the names it lacks.
-fn bind(file: &PeFile64<'_>, mapping: &Mapping) -> Result<Vec<String>, String> {
+/// An import that the simulator does not have.
+struct MissingImport {
+    /// `module!function`.
+    name: String,
+    /// Where its address belongs, relative to the base.
+    slot: u32,
+}
+
+/// Writes the addresses of the simulator's functions into the import table; returns what it lacks.
+fn bind(file: &PeFile64<'_>, mapping: &Mapping) -> Result<Vec<MissingImport>, String> {
     let mut missing = Vec::new();
     let text = |error: object::Error| error.to_string();
     let Some(table) = file.import_table().map_err(text)? else { return Ok(missing) };
@@ -120,17 +140,16 @@ fn bind(file: &PeFile64<'_>, mapping: &Mapping) -> Result<Vec<String>, String> {
         let mut thunks = table.thunks(lookup).map_err(text)?;
         let mut slot = descriptor.first_thunk.get(LE);
         while let Some(thunk) = thunks.next::<ImageNtHeaders64>().map_err(text)? {
-            match table.import::<ImageNtHeaders64>(thunk).map_err(text)? {
+            let (address, name) = match table.import::<ImageNtHeaders64>(thunk).map_err(text)? {
                 Import::Name(_, name) => {
                     let name = String::from_utf8_lossy(name);
-                    match super::routine(&module, &name) {
-                        Some(address) => mapping.write(slot, &Va::of(address).bits().to_le_bytes())?,
-                        None => missing.push(format!("{module}!{name}").escape_debug().to_string()),
-                    }
+                    (super::routine(&module, &name), format!("{module}!{name}"))
                 }
-                Import::Ordinal(ordinal) => {
-                    missing.push(format!("{module}!#{ordinal}").escape_debug().to_string())
-                }
+                Import::Ordinal(ordinal) => (None, format!("{module}!#{ordinal}")),
+            };
+            match address {
+                Some(address) => mapping.write(slot, &Va::of(address).bits().to_le_bytes())?,
+                None => missing.push(MissingImport { name: name.escape_debug().to_string(), slot }),
             }
             slot = slot.wrapping_add(8);
         }

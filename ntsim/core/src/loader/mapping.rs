@@ -28,10 +28,18 @@ impl Mapping {
     /// Room for an image, with nothing else of the process within the reach of its relative jumps and accesses:
     /// a wild one of a driver is to find nothing, as on Windows, and not the simulator.
     pub(super) fn new(size: usize) -> std::io::Result<Self> {
+        Self::with(size, libc::PROT_READ | libc::PROT_WRITE)
+    }
+
+    /// Room that nothing may touch.
+    pub(super) fn inaccessible(size: usize) -> std::io::Result<Self> {
+        Self::with(size, libc::PROT_NONE)
+    }
+
+    fn with(size: usize, protection: libc::c_int) -> std::io::Result<Self> {
         /// Of the process, as its addresses are.
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
         for _ in 0..PLACES {
             let place = Va::new(PLACE + NEXT.fetch_add(1, Ordering::Relaxed) % PLACES * DISTANCE);
             let flags = flags | libc::MAP_FIXED_NOREPLACE;

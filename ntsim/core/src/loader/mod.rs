@@ -4,6 +4,7 @@
 //! Several images may be loaded at a time. An unloaded image's addresses stay reserved and inaccessible,
 //! so that a late call into it stops there and can be named.
 
+mod absent;
 pub mod atomics;
 mod debugger;
 mod error;
@@ -32,6 +33,7 @@ pub use stack::from_registers;
 pub use stack::of_this_thread as stack;
 pub use stack::{Frame, Trace};
 
+use self::absent::Absent;
 use crate::address::Va;
 use crate::per_machine::PerMachine;
 use crate::sched;
@@ -40,6 +42,8 @@ use crate::sched;
 #[derive(Default)]
 struct Images {
     all: RwLock<Vec<Arc<Image>>>,
+    /// Functions that no image imports, but reach drivers through tables.
+    absent: RwLock<Vec<Absent>>,
 }
 
 static IMAGES: PerMachine<Images> = PerMachine::new();
@@ -49,6 +53,29 @@ pub fn image_at(address: Va) -> Option<Arc<Image>> {
     // A crash may happen while the list is being changed; then it does without.
     let all = IMAGES.made()?.all.try_read_for(core::time::Duration::from_secs(1))?;
     all.iter().find(|image| image.contains(address)).cloned()
+}
+
+/// The name of what the simulator does not have, if `address` stands for that.
+pub fn missing(address: Va) -> Option<String> {
+    let images = IMAGES.made()?;
+    // As for `image_at`.
+    let all = images.all.try_read_for(core::time::Duration::from_secs(1))?;
+    let absent = images.absent.try_read_for(core::time::Duration::from_secs(1))?;
+    let imports = all.iter().filter_map(|image| image.absent.as_ref());
+    imports.chain(absent.iter()).find_map(|absent| absent.name(address)).map(str::to_owned)
+}
+
+/// Addresses that stand for functions which the simulator does not have, one for each of `names`, for tables through
+/// which functions reach drivers. The first call of one stops the machine, with its name and the driver's stack.
+///
+/// # Errors
+/// The host has no room for them.
+pub fn absent(names: Vec<String>) -> std::io::Result<Vec<Va>> {
+    let count = names.len();
+    let Some(absent) = Absent::reserve(names)? else { return Ok(Vec::new()) };
+    let addresses = (0..count).map(|number| absent.address(number)).collect();
+    IMAGES.get().absent.write().push(absent);
+    Ok(addresses)
 }
 
 /// The images of the running machine that are loaded.
@@ -64,6 +91,7 @@ pub fn loaded_images() -> Vec<Arc<Image>> {
 pub(crate) unsafe fn release_images() {
     // SAFETY: the caller's promise; an image that is in no list any more is released once.
     IMAGES.get().all.write().drain(..).for_each(|image| unsafe { map::release(&image) });
+    IMAGES.get().absent.write().clear();
 }
 
 /// The functions that images may import: by module and name, the addresses.

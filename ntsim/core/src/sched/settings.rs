@@ -20,6 +20,8 @@ pub struct Settings {
     pub force_irql: bool,
     /// The seed from which requests are chosen that pend; `None` lets none pend that need not.
     pub force_pending: Option<u64>,
+    /// Set if an image is loaded although it imports what the simulator does not have.
+    pub allow_missing_imports: bool,
     /// Set if text for the debugger also goes to standard error.
     pub echo: bool,
     /// The longest time without progress while a thread of the host waits.
@@ -40,6 +42,7 @@ impl Default for Settings {
             fresh_pool: 0xA5,
             force_irql: false,
             force_pending: None,
+            allow_missing_imports: false,
             echo: false,
             hang_timeout: Duration::from_secs(60),
             dpc_limit: Duration::from_secs(20),

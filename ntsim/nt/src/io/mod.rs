@@ -53,7 +53,7 @@ pub use force_pending::force_pending;
 pub use irp::{IoAllocateIrp, IoFreeIrp, IoReuseIrp};
 pub use lend::{LendError, give_back, lend, mark_lent_pending};
 pub use mdl::{IoAllocateMdl, IoFreeMdl};
-pub use namespace::{link, unlink};
+pub use namespace::{device_names, link, unlink};
 pub use open::{open, open_as};
 pub use opener::Opener;
 pub use request::{Outcome, Request};

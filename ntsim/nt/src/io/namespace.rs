@@ -114,6 +114,15 @@ pub fn link(link: &str, target: &str) -> NTSTATUS {
     namespace().add(link, Named::Link(target.into()))
 }
 
+/// The names of the devices that have one, in alphabetical order and lower case, without symbolic links.
+pub fn device_names() -> Vec<String> {
+    let names = namespace().names.lock();
+    let devices = names.iter().filter(|(_, named)| matches!(named, Named::Device(_)));
+    let mut names: Vec<_> = devices.map(|(name, _)| name.clone()).collect();
+    names.sort_unstable();
+    names
+}
+
 /// Takes a second name back; `false` if it is none.
 pub fn unlink(link: &str) -> bool {
     let link = spelled(link);
@@ -162,6 +171,17 @@ mod tests {
         assert_eq!(names.resolve("\\Device\\Other"), None);
         names.forget(Va::new(0x40));
         assert_eq!(names.resolve("\\??\\NdkHlk"), None);
+    }
+
+    #[test]
+    fn names_of_devices_are_told_without_links() {
+        let machine = crate::testing::builder().boot();
+        let names = namespace();
+        assert!(names.name("\\Device\\Two", Va::new(0x80)) && names.name("\\Device\\One", Va::new(0x40)));
+        link("\\??\\One", "\\Device\\One");
+        assert_eq!(device_names(), ["\\device\\one", "\\device\\two"]);
+        unlink("\\??\\One");
+        drop(machine);
     }
 
     #[test]

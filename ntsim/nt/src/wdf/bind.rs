@@ -10,7 +10,7 @@ use sys::status::{
     NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_NOT_FOUND, STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_REVISION_MISMATCH, STATUS_SUCCESS,
 };
-use sys::wdf::{WDF_BIND_INFO, WDF_BIND_INFO2, WDF_DRIVER_GLOBALS, signature};
+use sys::wdf::{WDF_BIND_INFO, WDF_BIND_INFO2, WDF_DRIVER_GLOBALS, WDFFUNC, signature};
 use sys::wdm::{DRIVER_OBJECT, UNICODE_STRING};
 
 use super::client::{Client, framework};
@@ -20,6 +20,11 @@ use crate::rtl;
 
 /// Sizes of the table in versions since 1.15, the first one whose table is handed over by address.
 const RELEASED: [u32; 8] = [444, 446, 448, 451, 453, 454, 458, table::COUNT as u32];
+
+/// Sizes of the table in older versions (1.0, 1.1, 1.5 and 1.7, 1.9, 1.11, 1.13), each of which is copied to the
+/// driver. These and the ones above: `FxLibraryCommonRegisterClient` in the framework's sources
+/// (<https://github.com/microsoft/Windows-Driver-Frameworks>).
+const COPIED: [u32; 6] = [383, 386, 387, 396, 432, 438];
 
 exports! {
     "wdfldr.sys", signature;
@@ -41,8 +46,14 @@ exports! {
         }
         // SAFETY: the driver passes a valid string.
         let client = Client::bind(driver, unsafe { rtl::from_counted(path) });
-        // SAFETY: the driver passes the address of its table variable.
-        unsafe { asked.FuncTable.write(client.table.as_ptr()) };
+        if COPIED.contains(&asked.FuncCount) {
+            let (from, to) = (client.table.as_ptr(), asked.FuncTable.cast::<WDFFUNC>());
+            // SAFETY: such a driver passes a table of its own with this many places, fewer than there are here.
+            unsafe { to.copy_from_nonoverlapping(from, asked.FuncCount.to_usize()) };
+        } else {
+            // SAFETY: the driver passes the address of its table variable.
+            unsafe { asked.FuncTable.write(client.table.as_ptr()) };
+        }
         if asked.Size.to_usize() == size_of::<WDF_BIND_INFO2>() {
             // SAFETY: the size says that the information is of this kind.
             unsafe { describe_version(info.cast()) };
@@ -116,7 +127,7 @@ fn check(asked: &WDF_BIND_INFO, component: &str) -> Result<(), NTSTATUS> {
         );
         return Err(STATUS_REVISION_MISMATCH);
     }
-    if !RELEASED.contains(&asked.FuncCount) {
+    if !RELEASED.contains(&asked.FuncCount) && !COPIED.contains(&asked.FuncCount) {
         violation(
             "WdfVersionBind",
             Va::NULL,

@@ -2,8 +2,8 @@
 //! routines uses it.
 //!
 //! A driver's entry stub binds through the loader's `WdfVersionBind` (`bind`) and gets a table of
-//! functions (`table`). What is here works as on Windows; every other slot of the table holds a
-//! function that stops the machine and says which one the driver wanted. Everything is an `object`.
+//! functions (`table`). What is here works as on Windows; every other slot of the table holds an
+//! address that stops the machine and says which function the driver wanted. Everything is an `object`.
 
 mod bind;
 mod client;

@@ -2,9 +2,7 @@
 
 use core::mem::transmute;
 
-use ntsim_core::bugcheck::Bugcheck;
-use ntsim_core::number::ToU64;
-use ntsim_core::sched::hooks;
+use ntsim_core::loader;
 use sys::wdf::{WDF_FUNCTION_COUNT_1_33, WDFFUNC, index};
 
 use super::{device, dpc, driver, lock, memory, names, object_exports, timer, work_item};
@@ -14,50 +12,6 @@ type Function = unsafe extern "efiapi" fn();
 
 /// Entries of the table.
 pub(super) const COUNT: usize = WDF_FUNCTION_COUNT_1_33 as usize;
-
-/// In every slot that holds nothing better: says which function the driver wanted, and stops.
-unsafe extern "efiapi" fn missing<const INDEX: usize>() {
-    let name = names::name(INDEX);
-    let bugcheck = Bugcheck { code: 0x10D, parameters: [0, INDEX.to_u64(), 0, 0] };
-    hooks::stop(bugcheck, &format!("the driver called {name} ({INDEX}), which the simulator does not have"));
-}
-
-macro_rules! ten {
-    ($tens:expr) => {
-        [
-            Some(missing::<{ $tens * 10 }> as _),
-            Some(missing::<{ $tens * 10 + 1 }> as _),
-            Some(missing::<{ $tens * 10 + 2 }> as _),
-            Some(missing::<{ $tens * 10 + 3 }> as _),
-            Some(missing::<{ $tens * 10 + 4 }> as _),
-            Some(missing::<{ $tens * 10 + 5 }> as _),
-            Some(missing::<{ $tens * 10 + 6 }> as _),
-            Some(missing::<{ $tens * 10 + 7 }> as _),
-            Some(missing::<{ $tens * 10 + 8 }> as _),
-            Some(missing::<{ $tens * 10 + 9 }> as _),
-        ]
-    };
-}
-
-macro_rules! hundred {
-    ($hundreds:expr) => {
-        [
-            ten!($hundreds * 10),
-            ten!($hundreds * 10 + 1),
-            ten!($hundreds * 10 + 2),
-            ten!($hundreds * 10 + 3),
-            ten!($hundreds * 10 + 4),
-            ten!($hundreds * 10 + 5),
-            ten!($hundreds * 10 + 6),
-            ten!($hundreds * 10 + 7),
-            ten!($hundreds * 10 + 8),
-            ten!($hundreds * 10 + 9),
-        ]
-    };
-}
-
-/// One function per index, which knows its index.
-const MISSING: [[[WDFFUNC; 10]; 10]; 5] = [hundred!(0), hundred!(1), hundred!(2), hundred!(3), hundred!(4)];
 
 macro_rules! fill {
     ($table:ident: $( $module:ident: $($name:ident)* ; )*) => {
@@ -69,11 +23,15 @@ macro_rules! fill {
     };
 }
 
-/// The table as the framework fills it.
+/// The table as the framework fills it. What is not here is at an address that stops the machine, by its name.
 pub(super) fn filled() -> Box<[WDFFUNC; COUNT]> {
-    let all = MISSING.as_flattened().as_flattened();
+    let names = (0..COUNT).map(|index| format!("{} ({index})", names::name(index))).collect();
+    let absent = loader::absent(names).expect("the host has room for a table of functions");
     let mut table: Box<[WDFFUNC; COUNT]> = Box::new([None; COUNT]);
-    table.copy_from_slice(&all[..COUNT]);
+    for (slot, address) in table.iter_mut().zip(absent) {
+        // SAFETY: a function of this type may stop the machine when it is called, which is all that the address does.
+        *slot = Some(unsafe { transmute::<*const (), Function>(address.ptr::<()>().cast_const()) });
+    }
     fill! { table:
         driver: WdfDriverCreate WdfDriverGetRegistryPath WdfDriverWdmGetDriverObject WdfDriverMiniportUnload;
         device: WdfDeviceMiniportCreate WdfDeviceWdmGetDeviceObject WdfDeviceWdmGetAttachedDevice

@@ -128,6 +128,32 @@ impl Fixture {
 }
 
 #[test]
+fn driver_of_an_old_version_gets_a_copy_of_the_table() {
+    for count in [383, 386, 387, 396, 432, 438] {
+        let mut fixture = Fixture::boot();
+        unsafe { WdfVersionUnbind(ptr::null_mut(), ptr::null_mut(), fixture.globals) };
+        let mut table = vec![None; count + 1];
+        let component: Vec<u16> = "KmdfLibrary\0".encode_utf16().collect();
+        let mut info = WDF_BIND_INFO {
+            Size: narrow(size_of::<WDF_BIND_INFO>()),
+            Component: component.as_ptr(),
+            Version: WDF_VERSION { Major: 1, Minor: 9, Build: 0 },
+            FuncCount: narrow(count),
+            FuncTable: table.as_mut_ptr().cast(),
+            Module: ptr::null_mut(),
+        };
+        let driver: *mut DRIVER_OBJECT = &mut *fixture.driver_object;
+        let status = unsafe { WdfVersionBind(driver, ptr::null_mut(), &mut info, &mut fixture.globals) };
+        assert_eq!(status, STATUS_SUCCESS);
+        let create =
+            table[index::WdfDriverCreate].map(|function: unsafe extern "efiapi" fn()| function as usize);
+        assert_eq!(create, Some(WdfDriverCreate as *const () as usize));
+        assert!(table[..count].iter().all(Option::is_some) && table[count].is_none());
+        assert!(fixture.finish().is_clean());
+    }
+}
+
+#[test]
 fn driver_binds_to_a_version_that_there_is() {
     let mut fixture = Fixture::boot();
     assert!(unsafe { fixture.table.add(457).read() }.is_some());

@@ -17,7 +17,7 @@ use self::options::FailAllocation;
 pub(crate) use self::options::Options;
 use self::play::{Outcome, Variant};
 use self::report::Report;
-use crate::{dump, failure::CommandError};
+use crate::{build, dump, failure::CommandError, step::Step};
 
 /// Limits of a play: far more than a driver takes to load and to unload.
 const LIMITS: Limits = Limits { processor_time: 60, idle_timeout: Duration::from_secs(70) };
@@ -43,14 +43,23 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
         (Some(FailAllocation::Sweep), _) => sweep(options, &mut report)?,
         (_, Some(seeds)) => {
             for seed in 1..=seeds {
-                report.played(
-                    Variant { failing: options.failing(), seed: Some(seed) },
-                    apart(options, Variant { failing: options.failing(), seed: Some(seed) })?,
-                );
+                let variant = Variant { failing: options.failing(), seed: Some(seed) };
+                report.played(variant, apart(options, variant)?);
             }
         }
     }
     report.print()
+}
+
+/// Loads both drivers, and one with each of its allocations failing in turn; the tests do.
+pub(crate) fn smoke(images: &build::Images) -> Result<(), CommandError> {
+    let step = Step::start("boot of any image");
+    let both = Options::of(["softndk", "ndkhlk"].map(|driver| images.image(driver)).into());
+    let mut report = Report::new(false);
+    report.played(Variant::default(), apart(&both, Variant::default())?);
+    sweep(&Options::of(vec![images.image("ndkhlk")]), &mut report)?;
+    step.done();
+    report.verdict()
 }
 
 /// Lets each allocation fail in turn, until a play makes fewer than that.

@@ -3,7 +3,7 @@
 use std::{process::Command, time::Instant};
 
 use crate::{
-    bench,
+    bench, boot,
     build::{self, DRIVERS},
     corrupt, explore,
     failure::CommandError,
@@ -44,6 +44,7 @@ pub(crate) fn test() -> Result<(), CommandError> {
     let images = build::images(compiler)?;
     step("tests that boot the drivers", cargo().args(["test", "--release", "--package", "softndk"]))?;
     corrupt::smoke(&images)?;
+    boot::smoke(&images)?;
     bench::smoke(&images)?;
     for (share, from) in [("fixed", FIXED), ("fresh", explore::fresh())] {
         let mut command =

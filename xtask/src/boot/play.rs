@@ -277,3 +277,33 @@ fn imports(path: &Path, module: &str, function: Option<&str>) -> bool {
     };
     search().unwrap_or(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(allocations: u64, findings: &[&str]) -> Outcome {
+        let findings = findings.iter().map(|&finding| finding.into()).collect();
+        let (drivers, failed_allocation) = (vec![Loaded::failed(Path::new("none.sys"), 7)], Vec::new());
+        Outcome { drivers, allocations, failed_allocation, findings, pool_left: Vec::new(), log: Vec::new() }
+    }
+
+    #[test]
+    fn outcome_comes_back_from_the_last_line_of_a_process() {
+        let text = serde_json::to_string(&outcome(3, &["Irql: wrong"])).unwrap();
+        let read = Outcome::of(&format!("what a driver said\n{text}\n")).unwrap();
+        assert_eq!((read.drivers[0].entry, read.allocations, read.is_clean()), (7, 3, false));
+        assert!(Outcome::of("no outcome").is_none());
+    }
+
+    #[test]
+    fn sweep_is_over_with_the_first_number_that_no_allocation_has() {
+        assert!(!outcome(3, &[]).is_beyond(2) && outcome(3, &[]).is_beyond(3));
+    }
+
+    #[test]
+    fn variant_reads_as_the_arguments_that_repeat_it() {
+        let variant = Variant { failing: Some(3), seed: Some(9) };
+        assert_eq!(variant.to_string(), "boot --fail-allocation 3 --seed 9");
+    }
+}

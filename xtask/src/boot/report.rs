@@ -42,6 +42,13 @@ impl Report {
         } else {
             self.print_text();
         }
+        self.verdict()
+    }
+
+    /// # Errors
+    ///
+    /// Something was found.
+    pub(super) fn verdict(&self) -> Result<(), CommandError> {
         let found = self.plays.iter().filter(|play| !play.outcome.is_clean()).count();
         match (found, self.plays.len()) {
             (0, _) => Ok(()),

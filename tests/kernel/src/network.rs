@@ -155,6 +155,12 @@ pub fn step(number: usize) -> bool {
     true
 }
 
+/// Lets the first of the actions that `admits` admits happen. Returns false if there is none.
+pub fn step_if(mut admits: impl FnMut(&Action) -> bool) -> bool {
+    let action = actions().into_iter().find(|action| admits(action));
+    action.map(act).is_some()
+}
+
 /// Lets everything happen, the oldest first.
 pub fn pump() {
     while step(0) {}
@@ -185,12 +191,50 @@ pub fn live() -> usize {
     })
 }
 
+/// Has peers of the test's own open connections to a port; returns the number of those that were taken.
+pub fn knock(to: SocketAddr, number: usize) -> usize {
+    let port = with(|world| world.ports.iter().position(|port| port.open && port.at == Some(to)));
+    let port = port_events(port.expect("it is listened to"));
+    let knocks = (0..number).filter(|_| {
+        let remote = SocketAddr::new([192, 0, 2, 1].into(), dynamic());
+        port.inspect(remote) && {
+            let number = with(|world| world.add(Connection::new(Phase::Open)));
+            let owner = port.accepted(Accepted { connection: BoxConnection(number), local: to, remote });
+            let taken = owner.is_some();
+            with(|world| world.connections[number].events = owner.map(Arc::new));
+            taken
+        }
+    });
+    knocks.count()
+}
+
+/// The number of connections that there were so far.
+#[must_use]
+pub fn begun() -> usize {
+    with(|world| world.connections.len())
+}
+
 /// Sends bytes of a test's own on the newest connection that is open.
 pub fn inject(bytes: &[u8]) {
     with(|world| {
         let open = world.connections.iter_mut().rev().find(|connection| connection.phase == Phase::Open);
         open.expect("a connection is open").incoming.extend(bytes);
     });
+}
+
+impl Action {
+    /// The connection that it is about.
+    #[must_use]
+    pub const fn connection(&self) -> Option<usize> {
+        match *self {
+            Self::Connect(number)
+            | Self::Arrive(number)
+            | Self::Finish(number)
+            | Self::Return(number)
+            | Self::Close(number) => Some(number),
+            Self::Open(_) | Self::ClosePort(_) => None,
+        }
+    }
 }
 
 impl Connection {

@@ -87,9 +87,9 @@ impl<K: Kernel> Wire<K> {
     }
 
     /// A batch is back.
-    pub(super) fn sent(this: &Shared<Self>, batch: Batch<K>) {
+    pub(super) fn sent(this: &Shared<Self>, batch: Batch<K>, status: NTSTATUS) {
         this.with_tcp.fetch_sub(1, Ordering::AcqRel);
-        this.transfers.sent(this, batch);
+        this.transfers.sent(this, batch, status);
         Self::settle(this);
     }
 

@@ -74,10 +74,10 @@ unsafe fn arrived<K: Kernel>(context: NonNull<c_void>, runs: &dyn Runs) -> Taken
     Wire::arrived(&wire, runs)
 }
 
-unsafe fn sent<K: Kernel>(context: NonNull<c_void>, batch: Batch<K>, _: NTSTATUS) {
+unsafe fn sent<K: Kernel>(context: NonNull<c_void>, batch: Batch<K>, status: NTSTATUS) {
     // SAFETY: as above.
     let wire = unsafe { borrowed::<Wire<K>>(context) };
-    Wire::sent(&wire, batch);
+    Wire::sent(&wire, batch, status);
 }
 
 unsafe fn finished<K: Kernel>(context: NonNull<c_void>) {

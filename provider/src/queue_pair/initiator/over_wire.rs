@@ -98,7 +98,7 @@ impl<K: Kernel> Initiator<K> {
 
     /// Reports the requests on their way that have ended, as far as none before them has not.
     fn settle(&self, (qp, wire): (&Object<K, Qp<K>>, &Wire<K>), in_flight: &mut InFlight<K>) {
-        wire.transfers().settle_terminate();
+        Self::settle_terminate(wire, in_flight);
         while let Some((launched, status)) = wire.transfers().take_ended() {
             let Some(settled) = Self::invalidate_sink(qp, &launched, status, &mut in_flight.settling) else {
                 wire.transfers().put_back(launched);
@@ -110,6 +110,18 @@ impl<K: Kernel> Initiator<K> {
                 qp.break_connection();
             }
         }
+    }
+
+    /// Tells the requests of the Terminate of the peer, if one has come. It may name one that is sent in part.
+    fn settle_terminate(wire: &Wire<K>, in_flight: &mut InFlight<K>) {
+        if !wire.transfers().is_terminated() {
+            return;
+        }
+        if wire.transfers().is_within_message() {
+            wire.transfers().abandon();
+            Self::launch(wire, in_flight, Until::Ended(STATUS_CANCELLED));
+        }
+        wire.transfers().settle_terminate();
     }
 
     /// The status of a request that has ended, after a read with local invalidate has invalidated its sink. `None` if
@@ -189,7 +201,7 @@ impl<K: Kernel> Initiator<K> {
         if !transfers.cancel_reads(|| transfers.resume(qp, wire)) {
             return false;
         }
-        transfers.settle_terminate();
+        Self::settle_terminate(wire, in_flight);
         in_flight.settling = None;
         in_flight.pending_invalidate = None;
         while let Some((launched, status)) = transfers.take_flushed(dead) {

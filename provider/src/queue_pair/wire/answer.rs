@@ -40,7 +40,10 @@ impl<K: Kernel> WireTransfers<K> {
 impl<K: Kernel> Pump<K> {
     fn serve(&mut self, (qp, wire): (&Object<K, Qp<K>>, &Wire<K>), waits: bool) -> Result<(), Refused> {
         loop {
-            let (owes, request) = wire.with_stream(|stream| (stream.owes_fpdu(), stream.read_to_answer()));
+            let (owes, request) = wire.with_stream(|stream| {
+                let may_answer = stream.state() == State::Operating;
+                (stream.owes_fpdu(), stream.read_to_answer().filter(|_| may_answer))
+            });
             if owes {
                 if !self.send_own(wire) {
                     return Ok(());

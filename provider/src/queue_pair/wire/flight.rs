@@ -181,12 +181,15 @@ impl<K: Kernel> WireTransfers<K> {
         self.sinks.is_awaited()
     }
 
-    /// Tells the requests on their way of the Terminate of the peer, if one has come: the one that it names has its
+    /// Returns true if a Terminate of the peer has come that the requests have not been told of.
+    pub(in crate::queue_pair) fn is_terminated(&self) -> bool {
+        self.terminated.load(Ordering::Acquire)
+    }
+
+    /// Tells the requests on their way of the Terminate of the peer: the one that it names has its
     /// status, the Sends and Writes before it have arrived, and all others are left to the flush that follows.
     pub(in crate::queue_pair) fn settle_terminate(&self) {
-        if !self.terminated.load(Ordering::Acquire) {
-            return;
-        }
+        self.terminated.store(false, Ordering::Relaxed);
         let Some(Terminate { code, copied }) = self.terminate.lock().take() else { return };
         let Some((message, request)) = copied.and_then(|copied| Some((copied.message()?, copied.request)))
         else {

@@ -43,6 +43,7 @@ use arrive::Arrival;
 use flight::Flight;
 use iwarp::rdmap::Terminate;
 use sinks::Sinks;
+use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use transmit::Pump;
 
 /// The batches that TCP has.
@@ -116,11 +117,14 @@ impl<K: Kernel> WireTransfers<K> {
         Taken { bytes }
     }
 
-    /// A batch is back. Up to DISPATCH_LEVEL, no lock held.
-    pub(crate) fn sent(&self, wire: &Wire<K>, batch: Batch<K>) {
+    /// A batch is back. Up to DISPATCH_LEVEL, no lock held. One that TCP could not send stays out: what is in it has not
+    /// been sent, and the connection is about to end.
+    pub(crate) fn sent(&self, wire: &Wire<K>, batch: Batch<K>, status: NTSTATUS) {
         let tag = batch.tag();
         wire.put_batch(batch);
-        self.out.lock().numbers.retain(|out| *out != tag);
+        if status == STATUS_SUCCESS {
+            self.out.lock().numbers.retain(|out| *out != tag);
+        }
         if let Some(joined) = wire.joined(Shard::Initiator) {
             joined.qp().progress();
         }

@@ -73,6 +73,11 @@ impl Side {
     }
 
     pub(crate) fn create_qp(&self) -> *mut NDK_QP {
+        self.create_qp_of(DEPTH, 2)
+    }
+
+    /// A QP of other depths, and with other lists.
+    pub(crate) fn create_qp_of(&self, depth: u32, entries: u32) -> *mut NDK_QP {
         let (cq, context) = (self.cq, request(0x51));
         create(|out| {
             call!(
@@ -81,10 +86,10 @@ impl Side {
                 cq,
                 cq,
                 context,
-                DEPTH,
-                DEPTH,
-                2,
-                2,
+                depth,
+                depth,
+                entries,
+                entries,
                 INLINE,
                 Some(never_created),
                 null_mut(),

@@ -1,8 +1,13 @@
 //! Connections over a network, which is one in a box: what a consumer sees of them.
 
 mod close;
+mod data;
 mod establish;
+mod hostile;
 mod limits;
+mod order;
+mod peer;
+mod rig;
 
 use sys::status::*;
 use test_kernel::network;
@@ -23,7 +28,11 @@ pub(super) fn run(pair: &Pair) -> Vec<Seen> {
 
 /// A listener that listens.
 pub(super) fn listening() -> Pair {
-    let pair = Pair::over_network(SETTINGS);
+    listening_of(SETTINGS)
+}
+
+fn listening_of(settings: WireSettings) -> Pair {
+    let pair = Pair::over_network(settings);
     assert_eq!(pair.listen_pending(), STATUS_PENDING);
     assert_eq!(run(&pair), [Seen::RequestCompleted("listen", STATUS_SUCCESS)]);
     pair
@@ -43,6 +52,25 @@ pub(super) fn requested(data: &[u8]) -> Pair {
 pub(super) fn connected() -> Pair {
     let pair = requested(b"hello");
     assert_eq!(pair.accept(b"welcome"), STATUS_PENDING);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
+    assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
+    pair
+}
+
+/// A connection of these settings, between QPs of the depths of a [`rig`].
+pub(super) fn connected_of(settings: WireSettings) -> Pair {
+    let mut pair = listening_of(settings);
+    for side in [&mut pair.near, &mut pair.far] {
+        let deeper = side.create_qp_of(rig::DEPTH, rig::ENTRIES);
+        let qp = core::mem::replace(&mut side.qp, deeper);
+        assert_eq!(close!(pair.log, qp, NdkCloseQp, "unused"), STATUS_SUCCESS);
+    }
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    let seen = run(&pair);
+    let [Seen::Requested(_, connector)] = seen[..] else { panic!("no single connect request: {seen:?}") };
+    pair.far.connector = virtual_address(connector).cast();
+    assert_eq!(pair.accept(b""), STATUS_PENDING);
     assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
     assert_eq!(run(&pair), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);

@@ -204,7 +204,11 @@ impl<K: Kernel> Initiator<K> {
         Self::settle_terminate(wire, in_flight);
         in_flight.settling = None;
         in_flight.pending_invalidate = None;
+        let mut has_failed = false;
         while let Some((launched, status)) = transfers.take_flushed(dead) {
+            // Nothing succeeds behind a failure, when the connection is over.
+            let status = if has_failed && status == STATUS_SUCCESS { STATUS_CANCELLED } else { status };
+            has_failed |= dead && status != STATUS_SUCCESS;
             self.conclude(qp, launched, status);
         }
         transfers.abandon();

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::PathBuf;
+
 use super::Builder;
 use crate::sched::{SocketFaults, Transport};
 
@@ -43,6 +45,15 @@ impl<M> Builder<M> {
     #[must_use]
     pub fn socket_seed(mut self, seed: u64) -> Self {
         self.settings.sockets.seed = seed;
+        self
+    }
+
+    /// With the bytes of all connections in a file (pcapng), as packets with made-up headers of IP and TCP. The file is
+    /// written anew; it is complete when the machine has been shut down.
+    #[must_use]
+    pub fn capture(mut self, path: impl Into<PathBuf>) -> Self {
+        // The settings are copied freely, and a process has few machines.
+        self.settings.sockets.capture = Some(Box::leak(path.into().into_boxed_path()));
         self
     }
 }

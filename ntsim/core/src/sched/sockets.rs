@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::Path;
+
 /// The transport below the sockets of Winsock Kernel.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Transport {
@@ -42,4 +44,6 @@ pub struct Sockets {
     pub faults: SocketFaults,
     /// The seed of the pipe's choices where the machine has no schedule.
     pub seed: u64,
+    /// The file that gets the bytes of all connections.
+    pub capture: Option<&'static Path>,
 }

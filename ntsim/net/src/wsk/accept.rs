@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use ntsim_core::address::Va;
-use ntsim_core::boundary;
 use parking_lot::Mutex;
 use sys::sockaddr::{SOCKADDR, SOCKADDR_INET};
 use sys::status::*;
 use sys::wsk::*;
 
 use super::address::{self, native};
-use super::request::{Outcome, Request};
+use super::capture;
+use super::request::{self, Outcome, Request};
 use super::socket::{Callbacks, Connection, Phase, Role, Socket};
 use super::stack::{Incoming, Way};
 use super::work::Lane;
@@ -116,7 +116,7 @@ fn inspect(socket: &Arc<Socket>, listening: &Mutex<Listening>, incoming: Incomin
     listening.lock().inspected.insert(serial, incoming);
     let mut id = WSK_INSPECT_ID { Key: socket.address().get(), SerialNumber: serial };
     // SAFETY: the function is the driver's for this socket; the addresses live during the call.
-    let action = boundary::call_driver("WskInspectEvent", || unsafe {
+    let action = request::call_event("WskInspectEvent", || unsafe {
         event(callbacks.context.ptr(), sockaddr(&local), sockaddr(&remote), &raw mut id)
     });
     match action {
@@ -144,7 +144,7 @@ fn abort_inspected(socket: &Arc<Socket>, listening: &Mutex<Listening>) {
         if let Some(event) = event {
             let mut id = WSK_INSPECT_ID { Key: socket.address().get(), SerialNumber: serial };
             // SAFETY: the function is the driver's for this socket; the identity lives during the call.
-            boundary::call_driver("WskAbortEvent", || unsafe { event(callbacks.context.ptr(), &raw mut id) });
+            request::call_event("WskAbortEvent", || unsafe { event(callbacks.context.ptr(), &raw mut id) });
         }
     }
 }
@@ -176,6 +176,7 @@ fn hand_over(socket: &Arc<Socket>, listening: &Mutex<Listening>) -> bool {
 fn accepted(socket: &Socket, incoming: Incoming, callbacks: Callbacks) -> Option<Arc<Socket>> {
     let role = Role::Connection(Box::<Connection>::default());
     let accepted = Socket::new(Arc::clone(&socket.client), socket.family, incoming.end, role, callbacks)?;
+    capture::begin(&*accepted.end, false);
     *accepted.phase.lock() = Phase::Connected;
     Some(accepted)
 }
@@ -204,7 +205,7 @@ fn by_event(socket: &Arc<Socket>, incoming: Incoming, callbacks: Callbacks, inhe
     let object = accepted.address().ptr::<WSK_SOCKET>();
     let flags = Socket::level_flag();
     // SAFETY: the function is the driver's for this socket; all that is passed lives during the call.
-    let status = boundary::call_driver("WskAcceptEvent", || unsafe {
+    let status = request::call_event("WskAcceptEvent", || unsafe {
         event(
             callbacks.context.ptr(),
             flags,

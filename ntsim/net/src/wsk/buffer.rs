@@ -117,6 +117,17 @@ impl Pieces {
     }
 }
 
+/// A copy of the first bytes of pieces that the caller keeps.
+pub(super) fn copy(pieces: &[libc::iovec], length: usize) -> Vec<u8> {
+    let mut copied = Vec::with_capacity(length);
+    for piece in pieces {
+        let now = piece.iov_len.min(length - copied.len());
+        // SAFETY: the driver keeps the memory locked until its request is completed.
+        copied.extend_from_slice(unsafe { core::slice::from_raw_parts(piece.iov_base.cast::<u8>(), now) });
+    }
+    copied
+}
+
 /// The address of the memory that a list describes.
 fn memory(mdl: &MDL, function: &'static str) -> Result<Va, NTSTATUS> {
     if mdl.MdlFlags & (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL) == 0 {

@@ -6,15 +6,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ntsim_core::address::Va;
-use ntsim_core::boundary;
 use sys::status::*;
 use sys::wsk::*;
 
 use super::buffer::Pieces;
+use super::capture;
 use super::choice::{choose, strikes};
 use super::client::found;
 use super::indication::{Indication, LONGEST, is_pooled};
-use super::request::{Outcome, Request};
+use super::request::{self, Outcome, Request};
 use super::socket::{Callbacks, Connection, Phase, Socket};
 use super::stack::Received;
 use super::work::Lane;
@@ -209,9 +209,15 @@ fn fetch(socket: &Socket, input: &mut Input, buffer: &mut Vec<u8>) {
     }
     buffer.resize(LONGEST, 0);
     match socket.end.receive(buffer) {
-        Received::Bytes(count) => input.kept.extend_from_slice(&buffer[..count]),
+        Received::Bytes(count) => {
+            capture::received(&*socket.end, &buffer[..count]);
+            input.kept.extend_from_slice(&buffer[..count]);
+        }
         Received::Nothing => {}
-        Received::End => input.end = Ending::Seen(None),
+        Received::End => {
+            capture::ended(&*socket.end, false, false);
+            input.end = Ending::Seen(None);
+        }
         Received::Broken(status) => input.end = Ending::Seen(Some(status)),
     }
 }
@@ -219,13 +225,19 @@ fn fetch(socket: &Socket, input: &mut Input, buffer: &mut Vec<u8>) {
 /// Gets bytes from the transport where the driver will see them.
 fn fetch_shown(socket: &Socket, input: &mut Input) -> Option<(Indication, usize)> {
     let (indication, received) = Indication::filled(|room| match socket.end.receive(room) {
-        Received::Bytes(count) => (count, Received::Bytes(count)),
+        Received::Bytes(count) => {
+            capture::received(&*socket.end, &room[..count]);
+            (count, Received::Bytes(count))
+        }
         other => (0, other),
     })?;
     match received {
         Received::Bytes(count) => return Some((indication, count)),
         Received::Nothing => {}
-        Received::End => input.end = Ending::Seen(None),
+        Received::End => {
+            capture::ended(&*socket.end, false, false);
+            input.end = Ending::Seen(None);
+        }
         Received::Broken(status) => input.end = Ending::Seen(Some(status)),
     }
     None
@@ -321,7 +333,7 @@ fn call_receive(callbacks: Callbacks, first: Va, length: usize, accepted: &mut u
     let soon = if choose(8) == 1 { WSK_FLAG_RELEASE_ASAP } else { 0 };
     let flags = Socket::level_flag() | entire | soon;
     // SAFETY: the function is the driver's for this socket; the data lives until it is given back.
-    boundary::call_driver("WskReceiveEvent", || unsafe {
+    request::call_event("WskReceiveEvent", || unsafe {
         event(callbacks.context.ptr(), flags, first.ptr(), length, accepted)
     })
 }
@@ -334,6 +346,7 @@ fn ended(
     callbacks: Option<Callbacks>,
 ) {
     if let Some(status) = broken {
+        capture::ended(&*socket.end, false, true);
         *socket.phase.lock() = Phase::Dead(status);
         let mut pending = super::output::take_pending(connection);
         pending.extend(take_pending(connection));
@@ -350,5 +363,5 @@ fn ended(
     let Some(event) = (unsafe { (*table).WskDisconnectEvent }) else { return };
     let flags = Socket::level_flag() | if broken.is_some() { WSK_FLAG_ABORTIVE } else { 0 };
     // SAFETY: the function is the driver's for this socket.
-    boundary::call_driver("WskDisconnectEvent", || unsafe { event(callbacks.context.ptr(), flags) });
+    request::call_event("WskDisconnectEvent", || unsafe { event(callbacks.context.ptr(), flags) });
 }

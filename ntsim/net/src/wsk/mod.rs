@@ -12,6 +12,7 @@
 //! | `socket`, `work` | sockets and their ends; the threads that call drivers |
 //! | `ndk` | the RDMA side of an adapter |
 //! | `indication`, `buffer`, `request` | data that is indicated; buffers and requests of drivers |
+//! | `capture` | the file with the bytes of all connections |
 //! | `client` | clients |
 //! | `stack` | transports |
 //! | `address`, `choice` | addresses; choices from the seed |
@@ -19,6 +20,7 @@
 mod accept;
 mod address;
 mod buffer;
+mod capture;
 mod choice;
 mod client;
 mod functions;
@@ -57,5 +59,6 @@ impl Subsystem for Wsk {
 
     fn stop(&self) {
         work::stop();
+        capture::end();
     }
 }

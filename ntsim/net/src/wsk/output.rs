@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ntsim_core::Settings;
-use ntsim_core::boundary;
 use ntsim_core::sched::Transport;
 use sys::status::*;
 use sys::wsk::*;
 
 use super::buffer::Pieces;
+use super::capture;
 use super::choice::choose;
 use super::client::found;
-use super::request::{Outcome, Request};
+use super::request::{self, Outcome, Request};
 use super::socket::{Connection, Phase, Socket};
 use super::stack::Sent;
 use super::work::Lane;
@@ -191,6 +191,7 @@ pub(super) fn disconnect(
 /// Disconnects at once: what is pending is cancelled.
 pub(super) fn abort(socket: &Arc<Socket>, connection: &Connection, request: Request) -> NTSTATUS {
     *socket.phase.lock() = Phase::Dead(STATUS_LOCAL_DISCONNECT);
+    capture::ended(&*socket.end, true, true);
     socket.end.abort();
     let mut pending = take_pending(connection);
     pending.extend(super::input::take_pending(connection));
@@ -254,6 +255,7 @@ pub(super) fn run(socket: &Arc<Socket>, connection: &Connection) {
     }
     let disconnect = connection.output.lock().disconnect.take();
     if let Some(request) = disconnect {
+        capture::ended(&*socket.end, true, false);
         socket.end.finish();
         request.complete(socket.end.broken().unwrap_or(STATUS_SUCCESS));
         // The peer may have ended before, and both directions are over now.
@@ -281,7 +283,10 @@ fn send_some(socket: &Socket, pieces: &mut Pieces) -> Option<NTSTATUS> {
             .map(|(start, length)| libc::iovec { iov_base: start.ptr(), iov_len: length })
             .collect();
         match socket.end.send(&vectors) {
-            Sent::Taken(bytes) => pieces.advance(bytes),
+            Sent::Taken(bytes) => {
+                capture::sent(&*socket.end, &vectors, bytes);
+                pieces.advance(bytes);
+            }
             Sent::Full => return None,
             Sent::Broken(status) => return Some(status),
         }
@@ -305,6 +310,9 @@ fn finish_connect(socket: &Arc<Socket>, connection: &Connection) {
             return;
         }
         let Some(outcome) = socket.end.connected() else { return };
+        if outcome.is_ok() {
+            capture::begin(&*socket.end, true);
+        }
         *phase = outcome.map_or_else(Phase::Dead, |()| Phase::Connected);
         outcome
     };
@@ -331,6 +339,6 @@ fn vary_ideal(socket: &Arc<Socket>, connection: &Connection) {
     // SAFETY: the driver keeps the table of a socket that it has not closed.
     if let Some(event) = unsafe { (*table).WskSendBacklogEvent } {
         // SAFETY: the function is the driver's for this socket.
-        boundary::call_driver("WskSendBacklogEvent", || unsafe { event(callbacks.context.ptr(), ideal) });
+        request::call_event("WskSendBacklogEvent", || unsafe { event(callbacks.context.ptr(), ideal) });
     }
 }

@@ -2,12 +2,23 @@
 
 use core::cell::Cell;
 use nt::io::{self, LendError};
+use nt::ke;
 
 use ntsim_core::address::Va;
+use ntsim_core::boundary;
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_PENDING};
 use sys::wdm::IRP;
 
 use super::client::found;
+
+/// The rule that a driver breaks that waits in an event or in the completion of a request:
+/// <https://learn.microsoft.com/windows-hardware/drivers/ddi/wsk/nc-wsk-pfn_wsk_receive_event>.
+const WAITS: &str = "WskWaits";
+
+/// Calls an event of a driver's.
+pub(super) fn call_event<R: 'static>(name: &'static str, call: impl FnOnce() -> R) -> R {
+    ke::without_waits(WAITS, name, || boundary::call_driver(name, call))
+}
 
 std::thread_local! {
     /// Completions that the thread is inside of.
@@ -79,7 +90,8 @@ impl Request {
         let Outcome { status, information } = outcome.into();
         COMPLETING.with(|depth| depth.set(depth.get() + 1));
         // SAFETY: the request was taken, and is given back once, by its owner.
-        unsafe { io::give_back(self.irp.ptr::<IRP>(), status, information) };
+        let give_back = || unsafe { io::give_back(self.irp.ptr::<IRP>(), status, information) };
+        ke::without_waits(WAITS, boundary::COMPLETION, give_back);
         COMPLETING.with(|depth| depth.set(depth.get() - 1));
         status
     }

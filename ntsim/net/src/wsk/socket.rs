@@ -15,6 +15,7 @@ use sys::status::*;
 use sys::wsk::*;
 
 use super::accept::Listening;
+use super::capture;
 use super::choice::choose;
 use super::client::{Client, found};
 use super::functions;
@@ -380,6 +381,7 @@ impl Socket {
             let text = format!("WskCloseSocket is called with {others} calls in progress in other threads");
             found("WskCloseDuringCall", text);
         }
+        capture::ended(&*self.end, true, true);
         self.end.abort();
         let status = request.pend();
         self.lanes.lock().closing = Some(request);

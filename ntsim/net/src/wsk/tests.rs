@@ -1,6 +1,8 @@
 //! Registering with Winsock Kernel, and breaking its rules.
 
+mod captures;
 mod connection;
+mod faults;
 mod fixture;
 mod host;
 mod listening;

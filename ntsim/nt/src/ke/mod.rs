@@ -7,6 +7,7 @@ pub(crate) mod dpc;
 mod irql;
 mod live;
 pub(crate) mod lock_order;
+mod no_wait;
 pub mod object_exports;
 mod object_state;
 pub(crate) mod resident;
@@ -27,13 +28,14 @@ use ntsim_core::subsystem::{LiveObject, Subsystem};
 pub use {
     critical_region::{KeEnterCriticalRegion, KeLeaveCriticalRegion},
     irql::KeGetCurrentIrql,
+    no_wait::without_waits,
     object_exports::{KeInitializeMutex, KeReleaseMutex},
     spin_lock_exports::{
         KeAcquireSpinLockAtDpcLevel, KeAcquireSpinLockRaiseToDpc, KeInitializeSpinLock, KeReleaseSpinLock,
         KeReleaseSpinLockFromDpcLevel, KeTryToAcquireSpinLockAtDpcLevel,
     },
     timer::KeSetTimer,
-    wait_exports::KeWaitForSingleObject,
+    wait_exports::{KeDelayExecutionThread, KeWaitForSingleObject},
 };
 pub use {
     dpc::{KeFlushQueuedDpcs, KeInitializeDpc, KeInsertQueueDpc, KeRemoveQueueDpc},

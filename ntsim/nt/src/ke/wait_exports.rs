@@ -14,7 +14,7 @@ use sys::wdm::{
     MAXIMUM_WAIT_OBJECTS, THREAD_WAIT_OBJECTS, UserMode, WAIT_TYPE, signature,
 };
 
-use super::{dispatcher, lock_order, object_state, timer_accuracy};
+use super::{dispatcher, lock_order, no_wait, object_state, timer_accuracy};
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -66,6 +66,7 @@ exports! {
     ) -> NTSTATUS {
         // SAFETY: the caller passes an interval.
         let interval = unsafe { *interval };
+        no_wait::check(Some(from_now(interval)));
         at_passive(|| {
             // SAFETY: there is no object.
             unsafe { dispatcher::wait(&[], false, Some(from_now(interval))) }
@@ -103,6 +104,9 @@ unsafe fn wait(
     }
     // SAFETY: the caller's promise.
     let mutexes = unsafe { mutexes(objects) };
+    if mutexes.len() < objects.len() {
+        no_wait::check(limit);
+    }
     if limit != Some(0) {
         mutexes.iter().for_each(|mutex| lock_order::acquiring(*mutex, thread));
     }

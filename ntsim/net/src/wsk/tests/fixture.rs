@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use nt::io::{IoAllocateIrp, IoAllocateMdl, IoFreeIrp, IoFreeMdl};
+use nt::ke::KeDelayExecutionThread;
 use nt::mm;
 use ntsim_core::address::Va;
 use ntsim_core::boot::{Builder, Machine};
@@ -166,6 +167,8 @@ pub(super) enum Take {
     Retain,
     /// More than there is.
     TooMuch,
+    /// All, after a sleep.
+    Sleep,
 }
 
 impl Owner {
@@ -298,6 +301,10 @@ unsafe extern "efiapi" fn receive_event(
         Some(Take::Part(part)) => (STATUS_SUCCESS, part.min(length)),
         Some(Take::Refuse) => (STATUS_DATA_NOT_ACCEPTED, 0),
         Some(Take::TooMuch) => (STATUS_SUCCESS, length + 1),
+        Some(Take::Sleep) => {
+            unsafe { KeDelayExecutionThread(KernelMode, 0, &-10) };
+            (STATUS_SUCCESS, length)
+        }
         Some(Take::Retain) => {
             owner.retained.lock().push(data.addr());
             (STATUS_PENDING, length)

@@ -204,3 +204,17 @@ fn close_during_a_call_in_another_thread_is_found() {
     assert_eq!((close(pair.there.0), close(pair.listener.socket)), (STATUS_SUCCESS, STATUS_SUCCESS));
     assert_eq!(fixture.rules(), ["WskCloseDuringCall"]);
 }
+
+#[test]
+fn event_that_waits_is_found() {
+    let fixture = Fixture::new();
+    let pair = Pair::new(&fixture, PLACES[0]);
+    pair.there.1.receive.lock().push_back(Take::Sleep);
+    send(pair.here.0, b"wake");
+    pair.there.1.until(|owner| *owner.indications.lock() == 1);
+    pair.close();
+    let rules = fixture.rules();
+    assert!(rules.contains(&"WskWaits"), "{rules:?}");
+    // At DISPATCH_LEVEL it breaks the rule of the level, too.
+    assert!(rules.iter().all(|rule| ["WskWaits", "Irql"].contains(rule)), "{rules:?}");
+}

@@ -120,7 +120,7 @@ fn relocate(file: &PeFile64<'_>, data: &[u8], mapping: &Mapping) -> Result<(), S
 struct MissingImport {
     /// `module!function`.
     name: String,
-    /// Where its address belongs, relative to the base.
+    /// The place of its address, relative to the base.
     slot: u32,
 }
 

@@ -145,9 +145,9 @@ fn driver_of_an_old_version_gets_a_copy_of_the_table() {
         let driver: *mut DRIVER_OBJECT = &mut *fixture.driver_object;
         let status = unsafe { WdfVersionBind(driver, ptr::null_mut(), &mut info, &mut fixture.globals) };
         assert_eq!(status, STATUS_SUCCESS);
-        let create =
-            table[index::WdfDriverCreate].map(|function: unsafe extern "efiapi" fn()| function as usize);
-        assert_eq!(create, Some(WdfDriverCreate as *const () as usize));
+        let create = table[index::WdfDriverCreate]
+            .map(|function: unsafe extern "efiapi" fn()| Va::of(function as *const ()));
+        assert_eq!(create, Some(Va::of(WdfDriverCreate as *const ())));
         assert!(table[..count].iter().all(Option::is_some) && table[count].is_none());
         assert!(fixture.finish().is_clean());
     }

@@ -43,7 +43,7 @@
 //! | `FabricState::endpoints` | addresses and ports in use, and the listeners there | nothing |
 //! | `FabricState::rnics` | the RNICs of the fabric | nothing |
 //! | `Outlet::taken` | the destinations of the connections from one shared endpoint | nothing |
-//! | `Listener::state` | the binding and the connect requests of one listener | nothing |
+//! | `Listener::state` | the binding and the connect requests of one listener | nothing; `Registry`, to explain a close |
 //! | `Lookups` | requests that wait for an address of the RNIC | nothing |
 //! | `Attachment::bound` | the connection attempt of one QP | nothing |
 //! | `Srq::state` | the receives of one SRQ, and the QPs that wait for one | nothing |

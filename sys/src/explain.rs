@@ -33,6 +33,8 @@ open_enum! {
         REQUESTS = 4,
         /// Callbacks queued or running.
         CALLBACKS = 5,
+        /// TCP, which has not closed a connection or a port of the object's.
+        NETWORK = 6,
     }
 }
 
@@ -42,9 +44,9 @@ layout! {
     struct EXPLAIN_REASON: 0x10 {
         /// Its kind.
         0x00 => Kind: EXPLAIN_KIND,
-        /// Of a successor: 1 if its own close is pending, 0 if it is open.
+        /// Of a successor, and of TCP: 1 if its own close is pending, 0 if it is open.
         0x02 => Closing: USHORT,
-        /// Of a successor: its kind. Otherwise: how many.
+        /// Of a successor: its kind. Of TCP: the sends that it has. Otherwise: how many.
         0x04 => Number: ULONG,
         /// Of a successor: the consumer's pointer to it.
         0x08 => Handle: usize,

@@ -40,6 +40,13 @@ pub enum Reason {
     Requests(u32),
     /// So many callbacks queued or running.
     Callbacks(u32),
+    /// TCP, which has so many sends.
+    Network {
+        /// The sends.
+        sends: u32,
+        /// Set if TCP was asked to close the connection or port.
+        closing: bool,
+    },
 }
 
 /// Returns the provider's report about `tracked`; `None` if it can't be asked or does not know.
@@ -94,6 +101,7 @@ fn reason(raw: &EXPLAIN_REASON) -> Option<Reason> {
         EXPLAIN_KIND::NAMELESS => Reason::Nameless(raw.Number),
         EXPLAIN_KIND::REQUESTS => Reason::Requests(raw.Number),
         EXPLAIN_KIND::CALLBACKS => Reason::Callbacks(raw.Number),
+        EXPLAIN_KIND::NETWORK => Reason::Network { sends: raw.Number, closing: raw.Closing != 0 },
         _ => return None,
     })
 }
@@ -112,6 +120,10 @@ impl fmt::Display for Reason {
             Self::Nameless(count) => write!(f, "{count} successors without a handle"),
             Self::Requests(count) => write!(f, "{count} requests in progress"),
             Self::Callbacks(count) => write!(f, "{count} callbacks in progress"),
+            Self::Network { sends, closing } => {
+                let asked = if *closing { ", its close issued" } else { "" };
+                write!(f, "TCP, which has {sends} sends{asked}")
+            }
         }
     }
 }

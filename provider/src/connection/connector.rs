@@ -29,7 +29,7 @@ use crate::heap::{NoMemory, Shared};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::{AcquireError, Kind};
 use crate::limits::{READ_LIMITS, ReadLimits};
-use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, OnNetwork, Registry};
 
 use crate::adapter::RnicState;
 use crate::queue_pair::Qp;
@@ -247,6 +247,14 @@ impl<K: Kernel> ObjectType<K> for Connector<K> {
                 name(Id::of(listener));
                 link.name_antecedents(name);
             }
+        }
+    }
+
+    /// Takes the lock of the attempts.
+    fn on_network(&self) -> Option<OnNetwork> {
+        match &self.role {
+            Role::Active(attempts) => attempts.lock().last.as_ref()?.wire()?.on_network(),
+            Role::Passive { link, .. } => link.wire()?.on_network(),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::consumer::{Completion, Opaque, Request};
 use crate::heap::{NoMemory, Shared, Within as _};
 use crate::kernel::{Kernel, Lock};
 use crate::lifetime::Kind;
-use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, OnNetwork, Registry};
 use crate::status::StatusError;
 
 /// Event bit: connect requests wait.
@@ -370,13 +370,18 @@ impl<K: Kernel> ObjectType<K> for Listener<K> {
         name(Id::of(&self.adapter));
     }
 
+    /// Takes the lock of the listener.
+    fn on_network(&self) -> Option<OnNetwork> {
+        self.state.lock().port.as_ref()?.on_network()
+    }
+
     /// Refuses new connect requests, and those that were not indicated yet; the close waits for the
     /// connectors that were indicated (CL-7).
     fn start_close(object: &Object<K, Self>) {
         let (endpoint, port) = {
             let mut state = object.state.lock();
             state.shut(Doors::Closed);
-            (state.endpoint(), state.port.take())
+            (state.endpoint(), state.port.clone())
         };
         if let Some(endpoint) = endpoint {
             endpoint.clear_listener();

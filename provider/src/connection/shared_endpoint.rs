@@ -10,7 +10,7 @@ use super::wire::WirePort;
 use crate::adapter::Adapter;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::Kernel;
-use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
+use crate::object::{Id, Object, ObjectRef, ObjectType, OnNetwork, Registry};
 
 /// Type-specific state of a shared endpoint.
 pub(crate) struct SharedEndpoint<K: Kernel> {
@@ -56,6 +56,10 @@ impl<K: Kernel> ObjectType<K> for SharedEndpoint<K> {
 
     fn antecedents(&self, name: &mut dyn FnMut(Id)) {
         name(Id::of(&self.adapter));
+    }
+
+    fn on_network(&self) -> Option<OnNetwork> {
+        self.port.as_ref()?.on_network()
     }
 
     /// A mere dereference: closing waits for the connectors (CL-5), and for TCP to let go of the port.

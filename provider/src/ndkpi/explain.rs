@@ -15,7 +15,7 @@ use sys::wdm::{GUID, ULONG};
 use crate::adapter::Adapter;
 use crate::kernel::Kernel;
 use crate::number::usize_from;
-use crate::object::{Object, Reason, UnknownHandle};
+use crate::object::{Object, OnNetwork, Reason, UnknownHandle};
 
 fn table<K: Kernel>() -> &'static EXPLAIN_DISPATCH {
     const { &EXPLAIN_DISPATCH { Explain: Some(explain::<K>) } }
@@ -86,5 +86,8 @@ fn as_c(reason: Reason) -> EXPLAIN_REASON {
         Reason::Nameless(number) => counted(EXPLAIN_KIND::NAMELESS, number),
         Reason::Requests(number) => counted(EXPLAIN_KIND::REQUESTS, number),
         Reason::Callbacks(number) => counted(EXPLAIN_KIND::CALLBACKS, number),
+        Reason::Network(OnNetwork { sends, closing }) => {
+            EXPLAIN_REASON { Kind: EXPLAIN_KIND::NETWORK, Closing: closing.into(), Number: sends, Handle: 0 }
+        }
     }
 }

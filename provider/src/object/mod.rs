@@ -30,7 +30,7 @@ mod vector;
 pub use close::Waiter;
 pub use layout::CoreLayout;
 pub use object_ref::ObjectRef;
-pub use registry::{Id, Reason, Registry, UnknownHandle};
+pub use registry::{Id, OnNetwork, Reason, Registry, UnknownHandle};
 pub(crate) use resumption::{Resume, Resumption};
 pub use timer::ObjectTimer;
 pub use vector::Vector;
@@ -64,6 +64,12 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
     /// Names the antecedents: the objects on which this one has a hold as their successor, each as often as
     /// it has. Called with the registry's lock held; may take the object's own.
     fn antecedents(&self, name: &mut dyn FnMut(Id));
+
+    /// The state of the object's connection or port of TCP, if there is one that is not closed. As for
+    /// [`ObjectType::antecedents`].
+    fn on_network(&self) -> Option<OnNetwork> {
+        None
+    }
 
     /// The object's timer, if it has one.
     fn timer(&self) -> Option<&ObjectTimer<K>> {
@@ -115,6 +121,8 @@ pub(crate) struct Core<K: Kernel> {
     deliver: unsafe fn(NonNull<Core<K>>, u32),
     /// Names the object's antecedents; knows its kind.
     antecedents: registry::Antecedents<K>,
+    /// Tells what it waits for from TCP; knows its kind.
+    on_network: registry::Network<K>,
 }
 
 /// An NDK object of kind `B`. The consumer holds it as a pointer to its public part.
@@ -162,6 +170,7 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
             free_and_complete: close::free_and_complete::<K, B>,
             deliver: dpc::deliver::<K, B>,
             antecedents: registry::antecedents::<K, B>,
+            on_network: registry::on_network::<K, B>,
         };
         let object = heap::place(Self { core, body })?;
         dpc::initialise(object.cast::<Core<K>>());

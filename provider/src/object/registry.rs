@@ -67,6 +67,17 @@ pub enum Reason {
     Requests(u32),
     /// So many DPCs queued or running.
     Callbacks(u32),
+    /// A connection or port of TCP, which is not closed.
+    Network(OnNetwork),
+}
+
+/// The state of a connection or port of TCP, as far as an object waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnNetwork {
+    /// The sends that TCP has.
+    pub sends: u32,
+    /// True if TCP was asked to close it.
+    pub closing: bool,
 }
 
 /// The object does not exist, or no longer.
@@ -252,12 +263,21 @@ impl<K: Kernel> Registry<K> {
         count(holds.successors.saturating_sub(named), Reason::Nameless);
         count(holds.requests, Reason::Requests);
         count(holds.callbacks, Reason::Callbacks);
+        // SAFETY: as above.
+        let on_network = unsafe { object.as_ref() }.on_network;
+        // SAFETY: the function was made for the object's kind, and the object exists as above.
+        if let Some(network) = unsafe { on_network(object) } {
+            each(Reason::Network(network));
+        }
         Ok(())
     }
 }
 
 /// Names the antecedents of an object of one kind.
 pub(super) type Antecedents<K> = unsafe fn(NonNull<Core<K>>, &mut dyn FnMut(Id));
+
+/// Tells what an object of one kind waits for from TCP.
+pub(super) type Network<K> = unsafe fn(NonNull<Core<K>>) -> Option<OnNetwork>;
 
 /// Identity of an antecedent, see [`ObjectType::antecedents`].
 #[derive(Clone, Copy, Debug)]
@@ -306,6 +326,16 @@ pub(super) unsafe fn antecedents<K: Kernel, B: ObjectType<K>>(
     unsafe { core.cast::<Object<K, B>>().as_ref() }.body.antecedents(name);
 }
 
+/// Tells what an object of kind `B` waits for from TCP. The target of [`Core::on_network`].
+///
+/// # Safety
+///
+/// `core` is the head of an object of kind `B` that exists.
+pub(super) unsafe fn on_network<K: Kernel, B: ObjectType<K>>(core: NonNull<Core<K>>) -> Option<OnNetwork> {
+    // SAFETY: as the caller promises.
+    unsafe { core.cast::<Object<K, B>>().as_ref() }.body.on_network()
+}
+
 impl Reason {
     /// The event of a reason that holds `object`.
     fn of(self, object: Handle) -> Event {
@@ -316,6 +346,7 @@ impl Reason {
             Self::Nameless(count) => (HolderKind::Nameless, none, 0, count),
             Self::Requests(count) => (HolderKind::Requests, none, 0, count),
             Self::Callbacks(count) => (HolderKind::Callbacks, none, 0, count),
+            Self::Network(OnNetwork { sends, .. }) => (HolderKind::Network, none, 0, sends),
         };
         Event::CloseHeld { object, holder, kind, handle: Handle(handle), count: Count(count) }
     }
@@ -332,6 +363,10 @@ impl fmt::Display for Reason {
             Self::Nameless(count) => write!(f, "{count} successors without a handle"),
             Self::Requests(count) => write!(f, "{count} requests in progress"),
             Self::Callbacks(count) => write!(f, "{count} callbacks in progress"),
+            Self::Network(OnNetwork { sends, closing }) => {
+                let asked = if closing { ", its close issued" } else { "" };
+                write!(f, "TCP, which has {sends} sends{asked}")
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
 use crate::memory::Domain;
-use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, Registry, Resume, TIMER};
+use crate::object::{Id, Object, ObjectRef, ObjectTimer, ObjectType, OnNetwork, Registry, Resume, TIMER};
 use crate::sync::{AtomicU32, Ordering};
 use attachment::Attachment;
 use initiator::Initiator;
@@ -248,6 +248,10 @@ impl<K: Kernel> ObjectType<K> for Qp<K> {
         if let Some(srq) = self.responder.srq() {
             name(Id::of(srq));
         }
+    }
+
+    fn on_network(&self) -> Option<OnNetwork> {
+        self.attachment.wire()?.on_network()
     }
 
     fn timer(&self) -> Option<&ObjectTimer<K>> {

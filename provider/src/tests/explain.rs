@@ -13,7 +13,11 @@ use crate::number::{u32_from, usize_from};
 use crate::object::Reason;
 
 /// Asks the extension of `adapter` what holds `handle`, with room for `room` reasons.
-fn ask(adapter: *mut NDK_ADAPTER, handle: usize, room: usize) -> (NTSTATUS, Vec<EXPLAIN_REASON>, u32) {
+pub(super) fn ask(
+    adapter: *mut NDK_ADAPTER,
+    handle: usize,
+    room: usize,
+) -> (NTSTATUS, Vec<EXPLAIN_REASON>, u32) {
     let mut interface = NDK_EXTENSION_INTERFACE { Dispatch: null_mut() };
     // SAFETY: the adapter is open, and all adapters have the slot.
     let status = unsafe {

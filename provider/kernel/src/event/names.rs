@@ -67,6 +67,8 @@ names! {
         Requests = "requests",
         /// Callbacks in progress.
         Callbacks = "callbacks",
+        /// TCP, whose sends are counted.
+        Network = "sends that TCP has",
     }
 
     /// A request of a connector that pends.

@@ -16,9 +16,9 @@ use crate::connection::call::{Disconnected, Side, StateError};
 use crate::connection::connector::Connector;
 use crate::consumer::Request;
 use crate::heap::Shared;
+use crate::kernel::Kernel;
 use crate::kernel::event::{self, Event, Handle, RequestCall, Status};
 use crate::kernel::network::{Batch as _, Runs, Taken};
-use crate::kernel::{Kernel, Network};
 use crate::rundown::Shard;
 use crate::sync::Ordering;
 
@@ -168,13 +168,13 @@ impl<K: Kernel> Wire<K> {
         if !is_whole {
             self.break_with(BY_PEER);
         }
-        K::Network::abort(&self.tcp);
+        self.abort();
     }
 
     /// Cuts TCP off.
     pub(super) fn cut_off(&self) {
         self.with_stream(|stream| stream.abort());
-        K::Network::abort(&self.tcp);
+        self.abort();
     }
 
     /// The connection breaks: no transfer begins any more, and the QP is flushed.
@@ -257,6 +257,7 @@ impl<K: Kernel> Wire<K> {
 
     /// TCP's connection is closed: the last call of the network. Nothing of it runs any more.
     pub(super) fn closed(this: &Shared<Self>) {
+        this.life.closed();
         this.with_stream(|stream| stream.abort());
         Self::disarm(this);
         let port = this.port.lock().take();

@@ -83,6 +83,7 @@ impl<K: Kernel> Wire<K> {
     ) -> Result<Shared<Self>, NTSTATUS> {
         let wire = Self::new(rnic, (Side::Passive, remote), tcp, State::awaited(), Some(port))?;
         wire.local.set(local);
+        wire.life.begin();
         let (config, mulpdu) = (config(rnic.crc(), READ_LIMITS, wire.number()), wire.mulpdu());
         wire.with_stream(|stream| stream.begin_listen(config, mulpdu));
         Ok(wire)
@@ -113,6 +114,7 @@ impl<K: Kernel> Wire<K> {
         if from.address().port() != 0 {
             this.local.set(from.address());
         }
+        this.life.begin();
         K::Network::connect(&this.tcp, from, this.remote, connection_events(this.clone()));
     }
 

@@ -14,6 +14,7 @@
 //! | `upcalls` | the calls of the network |
 //! | `batches` | the batches of a connection |
 //! | `timer` | the time that a peer is given |
+//! | `life` | the time for which TCP's connection or port is there |
 //! | `stream` | the engine, in a place of its own |
 //!
 //! # Who refers to a wire
@@ -38,6 +39,7 @@
 mod batches;
 mod ending;
 mod establish;
+mod life;
 mod phase;
 mod port;
 mod startup;
@@ -52,6 +54,7 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 
 use self::batches::Batches;
 pub(crate) use self::batches::{BATCH, BATCHES};
+use self::life::TcpLife;
 use self::phase::Phase;
 pub(crate) use self::port::WirePort;
 use self::startup::Startup;
@@ -69,7 +72,7 @@ use crate::heap::{NoMemory, Owned, Shared};
 use crate::kernel::{Kernel, Lock, Network};
 use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
-use crate::object::{Id, Object, ObjectRef};
+use crate::object::{Id, Object, ObjectRef, OnNetwork};
 use crate::queue_pair::{Qp, WireTransfers};
 use crate::rundown::{Drain, Pin, Rundown, Shard};
 use crate::set_once::SetOnce;
@@ -88,6 +91,7 @@ pub(crate) struct Wire<K: Kernel> {
     local: SetOnce<SocketAddr>,
     remote: SocketAddr,
     tcp: Tcp<K>,
+    life: TcpLife,
     state: Lock<K, State<K>>,
     /// The engine. The lock is held for one step or one cut, never while bytes of a message are moved.
     stream: Lock<K, Engine>,
@@ -126,6 +130,7 @@ impl<K: Kernel> Wire<K> {
             local: SetOnce::new(),
             remote,
             tcp,
+            life: TcpLife::new(),
             state: Lock::<K, _>::new(state),
             stream: Lock::<K, _>::new(Owned::initial().map_err(no_memory)?),
             startup: Startup::new(),
@@ -188,6 +193,17 @@ impl<K: Kernel> Wire<K> {
         }
     }
 
+    /// Has TCP cut the connection off, or close it if both streams have ended.
+    fn abort(&self) {
+        self.life.close();
+        K::Network::abort(&self.tcp);
+    }
+
+    /// The state of TCP's connection, unless that is closed. Reads only.
+    pub(crate) fn on_network(&self) -> Option<OnNetwork> {
+        self.life.on_network(self.with_tcp.load(Ordering::Acquire))
+    }
+
     /// Makes a transition under the lock, then does what it asks for without: releases what the attempt had, flushes,
     /// cuts TCP off, and last wakes the connector, whose consumer may use all of that again.
     fn step<R>(&self, transition: impl FnOnce(&mut State<K>, &mut Next<K>) -> R) -> R {
@@ -211,7 +227,7 @@ impl<K: Kernel> Wire<K> {
             qp.kill();
         }
         if abort {
-            K::Network::abort(&self.tcp);
+            self.abort();
         }
         if let Some(connector) = connector {
             connector.wake();

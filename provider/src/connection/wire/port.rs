@@ -12,6 +12,7 @@ use core::ptr::null_mut;
 
 use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_SUCCESS};
 
+use super::life::TcpLife;
 use super::upcalls::port_events;
 use super::{Wire, no_memory};
 use crate::adapter::RnicState;
@@ -26,7 +27,7 @@ use crate::heap::{Shared, Within as _};
 use crate::kernel::network::{Accepted, Purpose};
 use crate::kernel::{Kernel, Lock, Network};
 use crate::lifetime::Kind;
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, OnNetwork};
 
 /// Connections without a request, of one listener (LIM-1).
 const HALF_OPEN: usize = 256;
@@ -59,6 +60,7 @@ struct State<K: Kernel> {
 pub(crate) struct WirePort<K: Kernel> {
     rnic: Shared<RnicState<K>>,
     port: <K::Network as Network>::Port,
+    tcp: TcpLife,
     state: Lock<K, State<K>>,
 }
 
@@ -74,7 +76,7 @@ impl<K: Kernel> WirePort<K> {
         let state =
             State { owner: Owner::Gone, endpoint, half_open: list, closing: false, status: STATUS_CANCELLED };
         let port = network.port()?;
-        let this = Self { rnic: rnic.clone(), port, state: Lock::<K, _>::new(state) };
+        let this = Self { rnic: rnic.clone(), port, tcp: TcpLife::new(), state: Lock::<K, _>::new(state) };
         Shared::new(this).map_err(no_memory)
     }
 
@@ -99,6 +101,7 @@ impl<K: Kernel> WirePort<K> {
         listener: ObjectRef<K, Listener<K>>,
     ) {
         this.state.lock().owner = Owner::Opening(request, listener);
+        this.tcp.begin();
         K::Network::open(&this.port, at, Purpose::Listen, port_events(this.clone()));
     }
 
@@ -118,8 +121,14 @@ impl<K: Kernel> WirePort<K> {
         };
         let at = request.at;
         this.state.lock().owner = Owner::Creating(request);
+        this.tcp.begin();
         K::Network::open(&this.port, at, Purpose::Share, port_events(this.clone()));
         Ok(())
+    }
+
+    /// The state of the port, unless it is closed. Reads only.
+    pub(in crate::connection) fn on_network(&self) -> Option<OnNetwork> {
+        self.tcp.on_network(0)
     }
 
     /// Gives the port up: what has come and was not offered is cut off.
@@ -132,6 +141,7 @@ impl<K: Kernel> WirePort<K> {
         for wire in &half_open {
             wire.cut_off();
         }
+        self.tcp.close();
         K::Network::close(&self.port);
         drop(half_open);
     }
@@ -255,6 +265,7 @@ impl<K: Kernel> WirePort<K> {
 
     /// TCP has let go of the port: the last call of the network.
     pub(super) fn closed(&self) {
+        self.tcp.closed();
         let (owner, endpoint, status) = {
             let mut state = self.state.lock();
             (core::mem::replace(&mut state.owner, Owner::Gone), state.endpoint.take(), state.status)

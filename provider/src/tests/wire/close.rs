@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sys::explain::EXPLAIN_KIND;
 use sys::status::*;
 use test_kernel::network::{self, Action};
 
@@ -199,6 +200,24 @@ fn close_of_a_connector_does_not_wait_for_a_peer_that_stands_still() {
             forget(pair, near);
         }
     }
+}
+
+#[test]
+fn pending_close_is_explained_by_what_tcp_has() {
+    let ask = |pair: &Pair, handle: usize| {
+        let (status, reasons, _) = crate::tests::explain::ask(pair.near.adapter, handle, 8);
+        assert_eq!(status, STATUS_SUCCESS);
+        let network = reasons.iter().find(|reason| reason.Kind == EXPLAIN_KIND::NETWORK);
+        network.map(|reason| (reason.Number, reason.Closing))
+    };
+    let pair = connected();
+    let (connector, qp) = (pair.near.connector.addr(), pair.near.qp.addr());
+    assert_eq!(ask(&pair, connector), Some((0, 0)));
+    assert_eq!(close!(pair.log, pair.near.connector, NdkCloseConnector, "connector"), STATUS_PENDING);
+    assert_eq!((ask(&pair, connector), ask(&pair, qp)), (Some((0, 1)), Some((0, 1))));
+    assert!(run(&pair).contains(&Seen::Closed("connector")));
+    assert_eq!(ask(&pair, qp), None);
+    forget(pair, true);
 }
 
 /// Closes what is left after the connector of one side.

@@ -8,6 +8,7 @@ mod limits;
 mod order;
 mod peer;
 mod rig;
+mod shared;
 
 use sys::status::*;
 use test_kernel::network;

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use loom::sync::{Condvar, Mutex, MutexGuard};
-use softndk_kernel::{Event, Kernel, Mapping, NoNetwork, Unmapped};
+use softndk_kernel::{Event, Kernel, Mapping, Unmapped};
 use sys::irql::PassiveLevel;
 use sys::wdm::MDL;
 
@@ -157,7 +157,7 @@ unsafe impl Kernel for Model {
     type Timer = Waiting<Self>;
     type Event = Signal;
     type Mapping = Never;
-    type Network = NoNetwork;
+    type Network = crate::network::InABox;
 
     unsafe fn map(_: NonNull<MDL>, _: usize) -> Result<Self::Mapping, Unmapped> {
         Err(Unmapped::Resources)

@@ -1,4 +1,5 @@
-//! A network in a box: the connections of one thread, between ports of that thread.
+//! A network in a box: the connections of one thread, between ports of that thread. The threads of a loom model are one
+//! here, as they run on one.
 //!
 //! Nothing happens inside a call of the provider: each thing that may happen next is an action, and a test does them one
 //! by one, in any order that TCP admits ([`step`]), or all of them ([`pump`]).
@@ -61,6 +62,8 @@ struct Connection {
     finished: bool,
     /// Batches that are to come back.
     back: VecDeque<(BoxBatch, NTSTATUS)>,
+    /// An indication runs.
+    arriving: bool,
     /// The last indication was short.
     short: bool,
     /// A resume has come since the indication began.
@@ -120,23 +123,28 @@ pub fn actions() -> Vec<Action> {
         for (number, port) in world.ports.iter().enumerate() {
             if port.opening {
                 actions.push(Action::Open(number));
-            } else if port.closing && port.events.is_some() {
+            } else if port.closing && port.events.as_ref().map_or(0, Arc::strong_count) == 1 {
                 actions.push(Action::ClosePort(number));
             }
         }
         for (number, connection) in world.connections.iter().enumerate() {
-            let owned = connection.events.is_some();
+            // `closed` is the last call: it waits for those that run.
+            let owners = connection.events.as_ref().map_or(0, Arc::strong_count);
+            let owned = owners != 0;
             match connection.phase {
                 Phase::Connecting(..) => actions.push(Action::Connect(number)),
                 Phase::Open if owned => {
-                    if !connection.incoming.is_empty() && !connection.short {
+                    if !connection.incoming.is_empty() && !connection.short && !connection.arriving {
                         actions.push(Action::Arrive(number));
                     }
-                    if connection.incoming.is_empty() && connection.peer_finished == (true, false) {
+                    let all_taken = connection.incoming.is_empty() && !connection.arriving;
+                    if all_taken && connection.peer_finished == (true, false) {
                         actions.push(Action::Finish(number));
                     }
                 }
-                Phase::Dead if owned && connection.back.is_empty() => actions.push(Action::Close(number)),
+                Phase::Dead if owners == 1 && connection.back.is_empty() => {
+                    actions.push(Action::Close(number))
+                }
                 Phase::New | Phase::Open | Phase::Dead | Phase::Closed => {}
             }
             if !connection.back.is_empty() {
@@ -159,6 +167,11 @@ pub fn step(number: usize) -> bool {
 pub fn step_if(mut admits: impl FnMut(&Action) -> bool) -> bool {
     let action = actions().into_iter().find(|action| admits(action));
     action.map(act).is_some()
+}
+
+/// Forgets what there was, as a model begins anew.
+pub fn clear() {
+    with(|world| *world = World::default());
 }
 
 /// Lets everything happen, the oldest first.
@@ -252,6 +265,7 @@ impl Connection {
             peer_finished: (false, false),
             finished: false,
             back: VecDeque::new(),
+            arriving: false,
             short: false,
             resumed: false,
         }
@@ -383,7 +397,7 @@ fn arrive(number: usize) {
     let (piece, shown) = with(|world| {
         let most = if world.piece == 0 { usize::MAX } else { world.piece };
         let connection = &mut world.connections[number];
-        connection.resumed = false;
+        (connection.resumed, connection.arriving) = (false, true);
         let shown = connection.incoming.len().min(most);
         (Piece(connection.incoming.iter().take(shown).copied().collect()), shown)
     });
@@ -395,6 +409,7 @@ fn arrive(number: usize) {
         let bytes = bytes.min(connection.incoming.len());
         connection.incoming.drain(..bytes);
         connection.short = bytes < shown && !connection.resumed;
+        connection.arriving = false;
     });
     drop(spared(|| piece));
 }

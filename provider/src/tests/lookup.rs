@@ -1,12 +1,15 @@
 //! Requests that name an address which the RNIC does not have yet (NdkListen, NdkConnect).
 
 use std::ffi::c_void;
+use std::net::SocketAddr;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
+
+use crate::kernel::event::{Event, RequestCall};
 
 use super::consumer::{Log, Pair, Seen, Side, call, close, completed, sockaddr, virtual_address};
 
@@ -117,6 +120,43 @@ fn connect_from_an_unknown_address_is_refused_after_a_look_up() {
     unsafe { pair.near.rnic.on_unknown_address(None) };
     assert_eq!(pair.connect_again(b""), STATUS_INVALID_ADDRESS);
     assert_ne!(pair.near.connector, none);
+    pair.tear_down();
+}
+
+/// The kinds, addresses and statuses of the requests that events have called complete since.
+fn completions() -> Vec<(RequestCall, Option<SocketAddr>, Option<SocketAddr>, NTSTATUS)> {
+    let completed = test_kernel::take_events().into_iter().filter_map(|event| match event {
+        Event::RequestCompleted { request, local, remote, status, .. } => {
+            Some((request, local, remote, status.0))
+        }
+        _ => None,
+    });
+    completed.collect()
+}
+
+#[test]
+fn request_that_waited_for_an_address_has_its_final_status_in_an_event() {
+    let mut pair = Pair::new();
+    let (near, far) = (pair.near.address, pair.far.address);
+    without_address(&pair.far);
+    without_address(&pair.near);
+    test_kernel::listen_to_events();
+    assert_eq!(listen(&pair), STATUS_PENDING);
+    pair.far.rnic.look_up(test_kernel::passive(), |_| Ok(()));
+    assert_eq!(completions(), [(RequestCall::Listen, Some(far), None, STATUS_INVALID_ADDRESS)]);
+    test_kernel::listen_to_events();
+    assert_eq!(listen(&pair), STATUS_PENDING);
+    arrive(&pair.far);
+    assert_eq!(completions(), [(RequestCall::Listen, Some(far), None, STATUS_SUCCESS)]);
+    test_kernel::listen_to_events();
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    pair.near.rnic.look_up(test_kernel::passive(), |_| Ok(()));
+    let [(RequestCall::Connect, Some(local), Some(remote), STATUS_INVALID_ADDRESS)] = completions()[..]
+    else {
+        panic!("one connect is complete");
+    };
+    assert_eq!((local.ip(), remote), (near.ip(), far));
+    assert_eq!(pair.log.pump().len(), 3);
     pair.tear_down();
 }
 

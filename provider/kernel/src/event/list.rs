@@ -143,9 +143,9 @@ events! {
         remote "Remote": Option<SocketAddr>,
         status "Status": Status,
     }
-    /// A request of a connector that was pending is complete.
+    /// A request of a connector or listener that was pending is complete.
     RequestCompleted(CONNECTION, INFORMATION) {
-        object "Connector": Handle,
+        object "Object": Handle,
         request "Request": RequestCall,
         local "Local": Option<SocketAddr>,
         remote "Remote": Option<SocketAddr>,

@@ -71,8 +71,10 @@ names! {
         Network = "sends that TCP has",
     }
 
-    /// A request of a connector that pends.
+    /// A request of a connector or listener that pends.
     enum RequestCall {
+        /// NdkListen.
+        Listen = "listen",
         /// NdkConnect or NdkConnectWithSharedEndpoint.
         Connect = "connect",
         /// NdkAccept or NdkAcceptEx.

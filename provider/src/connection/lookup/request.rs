@@ -18,6 +18,7 @@ use crate::connection::{
 use crate::consumer::{Completion, Opaque, Request};
 use crate::heap::Shared;
 use crate::kernel::Kernel;
+use crate::kernel::event::{self, Event, Handle, RequestCall, Status};
 use crate::lifetime::Kind;
 use crate::limits::ReadLimits;
 use crate::object::{Object, ObjectRef};
@@ -86,6 +87,16 @@ pub(crate) const fn failed(StatusError(status): StatusError) -> NTSTATUS {
     }
 }
 
+/// The event of a request that is complete, from one address to another.
+fn completed(
+    object: Handle,
+    request: RequestCall,
+    (local, remote): (SocketAddr, Option<SocketAddr>),
+    status: NTSTATUS,
+) -> Event {
+    Event::RequestCompleted { object, request, local: Some(local), remote, status: Status(status) }
+}
+
 impl<K: Kernel> Waiting<K> {
     /// Tries the request again with the addresses that the RNIC has now, unless they could not be read. Completes it,
     /// but for a connect that goes on.
@@ -114,7 +125,10 @@ impl<K: Kernel> Listen<K> {
             Ok(listener.listen(at)?)
         });
         let status = listening.map_or_else(failed, |()| STATUS_SUCCESS);
-        Request::new(completion, listener).complete(status);
+        let local = listener.local_address().unwrap_or(at);
+        let request = Request::new(completion, listener);
+        event::write::<K>(|| completed(request.handle(), RequestCall::Listen, (local, None), status));
+        request.complete(status);
     }
 }
 
@@ -130,7 +144,10 @@ impl<K: Kernel> Connect<K> {
         // On success the completion comes from the connection. Its QP and endpoint outlive the one that comes from
         // here.
         if let Err(failure) = connecting {
-            Request::new(completion, connector).complete(failed(failure));
+            let (status, ends) = (failed(failure), (origin.source().address(), Some(remote)));
+            let request = Request::new(completion, connector);
+            event::write::<K>(|| completed(request.handle(), RequestCall::Connect, ends, status));
+            request.complete(status);
         }
         drop((qp, origin));
     }

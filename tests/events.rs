@@ -12,15 +12,19 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use common::{IPV4, PORT};
 use ntsim::Machine;
 use ntsim::etw::{self, Record, Value};
 use protocol::{Level, Scenario};
 use provider::kernel::event::{Description, EVENTS, FieldType, PROVIDER, PROVIDER_NAME, keyword, level};
+use runner::command::{self, Evidence, Format, Run, trace};
 use runner::events::{self, SCENARIOS, Session};
-use runner::{Client, Fixture};
+use runner::shell::{Programs, Shell};
+use runner::{Client, Exit, Fixture, Selection};
 use sys::status::{STATUS_ACCESS_VIOLATION, STATUS_CONNECTION_REFUSED, STATUS_PENDING, STATUS_SUCCESS};
+use sys::wdm::GUID;
 
 /// The events of a session with these scenarios, with nothing found.
 fn record(scenarios: &[Scenario], level: u8, keywords: u64) -> Vec<Record> {
@@ -170,6 +174,93 @@ fn adapter_changes_are_written_in_their_order() {
     }
     assert_eq!(states.len(), 2, "{states:?}");
     assert!(states.values().all(|states| states.starts_with(&["initialized", "restarted"])), "{states:?}");
+}
+
+/// A machine whose logman.exe has the session of the simulated one.
+struct Recorder {
+    file: PathBuf,
+}
+
+impl Programs for Recorder {
+    fn program(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
+        let number = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("a number");
+        match (program, arguments) {
+            ("logman.exe", ["create", "trace", _, "-p", provider, keywords, level, "-o", file, ..]) => {
+                assert_eq!((*provider, Path::new(file)), (&*braced(PROVIDER), &*self.file));
+                etw::enable(PROVIDER, level.parse().expect("a level"), number(keywords));
+            }
+            ("logman.exe", ["stop", _, "-ets"]) => {
+                let log = etw::log_file(&etw::records());
+                etw::disable(PROVIDER);
+                std::fs::write(&self.file, log).map_err(|error| error.to_string())?;
+            }
+            _ => {}
+        }
+        Ok(String::new())
+    }
+}
+
+impl Shell for Recorder {
+    fn run(&self, _script: &str) -> Result<String, String> {
+        Err("no PowerShell".to_owned())
+    }
+}
+
+impl Evidence for Recorder {
+    fn log(&self, log: &str) -> Result<Vec<u8>, String> {
+        Err(format!("no {log}"))
+    }
+
+    fn setup_log(&self) -> Result<Vec<u8>, String> {
+        Err("no log".to_owned())
+    }
+
+    fn trace(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.file).map_err(|error| error.to_string())
+    }
+
+    fn reports(&self) -> Result<Vec<(String, Vec<u8>)>, runner::Error> {
+        Ok(Vec::new())
+    }
+
+    fn dumps(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+/// An identifier as logman.exe takes it.
+fn braced(id: GUID) -> String {
+    let [a, b, rest @ ..] = id.Data4;
+    let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{{{:08x}-{:04x}-{:04x}-{a:02x}{b:02x}-{rest}}}", id.Data1, id.Data2, id.Data3)
+}
+
+/// The trace that `ndkhlk.exe run` starts and `collect` stops has every keyword and level of the list.
+#[test]
+fn trace_of_a_run_is_in_the_archive() {
+    let keywords = EVENTS.iter().fold(0, |all, event| all | event.keyword);
+    let highest = EVENTS.iter().map(|event| event.level).max();
+    assert_eq!((trace::KEYWORDS, trace::LEVEL.parse().ok()), (&*format!("{keywords:#x}"), highest));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let machine = Recorder { file: folder.path().join(trace::FILE) };
+    let mut fixture = common::boot(IPV4);
+    trace::start(&machine, &machine.file).expect("it starts");
+    let selection = Selection::new(&["DisconnectEvent"], Some(Level::Passive)).expect("it is known");
+    let asked = Run { selection, ends: None, stress: None, format: Format::Text, junit: None, json: None };
+    let mut output = Vec::new();
+    assert_eq!(command::run(&mut fixture, &asked, &mut output).expect("it is printed"), Exit::Passed);
+    let archive = folder.path().join("report.zip");
+    command::collect(&machine, &archive, &mut output).expect("it is written");
+    let found = fixture.shut_down();
+    assert!(found.is_clean(), "{found}");
+
+    // The archive's files are stored as they are.
+    let (packed, trace) = (std::fs::read(archive), std::fs::read(&machine.file));
+    let (packed, trace) = (packed.expect("the archive"), trace.expect("the trace"));
+    let holds = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+    assert!(holds(&packed, trace::FILE.as_bytes()) && holds(&packed, &trace));
+    assert!(EVENTS.iter().filter(|event| holds(&trace, event.name.as_bytes())).count() > 5);
 }
 
 #[test]

@@ -7,7 +7,7 @@ $ErrorActionPreference = 'Continue'
 
 New-Item -ItemType Directory -Force -Path $Into | Out-Null
 $files = @(
-    "$From\*.zip", "$From\*.xml", "$From\*.json", "$From\*.tap", "$From\*.log"
+    "$From\*.zip", "$From\*.xml", "$From\*.json", "$From\*.tap", "$From\*.log", "$From\*.etl"
     "$env:SystemRoot\MEMORY.DMP"
     "$env:SystemRoot\Minidump\*.dmp"
     "$env:SystemRoot\LiveKernelReports\*.dmp"

@@ -1,4 +1,4 @@
-# Sees that no device, service or driver package of softndk is left.
+# Sees that no device, service, driver package or trace session of softndk is left.
 $ErrorActionPreference = 'Stop'
 
 $left = @()
@@ -11,8 +11,11 @@ $left += Get-CimInstance -ClassName Win32_SystemDriver -Filter "Name = 'softndk'
 $left += Get-WindowsDriver -Online |
     Where-Object { $_.OriginalFileName -match '\\(softndk|ndkhlk)\.inf$' } |
     ForEach-Object { "package $($_.Driver)" }
+logman query softndk -ets | Out-Null
+if ($LASTEXITCODE -eq 0) { $left += 'trace session softndk' }
 if ($left.Count -ne 0) {
     $left | ForEach-Object { Write-Output "::error::left: $_" }
     exit 1
 }
 Write-Output 'nothing is left'
+exit 0

@@ -39,6 +39,9 @@ const SCRIPTS: &[&str] = &["machine.ps1", "trust.ps1", "verifier.ps1", "left.ps1
 /// The files for WinDbg: the extension, and the views of types for a PDB that has none.
 const DEBUGGER: &[&str] = &["softndk.js", "softndk.natvis"];
 
+/// The profile for Windows Performance Recorder, at the root of the repository and of the package.
+const PROFILE: &str = "softndk.wprp";
+
 /// The page of the first steps on Windows, out of the repository's documents.
 const PAGE: &str = "windows.md";
 
@@ -139,6 +142,7 @@ impl Package<'_> {
         for name in DEBUGGER {
             self.put(&format!("windbg/{name}"), &read(&root().join("windbg").join(name))?)?;
         }
+        self.put(PROFILE, &read(&root().join(PROFILE))?)?;
         self.put(PAGE, &read(&root().join("docs").join(PAGE))?)?;
         self.put("README.txt", readme::text(self.time).as_bytes())
     }

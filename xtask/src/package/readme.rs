@@ -18,6 +18,7 @@ pub(super) fn text(time: Timestamp) -> String {
          windows.md                              what to type, what to see, and what to do when not\n\
          windbg\\softndk.js                       for WinDbg: which closes are pending, and why\n\
          windbg\\softndk.natvis                   for WinDbg: the views of types, which softndk.pdb has too\n\
+         softndk.wprp                            for Windows Performance Recorder: the driver's events\n\
          powershell\\machine.ps1                  does this machine load test-signed drivers?\n\
          powershell\\trust.ps1                    trusts the certificate, and looks at signatures\n\
          powershell\\verifier.ps1                 switches Driver Verifier on without a restart\n\

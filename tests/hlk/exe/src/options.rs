@@ -99,9 +99,18 @@ pub(crate) struct RunOptions {
     /// The file of the report as JSON.
     #[arg(long, value_name = "FILE", default_value = "ndkhlk-run.json")]
     json: PathBuf,
+    /// Do not have the driver's events recorded, which `collect` puts into its archive.
+    #[arg(long)]
+    no_trace: bool,
 }
 
 impl RunOptions {
+    /// Returns whether the driver's events are to be recorded.
+    #[cfg_attr(not(windows), allow(dead_code, reason = "as above"))]
+    pub(crate) fn traced(&self) -> bool {
+        !self.no_trace
+    }
+
     /// The run that is asked for.
     ///
     /// # Errors
@@ -160,6 +169,14 @@ mod tests {
         assert!(run.selection.cases().any(|(scenario, _)| scenario == Scenario::Flush));
         assert_eq!((run.stress, run.format), (Some(Duration::from_secs(60)), Format::Tap));
         assert_eq!(run.json, Some("x.json".into()));
+    }
+
+    #[test]
+    fn run_is_traced_unless_told_otherwise() {
+        for (line, traced) in [("ndkhlk run Flush", true), ("ndkhlk run --no-trace", false)] {
+            let Command::Run(options) = parse(line).unwrap() else { panic!("another command") };
+            assert_eq!(options.traced(), traced, "{line}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Questions to PowerShell, which knows what no documented function tells.
+//! Questions to PowerShell, which knows what no documented function tells, and to other programs of Windows.
 
 use core::fmt::Write as _;
 
@@ -11,6 +11,15 @@ pub trait Shell {
     /// # Errors
     /// What PowerShell says of it.
     fn run(&self, script: &str) -> Result<String, String>;
+}
+
+/// A machine whose programs can be run.
+pub trait Programs {
+    /// Runs a program of the system, and returns what it printed.
+    ///
+    /// # Errors
+    /// What it printed on standard error, or that it could not be started.
+    fn program(&self, program: &str, arguments: &[&str]) -> Result<String, String>;
 }
 
 /// An answer of PowerShell about one thing.

@@ -2,18 +2,26 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::{env, fs, io};
 
 use runner::Error;
-use runner::command::Evidence;
+use runner::command::{Evidence, trace};
+use runner::shell::Programs;
 
 use super::power_shell::{PowerShell, program};
 
-impl Evidence for PowerShell {
+/// The place of the trace: beside this program, wherever that is started from.
+pub(super) fn trace_file() -> io::Result<PathBuf> {
+    Ok(env::current_exe()?.with_file_name(trace::FILE))
+}
+
+impl Programs for PowerShell {
     fn program(&self, file: &str, arguments: &[&str]) -> Result<String, String> {
         program(Command::new(file).args(arguments))
     }
+}
 
+impl Evidence for PowerShell {
     fn log(&self, log: &str) -> Result<Vec<u8>, String> {
         let place = env::temp_dir().join(format!("ndkhlk-{}.evtx", std::process::id()));
         let mut wevtutil = Command::new("wevtutil.exe");
@@ -25,6 +33,10 @@ impl Evidence for PowerShell {
 
     fn setup_log(&self) -> Result<Vec<u8>, String> {
         read(&windows().join(r"INF\setupapi.dev.log"))
+    }
+
+    fn trace(&self) -> Result<Vec<u8>, String> {
+        trace_file().map_err(|error| error.to_string()).and_then(|file| read(&file))
     }
 
     fn reports(&self) -> Result<Vec<(String, Vec<u8>)>, Error> {

@@ -14,6 +14,7 @@ mod text;
 
 use std::io::{self, Write};
 
+use runner::command::trace;
 use runner::{Error, Exit, command};
 
 use self::machine::Machine;
@@ -39,10 +40,15 @@ fn perform(command: Command, output: &mut impl Write) -> Result<Exit, Error> {
             command::scenarios(output)?;
             Ok(command::adapters(&machine, output)?)
         }
-        Command::Run(options) => match options.run() {
-            Ok(asked) => Ok(command::run(&mut machine, &asked, output)?),
-            Err(unknown) => Err(Error::Host { what: "run", why: unknown.to_string() }),
-        },
+        Command::Run(options) => {
+            let traced = options.traced();
+            let asked =
+                options.run().map_err(|unknown| Error::Host { what: "run", why: unknown.to_string() })?;
+            if traced && let Err(why) = trace::start(&PowerShell, &collect::trace_file()?) {
+                eprintln!("the driver's events are not recorded: {why}");
+            }
+            Ok(command::run(&mut machine, &asked, output)?)
+        }
         Command::Bench => Ok(command::bench(&machine, output)?),
         Command::Tdi => Ok(command::tdi(&machine, output)?),
         Command::Diagnose => Ok(command::diagnose(&PowerShell, output)?),

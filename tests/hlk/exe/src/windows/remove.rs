@@ -7,16 +7,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use runner::command::trace;
 use runner::{Error, Exit, is_driver_package};
 use windows_sys::Win32::Devices::DeviceAndDriverInstallation::{SUOI_FORCEDELETE, SetupUninstallOEMInfW};
 
 use super::install::HARNESS;
+use super::power_shell::PowerShell;
 use super::service;
 use super::setup::Devices;
 use super::text::{last_error, wide};
 
 /// Unloads the harness driver first, so that nothing uses the adapters.
 pub(super) fn remove(output: &mut impl Write) -> Result<Exit, Error> {
+    // A session that does not record any more, or never did, is as good.
+    let _none_records = trace::stop(&PowerShell);
     if service::delete(HARNESS)? {
         writeln!(output, "  ndkhlk.sys unloaded")?;
     }

@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::trace;
 use crate::archive::Archive;
-use crate::shell::Shell;
+use crate::shell::{Programs, Shell};
 use crate::{Error, Exit};
 
 /// The programs whose output goes into the archive: name there, program, arguments.
@@ -59,13 +60,7 @@ const LOGS: &[(&str, &str)] = &[
 ];
 
 /// The machine that evidence is collected on. Each error is the reason that stands in the archive in the thing's place.
-pub trait Evidence: Shell {
-    /// Runs a program of the system, and returns what it printed.
-    ///
-    /// # Errors
-    /// What it printed on standard error, or that it could not be started.
-    fn program(&self, program: &str, arguments: &[&str]) -> Result<String, String>;
-
+pub trait Evidence: Shell + Programs {
     /// Exports an event log, and returns the content of the file.
     ///
     /// # Errors
@@ -77,6 +72,12 @@ pub trait Evidence: Shell {
     /// # Errors
     /// The reason why it can't be read.
     fn setup_log(&self) -> Result<Vec<u8>, String>;
+
+    /// The file of the [trace], which no session writes any more.
+    ///
+    /// # Errors
+    /// The reason why it can't be read.
+    fn trace(&self) -> Result<Vec<u8>, String>;
 
     /// The reports of runs that are in the current folder: their names and contents.
     ///
@@ -109,6 +110,14 @@ pub fn collect(machine: &impl Evidence, archive: &Path, output: &mut impl Write)
         match machine.log(log) {
             Ok(content) => zip.add(name, &content)?,
             Err(why) => zip.add(&format!("{name}.txt"), why.as_bytes())?,
+        }
+    }
+    let stopped = trace::stop(machine);
+    match machine.trace() {
+        Ok(content) => zip.add(trace::FILE, &content)?,
+        Err(why) => {
+            let reasons = [stopped.err(), Some(why)].into_iter().flatten().collect::<Vec<_>>().join("\n");
+            zip.add(&format!("{}.txt", trace::FILE), reasons.as_bytes())?;
         }
     }
     zip.add("setupapi.dev.log", &machine.setup_log().unwrap_or_else(String::into_bytes))?;
@@ -152,17 +161,23 @@ mod tests {
         }
     }
 
-    impl Evidence for Machine {
+    impl Programs for Machine {
         fn program(&self, program: &str, _arguments: &[&str]) -> Result<String, String> {
             self.answer(program)
         }
+    }
 
+    impl Evidence for Machine {
         fn log(&self, log: &str) -> Result<Vec<u8>, String> {
             self.answer(log).map(String::into_bytes)
         }
 
         fn setup_log(&self) -> Result<Vec<u8>, String> {
             self.answer("log of installations").map(String::into_bytes)
+        }
+
+        fn trace(&self) -> Result<Vec<u8>, String> {
+            self.answer("trace").map(String::into_bytes)
         }
 
         fn reports(&self) -> Result<Vec<(String, Vec<u8>)>, Error> {
@@ -197,6 +212,7 @@ mod tests {
         assert_eq!(named("netstat.txt").unwrap(), "netstat.exe it is");
         assert_eq!(named("System.evtx").unwrap(), "System it is");
         assert_eq!(named("setupapi.dev.log").unwrap(), "log of installations it is");
+        assert_eq!(named("ndkhlk-trace.etl").unwrap(), "trace it is");
         assert_eq!(named("ndkhlk-run.xml").unwrap(), "<testsuite/>");
         assert!(named("rdma.txt").unwrap().starts_with("Get-NetAdapterRdma "));
         assert!(printed.contains(".zip\n") && printed.ends_with("may be large: MEMORY.DMP\n"), "{printed}");
@@ -205,11 +221,12 @@ mod tests {
     #[test]
     fn thing_that_can_not_be_had_leaves_its_reason_in_its_place() {
         let (files, _) = collected(true);
-        let every = PROGRAMS.len() + SCRIPTS.len() + LOGS.len() + 3;
+        let every = PROGRAMS.len() + SCRIPTS.len() + LOGS.len() + 4;
         assert_eq!(files.len(), every);
         for (name, content) in files.iter().filter(|(name, _)| name != "ndkhlk-run.xml") {
             assert!(content.contains("no "), "{name}: {content}");
-            assert!(!name.ends_with(".evtx"), "{name} is a log with a sentence in it");
+            let is_log = [".evtx", ".etl"].iter().any(|ending| name.ends_with(ending));
+            assert!(!is_log, "{name} is a log with a sentence in it");
         }
     }
 

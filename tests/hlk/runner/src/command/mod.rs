@@ -6,6 +6,7 @@ mod diagnose;
 mod list;
 mod run;
 mod tdi;
+pub mod trace;
 
 pub use bench::bench;
 pub use collect::{Evidence, collect};

@@ -26,9 +26,9 @@
 //! | `measure`, [`report`], [`stress`], [`transfer`], `transport` | a measuring; reports; a stress run; a transfer; the legacy transport |
 //! | `pair`, [`suite`] | two adapters with their addresses; scenarios one after the other |
 //! | `client`, `selection` | the control codes as methods; scenarios by name |
-//! | `host` | the machine around the harness driver |
+//! | `driver_service`, `host` | the service of a driver; the machine around the harness driver |
 //! | `device`, `error`, `rdma_state` | an open handle; errors; whether RDMA is on |
-//! | [`archive`], `driver_package`, `exit`, `own_addresses`, [`shell`], `status` | ZIP files; a package's files; exit codes; addresses to give; PowerShell; statuses in words |
+//! | [`archive`], `driver_package`, `exit`, `own_addresses`, [`shell`], `status` | ZIP files; a package's files; exit codes; addresses to give; PowerShell and programs; statuses in words |
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -45,6 +45,7 @@ mod client;
 pub mod command;
 mod device;
 mod driver_package;
+mod driver_service;
 mod error;
 mod exit;
 mod host;
@@ -66,6 +67,7 @@ mod transport;
 pub use client::{Client, Session};
 pub use device::{Completion, Device};
 pub use driver_package::is_driver_package;
+pub use driver_service::{DriverService, load_driver, unload_driver};
 pub use error::Error;
 pub use exit::Exit;
 pub use host::{Adapter, Control, Host, Shortage};

@@ -5,13 +5,14 @@ use std::env;
 use std::io::Write;
 use std::path::PathBuf;
 
-use runner::{Error, Exit};
+use runner::{Error, Exit, load_driver, unload_driver};
 
 use super::adapters::interfaces;
 use super::machine::await_adapters;
+use super::service::Service;
 use super::setup::Devices;
 use super::text::failed;
-use super::{addresses, service, setup};
+use super::{addresses, setup};
 
 /// The number of adapters that the harness needs.
 const ADAPTERS: usize = 2;
@@ -37,6 +38,9 @@ pub(super) fn inf() -> Result<PathBuf, Error> {
 /// Installs what is missing. To install again changes nothing but the drivers, and the addresses if some are given.
 pub(super) fn install(given: Option<[Ipv4Addr; 2]>, output: &mut impl Write) -> Result<Exit, Error> {
     let (inf, harness) = (inf()?, file("ndkhlk.sys")?);
+    // An older harness driver is a consumer of the adapters whose driver is about to be replaced.
+    let service = Service(HARNESS);
+    unload_driver(&service)?;
     let present = Devices::present()?.ours().len();
     for _ in present..ADAPTERS {
         setup::create()?;
@@ -59,7 +63,7 @@ pub(super) fn install(given: Option<[Ipv4Addr; 2]>, output: &mut impl Write) -> 
             writeln!(output, "  {} has {address}", interface.name)?;
         }
     }
-    service::start(HARNESS, &harness)?;
+    load_driver(&service, &harness)?;
     writeln!(output, "  {} runs", harness.display())?;
     Ok(Exit::Passed)
 }

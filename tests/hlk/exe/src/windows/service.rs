@@ -8,9 +8,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use runner::Error;
+use runner::{DriverService, Error, unload_driver};
 use windows_sys::Win32::Foundation::{
-    ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS, ERROR_SERVICE_NOT_ACTIVE, GetLastError,
+    ERROR_SERVICE_CANNOT_ACCEPT_CTRL, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS,
+    ERROR_SERVICE_MARKED_FOR_DELETE, ERROR_SERVICE_NOT_ACTIVE, GetLastError,
 };
 use windows_sys::Win32::System::Services::{
     ChangeServiceConfigW, CloseServiceHandle, ControlService, CreateServiceW, DeleteService, OpenSCManagerW,
@@ -53,45 +54,69 @@ fn open(manager: &Handle, name: &str) -> Result<Option<Handle>, Error> {
     }
 }
 
-/// Makes the service of the driver at `image` and starts it. A service of that name that is there already has perhaps
-/// another image, or one that has changed since: its driver is unloaded, and it gets this one.
-pub(super) fn start(name: &str, image: &Path) -> Result<(), Error> {
-    let manager = manager()?;
-    let (wide_name, image) = (wide(name), wide(image));
-    // SAFETY: the manager is open, and the texts are ended by zeros.
-    let made = unsafe {
-        CreateServiceW(
-            manager.0,
-            wide_name.as_ptr(),
-            wide_name.as_ptr(),
-            SERVICE_ALL_ACCESS,
-            SERVICE_KERNEL_DRIVER,
-            SERVICE_DEMAND_START,
-            SERVICE_ERROR_NORMAL,
-            image.as_ptr(),
-            null(),
-            null_mut(),
-            null(),
-            null(),
-            null(),
-        )
-    };
-    let service = if made.is_null() {
-        // SAFETY: it has no preconditions.
-        if unsafe { GetLastError() } != ERROR_SERVICE_EXISTS {
-            return Err(last_error("make the service of ndkhlk.sys"));
+/// The service of a driver by its name.
+pub(super) struct Service(pub(super) &'static str);
+
+impl Service {
+    /// The service, if there is one.
+    fn open(&self) -> Result<Option<Handle>, Error> {
+        open(&manager()?, self.0)
+    }
+
+    fn existing(&self) -> Result<Handle, Error> {
+        self.open()?.ok_or_else(|| failed("open the service", "it is being deleted: restart the machine"))
+    }
+}
+
+impl DriverService for Service {
+    fn make(&self, image: &Path) -> Result<bool, Error> {
+        let (manager, name, image) = (manager()?, wide(self.0), wide(image));
+        // SAFETY: the manager is open, and the texts are ended by zeros.
+        let made = unsafe {
+            CreateServiceW(
+                manager.0,
+                name.as_ptr(),
+                name.as_ptr(),
+                SERVICE_ALL_ACCESS,
+                SERVICE_KERNEL_DRIVER,
+                SERVICE_DEMAND_START,
+                SERVICE_ERROR_NORMAL,
+                image.as_ptr(),
+                null(),
+                null_mut(),
+                null(),
+                null(),
+                null(),
+            )
+        };
+        if !made.is_null() {
+            drop(Handle(made));
+            return Ok(true);
         }
-        let service = open(&manager, name)?
-            .ok_or_else(|| failed("open the service", "it is being deleted: restart"))?;
-        stop(&service)?;
-        set_image(&service, &image)?;
-        service
-    } else {
-        Handle(made)
-    };
-    // SAFETY: the service is open, and gets no arguments.
-    let started = unsafe { StartServiceW(service.0, 0, null()) };
-    if started == 0 { Err(last_error("start ndkhlk.sys")) } else { Ok(()) }
+        // SAFETY: it has no preconditions.
+        match unsafe { GetLastError() } {
+            ERROR_SERVICE_EXISTS => Ok(false),
+            ERROR_SERVICE_MARKED_FOR_DELETE => {
+                Err(failed("make the service", "the old one is being deleted: restart the machine"))
+            }
+            _ => Err(last_error("make the service")),
+        }
+    }
+
+    fn stop(&self) -> Result<bool, Error> {
+        self.open()?.map_or(Ok(true), |service| stop(&service))
+    }
+
+    fn set_image(&self, image: &Path) -> Result<(), Error> {
+        set_image(&self.existing()?, &wide(image))
+    }
+
+    fn start(&self) -> Result<(), Error> {
+        let service = self.existing()?;
+        // SAFETY: the service is open, and gets no arguments.
+        let started = unsafe { StartServiceW(service.0, 0, null()) };
+        if started == 0 { Err(last_error("start the driver")) } else { Ok(()) }
+    }
 }
 
 /// Gives a service the image at a path, which a zero ends, and leaves the rest of its configuration.
@@ -115,36 +140,38 @@ fn set_image(service: &Handle, image: &[u16]) -> Result<(), Error> {
     if changed == 0 { Err(last_error("give the service its image")) } else { Ok(()) }
 }
 
-/// Stops a driver and deletes its service; `false` if there is none.
-pub(super) fn delete(name: &str) -> Result<bool, Error> {
-    let manager = manager()?;
-    let Some(service) = open(&manager, name)? else { return Ok(false) };
-    stop(&service)?;
+/// Unloads a driver and deletes its service; `false` if there is none.
+pub(super) fn delete(name: &'static str) -> Result<bool, Error> {
+    let service = Service(name);
+    let Some(open) = service.open()? else { return Ok(false) };
+    unload_driver(&service)?;
     // SAFETY: the service is open.
-    if unsafe { DeleteService(service.0) } == 0 { Err(last_error("delete the service")) } else { Ok(true) }
+    if unsafe { DeleteService(open.0) } == 0 { Err(last_error("delete the service")) } else { Ok(true) }
 }
 
-fn stop(service: &Handle) -> Result<(), Error> {
+/// Has a driver unloaded; false if it has not been by the end of its time.
+fn stop(service: &Handle) -> Result<bool, Error> {
     let mut status = SERVICE_STATUS::default();
     // SAFETY: the service is open.
     let told = unsafe { ControlService(service.0, SERVICE_CONTROL_STOP, &raw mut status) };
     if told == 0 {
         // SAFETY: it has no preconditions.
-        return match unsafe { GetLastError() } {
-            ERROR_SERVICE_NOT_ACTIVE => Ok(()),
-            _ => Err(last_error("stop the driver")),
-        };
+        match unsafe { GetLastError() } {
+            ERROR_SERVICE_NOT_ACTIVE => return Ok(true),
+            // It was asked before, and is still in use.
+            ERROR_SERVICE_CANNOT_ACCEPT_CTRL => {}
+            _ => return Err(last_error("stop the driver")),
+        }
     }
     let began = Instant::now();
-    while status.dwCurrentState != SERVICE_STOPPED {
-        if began.elapsed() > STATE_TIMEOUT {
-            return Err(Error::Late("the unloading of the driver"));
-        }
-        thread::sleep(Duration::from_millis(100));
+    loop {
         // SAFETY: the service is open.
         if unsafe { QueryServiceStatus(service.0, &raw mut status) } == 0 {
             return Err(last_error("ask for the driver's state"));
         }
+        if status.dwCurrentState == SERVICE_STOPPED || began.elapsed() > STATE_TIMEOUT {
+            return Ok(status.dwCurrentState == SERVICE_STOPPED);
+        }
+        thread::sleep(Duration::from_millis(100));
     }
-    Ok(())
 }

@@ -93,7 +93,7 @@ impl Adapter {
     ///
     /// The adapter came from [`Adapter::initialize`], and NDIS does not use it any more.
     pub(crate) unsafe fn halt(place: NonNull<Self>, level: PassiveLevel) {
-        // SAFETY: the adapter lives; those whom `stop` stops may still use it.
+        // SAFETY: the adapter lives; what `stop` stops may still use it.
         let adapter = unsafe { place.as_ref() };
         adapter.stop(level);
         adapter.report(AdapterState::Halted);

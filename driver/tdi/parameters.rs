@@ -91,7 +91,7 @@ pub(super) unsafe fn command(location: NonNull<IO_STACK_LOCATION>) -> Option<Com
     })
 }
 
-/// From whom a client wants a datagram.
+/// The source that a client wants a datagram from.
 ///
 /// # Safety
 ///

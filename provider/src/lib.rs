@@ -22,7 +22,7 @@
 //!
 //! The crate is portable: no Windows call is made here, and the tests run it on the host.
 //!
-//! # Who holds whom
+//! # Holders of objects
 //!
 //! | object | is held by (antecedent ◁ successor) |
 //! |---|---|

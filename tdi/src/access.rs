@@ -2,7 +2,7 @@
 //!
 //! The first to open an address for sharing sets the access list of the address; each further opener is
 //! compared with it (the page of TdiDispatchCreate, `SecurityContext->AccessState`). The list is the address's
-//! until the last file that shares it is cleaned up. What a list says, and of whom, is the kernel's business.
+//! until the last file that shares it is cleaned up. The kernel judges what a list says, and of which user.
 
 #![forbid(unsafe_code)]
 

@@ -145,7 +145,7 @@ pub enum Command {
     },
     /// `TDI_RECEIVE_DATAGRAM`.
     ReceiveDatagram {
-        /// From whom.
+        /// The source that is asked for.
         from: Source,
         /// Bytes at most; 0 is as many as there is room for.
         length: usize,

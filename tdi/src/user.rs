@@ -14,7 +14,7 @@
 //!   information ────────▶ RemoteAddress ──────────────────▶
 //! ```
 //!
-//! A program that receives a datagram is not told from whom it is: there is no way back to its buffer.
+//! A program that receives a datagram is not told its source: there is no way back to its buffer.
 
 #![forbid(unsafe_code)]
 

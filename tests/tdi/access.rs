@@ -27,7 +27,7 @@ fn refused(fixture: &Fixture, opener: &Opener, status: NTSTATUS) {
     assert_eq!(address(fixture, FAR, opener).expect_err("it is refused").0, status);
 }
 
-/// One who shares the address with whom `list` admits.
+/// An opener that shares the address with the users that `list` admits.
 fn sharing(subject: Subject, list: &str) -> Opener {
     Opener::new(subject).descriptor(&list.parse().expect("a descriptor"))
 }

@@ -153,7 +153,6 @@ impl<K: Kernel> Link<K> {
     /// # Errors
     ///
     /// STATUS_CONNECTION_ABORTED if the connect request does not stand (any more); STATUS_INSUFFICIENT_RESOURCES.
-    #[inline(always)]
     pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), NTSTATUS> {
         match self {
             Self::Loopback(connection, _) => {

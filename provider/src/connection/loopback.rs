@@ -140,7 +140,6 @@ impl<K: Kernel> Connection<K> {
     ///
     /// [`StateError`] if the connect request no longer stands; all that was passed is given back, the request
     /// uncalled.
-    #[inline(always)]
     pub(super) fn accept(&self, accept: Accept<K>) -> Result<(), StateError> {
         let mut accept = Some(accept);
         let outcome = self.step(|state, next| {

@@ -35,7 +35,7 @@ layout! {
         0x14 => StatusCode: NDIS_STATUS,
         /// Zero.
         0x18 => Flags: ULONG,
-        /// For whom; null for all.
+        /// The protocol binding that it is for; null for all.
         0x20 => DestinationHandle: NDIS_HANDLE,
         /// The request that it belongs to, or null.
         0x28 => RequestId: PVOID,

@@ -69,7 +69,7 @@ layout! {
     struct TDI_REQUEST_KERNEL_SENDDG: 0x10 {
         /// Bytes to send.
         0x00 => SendLength: ULONG,
-        /// To whom.
+        /// The destination.
         0x08 => SendDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
     }
 
@@ -77,7 +77,7 @@ layout! {
     struct TDI_REQUEST_KERNEL_RECEIVEDG: 0x20 {
         /// Bytes to receive at most.
         0x00 => ReceiveLength: ULONG,
-        /// From whom.
+        /// The source that is asked for.
         0x08 => ReceiveDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
         /// The place for the source's address.
         0x10 => ReturnDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
@@ -99,7 +99,7 @@ layout! {
     struct TDI_REQUEST_KERNEL_QUERY_INFORMATION: 0x10 {
         /// `TDI_QUERY_…`.
         0x00 => QueryType: LONG,
-        /// About whom.
+        /// The address that it is about.
         0x08 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
     }
 
@@ -107,7 +107,7 @@ layout! {
     struct TDI_REQUEST_KERNEL_SET_INFORMATION: 0x10 {
         /// The object identifier that is set.
         0x00 => SetType: LONG,
-        /// About whom.
+        /// The address that it is about.
         0x08 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
     }
 }

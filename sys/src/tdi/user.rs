@@ -77,7 +77,7 @@ layout! {
     struct TDI_REQUEST_SEND_DATAGRAM: 0x28 {
         /// The head.
         0x00 => Request: TDI_REQUEST,
-        /// To whom.
+        /// The destination.
         0x20 => SendDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
     }
 
@@ -85,7 +85,7 @@ layout! {
     struct TDI_REQUEST_RECEIVE_DATAGRAM: 0x38 {
         /// The head.
         0x00 => Request: TDI_REQUEST,
-        /// From whom.
+        /// The source that is asked for.
         0x20 => ReceiveDatagramInformation: *mut TDI_CONNECTION_INFORMATION,
         /// The place for the source's address.
         0x28 => ReturnInformation: *mut TDI_CONNECTION_INFORMATION,
@@ -99,7 +99,7 @@ layout! {
         0x00 => Request: TDI_REQUEST,
         /// The kind of information that is set, `TDI_QUERY_…`.
         0x20 => SetType: ULONG,
-        /// About whom.
+        /// The address that it is about.
         0x28 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
     }
 
@@ -109,7 +109,7 @@ layout! {
         0x00 => Request: TDI_REQUEST,
         /// `TDI_QUERY_…`.
         0x20 => QueryType: ULONG,
-        /// About whom.
+        /// The address that it is about.
         0x28 => RequestConnectionInformation: *mut TDI_CONNECTION_INFORMATION,
     }
 }

@@ -19,7 +19,7 @@
 //!
 //! A peer without that is no client, and is refused.
 //!
-//! # Who holds whom
+//! # Holders
 //!
 //! | holder | holds |
 //! |---|---|

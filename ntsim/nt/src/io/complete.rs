@@ -1,4 +1,4 @@
-//! Completing a request: up through its stack locations, and back to whom it belongs.
+//! Completing a request: up through its stack locations, and back to its owner.
 
 use core::ptr;
 

@@ -61,7 +61,7 @@ pub(super) struct Packet {
     pub(super) progress: Mutex<Progress>,
 }
 
-/// To whom a packet goes back.
+/// The place that a packet goes back to.
 pub(super) enum Owner {
     /// A driver got it from `IoAllocateIrp`.
     Driver,

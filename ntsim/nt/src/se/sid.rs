@@ -1,4 +1,4 @@
-//! Security identifiers: whom rights are granted to.
+//! Security identifiers: the users and groups that rights are granted to.
 
 #![forbid(unsafe_code)]
 

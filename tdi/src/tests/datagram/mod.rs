@@ -52,7 +52,7 @@ impl Ends {
 fn brought(receive: &Pending) -> (Vec<u8>, SocketAddr) {
     let outcome = receive.outcome().expect("the receive is over");
     assert_eq!(outcome.status, STATUS_SUCCESS);
-    (receive.data()[..outcome.information].to_vec(), receive.peer().expect("it says from whom"))
+    (receive.data()[..outcome.information].to_vec(), receive.peer().expect("it has a source"))
 }
 
 #[test]

@@ -160,7 +160,7 @@ unsafe fn call(
     status
 }
 
-/// Is shown datagrams (`TDI_EVENT_RECEIVE_DATAGRAM`): from whom, and what. Up to DISPATCH_LEVEL.
+/// Is shown datagrams (`TDI_EVENT_RECEIVE_DATAGRAM`): their sources and contents. Up to DISPATCH_LEVEL.
 ///
 /// # Errors
 ///

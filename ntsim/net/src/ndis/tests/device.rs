@@ -25,7 +25,7 @@ fn register(fixture: &Fixture, majors: &[u8]) -> NDIS_HANDLE {
     register_for(fixture, majors, "").unwrap()
 }
 
-/// Registers a device that dispatches these requests, for those whom the definition of a descriptor admits.
+/// Registers a device that dispatches these requests, for the users that the definition of a descriptor admits.
 fn register_for(fixture: &Fixture, majors: &[u8], security: &str) -> Result<NDIS_HANDLE, NDIS_STATUS> {
     register_cut(fixture, majors, security, 0)
 }

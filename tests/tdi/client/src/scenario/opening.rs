@@ -33,7 +33,7 @@ type Holders = Mutex<[bool; CLIENTS.len()]>;
 fn note(holders: &Holders, which: usize, holds: bool) -> Result<(), Violation> {
     let mut holders = holders.lock().unwrap_or_else(PoisonError::into_inner);
     holders[which] = holds;
-    ensure(!(holders[0] && holders[2]), || "two share an address whom no list admits both".into())
+    ensure(!(holders[0] && holders[2]), || "two share an address and no list admits both".into())
 }
 
 /// Opens the address and closes it again, some times.

@@ -96,7 +96,8 @@ pub(crate) fn provide() -> Result<Compiler, CommandError> {
         | Use::Verify
         | Use::Debugger
         | Use::Extension
-        | Use::Python => false,
+        | Use::Python
+        | Use::Interop => false,
     })?;
     Ok(compiler)
 }

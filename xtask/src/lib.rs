@@ -11,7 +11,7 @@
 //! |---|---|
 //! | `test` | all checks, one after the other |
 //! | `reproduce`, `wine` | the images and the package made twice; the package's program on Wine |
-//! | `bench`, `boot`, `check`, `conformance`, `corrupt`, `debug`, `deny`, `events`, `explore`, `fuzz`, `lint_workflows`, `mutants`, `package`, `performance`, `run`, `stress` | a command each |
+//! | `bench`, `boot`, `check`, `conformance`, `corrupt`, `debug`, `deny`, `events`, `explore`, `fuzz`, `interop`, `lint_workflows`, `mutants`, `package`, `performance`, `run`, `stress` | a command each |
 //! | `build` | the drivers' images, built and checked |
 //! | `image` | the checks of an image |
 //! | `packages`, `python`, `toolchain` | what a command needs on the machine |
@@ -44,6 +44,7 @@ mod failure;
 mod files;
 mod fuzz;
 mod image;
+mod interop;
 mod lint_workflows;
 mod mutants;
 mod package;
@@ -111,6 +112,8 @@ enum Command {
     LintWorkflows,
     /// Make the package, see Wine install it as expected, and ndkhlk.exe and ndkhlk.sys work on Wine, which has no NDK.
     Wine,
+    /// Play the wire against implementations that were not made here, and have tshark judge what crossed.
+    Interop(interop::Options),
     /// Measure on this machine and write docs/performance.md anew.
     Performance,
     /// Plant each known mistake of tests/mutants in turn, and check that it is caught.
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Deny(options) => deny::run(&options),
         Command::LintWorkflows => lint_workflows::run(),
         Command::Wine => wine::run(),
+        Command::Interop(options) => interop::run(&options),
         Command::Performance => performance::write(),
         Command::Mutants(options) => mutants::run(&options),
     };

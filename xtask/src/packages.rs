@@ -1,6 +1,6 @@
 //! The Debian packages that a build needs, and how they come onto the machine.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use crate::{failure::CommandError, step::Step};
 
@@ -31,6 +31,8 @@ pub(crate) enum Use {
     Extension,
     /// Tools from PyPI, in an environment of their own.
     Python,
+    /// A Linux guest with siw, and the judge of what it and softndk sent each other.
+    Interop,
 }
 
 /// A package and why it is needed.
@@ -99,6 +101,26 @@ const PACKAGES: &[Package] = &[
     Package::new("python3-lldb-22", Use::Debugger, "its scripts, one of which tells it of the images"),
     Package::new("nodejs", Use::Extension, "runs the extension of WinDbg in WinDbg's place"),
     Package::new("python3-venv", Use::Python, "a place for verifiers and linters from PyPI"),
+    Package::new("qemu-system-x86", Use::Interop, "the machine of the guest"),
+    Package::new(
+        "linux-source-6.1",
+        Use::Interop,
+        "the sources of siw, which Debian's kernel is built without",
+    ),
+    Package::new("linux-headers-amd64", Use::Interop, "builds siw for Debian's kernel"),
+    Package::new("gcc", Use::Interop, "compiles siw and the guest's program"),
+    Package::new("make", Use::Interop, "builds siw"),
+    Package::new("libc6-dev", Use::Interop, "headers of the guest's program"),
+    Package::new("librdmacm-dev", Use::Interop, "headers of the guest's program: connections of RDMA"),
+    Package::new("libibverbs-dev", Use::Interop, "headers of the guest's program: verbs"),
+    Package::new("ibverbs-providers", Use::Interop, "siw's part in user mode"),
+    Package::new("rdmacm-utils", Use::Interop, "rping"),
+    Package::new("iproute2", Use::Interop, "rdma, which makes siw's device"),
+    Package::new("busybox-static", Use::Interop, "all else in the guest"),
+    Package::new("kmod", Use::Interop, "the order in which modules are loaded"),
+    Package::new("cpio", Use::Interop, "packs the guest"),
+    Package::new("xz-utils", Use::Interop, "unpacks the sources"),
+    Package::new("tshark", Use::Interop, "the judge"),
 ];
 
 /// Installs what is missing of the packages that are `needed`.
@@ -142,6 +164,21 @@ pub(crate) fn provide(needed: impl Fn(Use) -> bool) -> Result<(), CommandError> 
             package.at_least.unwrap_or_default()
         ))),
     }
+}
+
+/// Downloads a package into `folder` without installing it.
+pub(crate) fn download(step: &Step, name: &str, version: &str, folder: &Path) -> Result<(), CommandError> {
+    let package = format!("{name}={version}");
+    let fetch = || {
+        let mut command = Command::new("apt-get");
+        // apt would give up its rights, and then could not write here.
+        command.current_dir(folder).args(["-q", "-o", "APT::Sandbox::User=root", "download", &package]);
+        step.attempt(&mut command).map(drop)
+    };
+    fetch().or_else(|_| apt_get(step, &["update"]).and_then(|()| fetch())).map_err(|output| {
+        let reason = output.lines().find(|line| line.starts_with("E:")).unwrap_or("apt-get failed");
+        CommandError::work(format!("{package} can't be downloaded: {reason}"))
+    })
 }
 
 /// Those of `packages` that are not installed, or too old.

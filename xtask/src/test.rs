@@ -32,7 +32,7 @@ pub(crate) fn test() -> Result<(), CommandError> {
             [compiler, arm64].contains(&Compiler::Debian) || linters == Linters::Debian
         }
         Use::Format => linters == Linters::Debian,
-        Use::Program | Use::Wine | Use::Verify | Use::Debugger | Use::Python => false,
+        Use::Program | Use::Wine | Use::Verify | Use::Debugger | Use::Python | Use::Interop => false,
     })?;
     eprintln!("From a clean clone this takes about fifteen minutes on two cores.");
     for (name, mut command) in source_checks(compiler, arm64, linters) {

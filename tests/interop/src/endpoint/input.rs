@@ -73,7 +73,7 @@ impl Endpoint {
         self.received.add(opcode(&segment));
         self.target = match segment {
             Segment::Write { length: 0, .. } | Segment::ReadRequest(_) | Segment::Empty => Target::Nowhere,
-            Segment::Write { stag, offset, length } => match self.memory.write(stag, offset, length) {
+            Segment::Write { stag, offset, length, .. } => match self.memory.write(stag, offset, length) {
                 Ok(_) => Target::Region(stag, offset),
                 Err(error) => {
                     let fault = self.stream.refuse_write(error);

@@ -29,6 +29,14 @@ impl Depth {
         if self.0 == Self::UNNEGOTIATED.0 { None } else { Some(self.0) }
     }
 
+    /// The number of the reply to this one: none if the sender does not negotiate.
+    pub(super) const fn answer(self, number: u16) -> Self {
+        match self.number() {
+            Some(_) => Self::at_most(number),
+            None => Self::UNNEGOTIATED,
+        }
+    }
+
     /// The smaller of this number and a limit of one's own.
     pub fn within(self, own: u16) -> u16 {
         self.number().map_or(own, |number| number.min(own))

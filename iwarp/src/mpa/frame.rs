@@ -43,7 +43,7 @@ pub enum FrameError {
     Revision(u8),
     /// More private data than a frame may have, or an enhanced frame without its words.
     Length,
-    /// Revision 2 without the enhanced words.
+    /// A reply of revision 2 without the enhanced words that the request had.
     NotEnhanced,
 }
 
@@ -104,11 +104,11 @@ pub enum Revision {
     Two,
 }
 
-/// The form of a frame: enhanced ones have revision 2, plain ones revision 1.
+/// The form of a frame: enhanced ones have revision 2, plain ones either (RFC 6581 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Of RFC 5044.
-    Plain,
+    Plain(Revision),
     /// Of RFC 6581.
     Enhanced(Enhanced),
 }
@@ -144,13 +144,13 @@ impl<'a> Frame<'a> {
     fn parse(packet: Packet<'a>, kind: Kind) -> Result<(Self, usize), FrameError> {
         // In revision 1 the bit of S is a reserved one, and not looked at.
         let (form, private) = match (packet.revision(), packet.has(ENHANCED)) {
-            (1, _) => (Form::Plain, packet.data),
+            (1, _) => (Form::Plain(Revision::One), packet.data),
             (2, true) => {
                 let (words, private) =
                     packet.data.split_first_chunk::<{ enhanced::LENGTH }>().ok_or(FrameError::Length)?;
                 (Form::Enhanced(Enhanced::parse(*words)), private)
             }
-            (2, false) => return Err(FrameError::NotEnhanced),
+            (2, false) => (Form::Plain(Revision::Two), packet.data),
             (other, _) => return Err(FrameError::Revision(other)),
         };
         let frame = Self { kind, markers: packet.has(MARKERS), crc: packet.has(CRC), form, private };
@@ -160,7 +160,7 @@ impl<'a> Frame<'a> {
     /// The revision.
     pub const fn revision(&self) -> Revision {
         match self.form {
-            Form::Plain => Revision::One,
+            Form::Plain(revision) => revision,
             Form::Enhanced(_) => Revision::Two,
         }
     }
@@ -168,29 +168,30 @@ impl<'a> Frame<'a> {
     /// The bytes of the frame; `None` if the private data is too long for one.
     pub fn emit(&self) -> Option<StartupFrame> {
         let words = match self.form {
-            Form::Plain => None,
+            Form::Plain(_) => None,
             Form::Enhanced(words) => Some(words.emit()),
         };
-        let words = words.as_ref().map_or(&[][..], |words| words);
-        let length = words.len().checked_add(self.private.len()).filter(|length| *length <= MOST_DATA)?;
+        let bytes_of_words = words.as_ref().map_or(&[][..], |words| words);
+        let length =
+            bytes_of_words.len().checked_add(self.private.len()).filter(|length| *length <= MOST_DATA)?;
         let (key, rejected) = match self.kind {
             Kind::Request => (REQUEST_KEY, false),
             Kind::Reply { rejected } => (REPLY_KEY, rejected),
         };
         let flag = |set, bit| if set { bit } else { 0 };
-        let (enhanced, revision) = match self.revision() {
-            Revision::One => (false, 1),
-            Revision::Two => (true, 2),
+        let revision = match self.revision() {
+            Revision::One => 1,
+            Revision::Two => 2,
         };
         let flags = flag(self.markers, MARKERS)
             | flag(self.crc, CRC)
             | flag(rejected, REJECTED)
-            | flag(enhanced, ENHANCED);
+            | flag(words.is_some(), ENHANCED);
         let mut bytes = StartupFrame::new();
         bytes.put(key);
         bytes.put(&[flags, revision]);
         bytes.put(&u16::try_from(length).ok()?.to_be_bytes());
-        bytes.put(words);
+        bytes.put(bytes_of_words);
         bytes.put(self.private);
         Some(bytes)
     }

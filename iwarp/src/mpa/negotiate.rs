@@ -5,7 +5,7 @@
 
 use crate::ddp::Stag;
 use crate::mpa::enhanced::{Depth, Enhanced};
-use crate::mpa::frame::{Form, Frame, FrameError, Kind, StartupFrame};
+use crate::mpa::frame::{Form, Frame, FrameError, Kind, Revision, StartupFrame};
 
 /// The most private data of a consumer, whose frames are enhanced ones.
 pub const PRIVATE_DATA: usize = 508;
@@ -67,6 +67,7 @@ pub enum StartupError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
     crc: bool,
+    revision: Revision,
     enhanced: Option<Enhanced>,
     config_ird: u16,
     config_ord: u16,
@@ -100,11 +101,12 @@ impl Config {
     /// The offer that a request makes. Markers are refused, by a reply that [`Offer::reject`] makes.
     pub fn judge_request(&self, frame: &Frame<'_>) -> Offer {
         let enhanced = match frame.form {
-            Form::Plain => None,
+            Form::Plain(_) => None,
             Form::Enhanced(words) => Some(words),
         };
         Offer {
             crc: frame.crc || self.crc,
+            revision: frame.revision(),
             enhanced,
             config_ird: enhanced.map_or(self.ird, |words| words.ord.within(self.ird)),
             config_ord: enhanced.map_or(self.ord, |words| words.ird.within(self.ord)),
@@ -121,8 +123,13 @@ impl Config {
         }
         // A responder that answers with C clear has not seen ours; the sum is then demanded all the same.
         let crc = frame.crc || self.crc;
-        let Form::Enhanced(words) = frame.form else {
-            return Ok(Answer::Accepted(Agreed { crc, ird: self.ird, ord: self.ord, rtr: None }));
+        let words = match frame.form {
+            Form::Enhanced(words) => words,
+            Form::Plain(Revision::One) => {
+                return Ok(Answer::Accepted(Agreed { crc, ird: self.ird, ord: self.ord, rtr: None }));
+            }
+            // An enhanced request has an enhanced reply (RFC 6581 section 10).
+            Form::Plain(Revision::Two) => return Err(StartupError::Frame(FrameError::NotEnhanced)),
         };
         if words.ord.number().is_some_and(|ord| ord > self.ird) {
             return Err(StartupError::InsufficientIrd);
@@ -173,14 +180,15 @@ impl Offer {
         rtr: Option<Rtr>,
         private: &[u8],
     ) -> Result<StartupFrame, PrivateDataTooLong> {
-        let form = self.enhanced.map_or(Form::Plain, |words| {
+        let form = self.enhanced.map_or(Form::Plain(self.revision), |words| {
             Form::Enhanced(Enhanced {
                 peer_to_peer: words.peer_to_peer,
                 rtr_empty: false,
                 rtr_write: rtr == Some(Rtr::Write),
                 rtr_read: rtr == Some(Rtr::Read),
-                ird: Depth::at_most(ird),
-                ord: Depth::at_most(ord),
+                // Where the initiator does not negotiate, neither does the reply (RFC 6581 section 9.1).
+                ird: words.ord.answer(ird),
+                ord: words.ird.answer(ord),
             })
         });
         let frame = Frame { kind: Kind::Reply { rejected }, markers: false, crc: self.crc, form, private };

@@ -58,6 +58,17 @@ impl Copied {
         Self { length, header: Bytes::first_of(header), request }
     }
 
+    /// The part of the copy that a Terminate of this reason has (RFC 5040 section 4.8): none for a local catastrophe or
+    /// the layer below; the body of a Read Request only where RDMAP protects memory.
+    pub fn for_reason(self, code: Code) -> Option<Self> {
+        match (code.layer, code.kind) {
+            (0, 0) => None,
+            (0, 1) => Some(self),
+            (0 | 1, _) => Some(Self { request: None, ..self }),
+            _ => None,
+        }
+    }
+
     /// The bytes of the header of DDP.
     pub fn header(&self) -> &[u8] {
         &self.header

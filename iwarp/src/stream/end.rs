@@ -37,6 +37,7 @@ impl<const READS: usize> Stream<READS> {
     pub(super) fn fail(&mut self, fault: Fault, copied: Option<Copied>) -> Fault {
         match (fault.conclusion(), self.may_send()) {
             (Conclusion::Terminate(code), true) => {
+                let copied = copied.and_then(|copied| copied.for_reason(code));
                 self.enter(Phase::Terminating(Terminate { code, copied }));
             }
             (Conclusion::Terminate(_), false) | (Conclusion::Reject | Conclusion::Abort, _) => {

@@ -5,7 +5,7 @@ use std::io;
 use iwarp::fault::Fault;
 use thiserror::Error;
 
-use crate::endpoint::Event;
+use crate::event::Event;
 
 /// An error of an endpoint.
 #[derive(Debug, Error)]

@@ -9,7 +9,8 @@
 //! | module | contents |
 //! |---|---|
 //! | `endpoint` | a connection: the engine, a socket, memory |
-//! | `counts`, `error`, `memory`, `order` | FPDUs by operation; errors; registered memory; the messages to `peer.c` |
+//! | `error` | errors |
+//! | `counts`, `event`, `memory`, `order` | FPDUs by operation; events; registered memory; the messages to `peer.c` |
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -23,11 +24,13 @@
 mod counts;
 mod endpoint;
 mod error;
+mod event;
 mod memory;
 mod order;
 
 pub use counts::{Counts, OPERATIONS};
-pub use endpoint::{Endpoint, Event, Settings};
+pub use endpoint::{Endpoint, Settings};
 pub use error::Error;
+pub use event::Event;
 pub use memory::{Memory, Rights};
 pub use order::{Order, Task};

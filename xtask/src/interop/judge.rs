@@ -42,7 +42,7 @@ struct Seen {
 /// All directions, by their source and destination port.
 type Directions = BTreeMap<(u16, u16), Seen>;
 
-/// What tshark says of a capture.
+/// The verdict of tshark on a capture.
 pub(super) struct Verdict {
     directions: Directions,
 }
@@ -62,7 +62,7 @@ pub(super) fn judge(step: &Step, raw: &Path, capture: &Path) -> Result<Verdict, 
 }
 
 impl Verdict {
-    /// What is wrong with the stream of a meeting.
+    /// The faults of the stream of a meeting.
     pub(super) fn of(&self, met: &Met) -> Vec<String> {
         let mut faults = vec![];
         let mut seen_any = false;

@@ -44,7 +44,7 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    /// What it came to so far.
+    /// The meeting so far.
     pub(super) const fn met(&self, is_cut: bool) -> Met {
         let Self { endpoint, port, listens, .. } = self;
         let (sent, received) = (endpoint.sent, endpoint.received);

@@ -34,7 +34,7 @@ fn untagged(control: [u8; 2], queue: u32, msn: u32, offset: u32) -> Vec<u8> {
 /// The number of Sends that have gone before: one, which had the peer register memory.
 const SENT: u32 = 1;
 
-/// What is done to siw. Where siw's code is not that of the RFCs, the name says it.
+/// The provocations of siw.
 pub(super) const TO_SIW: &[ToSiw] = &[
     ToSiw { name: "Write, token 0x555500", code: (1, 1, 0), act: |it, _| it.write(NONE, 0, vec![1; 8]) },
     ToSiw {
@@ -123,7 +123,7 @@ pub(super) struct ToUs {
 /// The length of our memory.
 const OURS: u32 = 4096;
 
-/// What is done to softndk.
+/// The provocations of softndk.
 pub(super) const TO_US: &[ToUs] = &[
     ToUs { name: "Write, token 0x555500", code: (1, 1, 0), order: |_| of(Task::Write, NONE, BASE, 64) },
     ToUs { name: "Write over the end", code: (1, 1, 1), order: |stag| of(Task::Write, stag, BASE + 1, OURS) },

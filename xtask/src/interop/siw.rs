@@ -19,7 +19,7 @@ struct Row {
     /// FPDUs, ours and the peer's.
     sent: u64,
     received: u64,
-    /// What went wrong, here or in the eyes of tshark.
+    /// The things that went wrong, here or in the eyes of tshark.
     faults: Vec<String>,
     #[serde(skip)]
     met: Option<Met>,

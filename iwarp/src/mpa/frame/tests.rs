@@ -21,7 +21,7 @@ fn request(flags: u8, revision: u8, data: &[u8]) -> Vec<u8> {
     bytes(REQUEST_KEY, flags, revision, data)
 }
 
-/// MPA-2 (RFC 5044 section 7.1.2, RFC 6581 section 6): revision 1 is plain and revision 2 enhanced; no other one is spoken.
+/// MPA-2 (RFC 5044 section 7.1.2, RFC 6581 section 6): revision 1 is plain, revision 2 is enhanced if it says so; no other one is spoken.
 #[test]
 fn revision_decides_the_form() {
     let parsed = |flags, revision| {
@@ -31,7 +31,7 @@ fn revision_decides_the_form() {
     assert_eq!(parsed(CRC, 1), Ok((Revision::One, 5)));
     assert_eq!(parsed(CRC | ENHANCED, 1), Ok((Revision::One, 5)));
     assert_eq!(parsed(ENHANCED, 2), Ok((Revision::Two, 1)));
-    assert_eq!(parsed(0, 2), Err(FrameError::NotEnhanced));
+    assert_eq!(parsed(0, 2), Ok((Revision::Two, 5)));
     for revision in [0, 3, 255] {
         assert_eq!(parsed(ENHANCED, revision), Err(FrameError::Revision(revision)));
     }
@@ -104,8 +104,8 @@ fn enhanced_words_take_four_bytes_of_the_private_data() {
     };
     assert!(frame(Form::Enhanced(WORDS), 508).emit().is_some());
     assert!(frame(Form::Enhanced(WORDS), 509).emit().is_none());
-    assert_eq!(frame(Form::Plain, 512).emit().unwrap().len(), LONGEST_FRAME);
-    assert!(frame(Form::Plain, 513).emit().is_none());
+    assert_eq!(frame(Form::Plain(Revision::One), 512).emit().unwrap().len(), LONGEST_FRAME);
+    assert!(frame(Form::Plain(Revision::One), 513).emit().is_none());
 }
 
 proptest! {
@@ -116,7 +116,7 @@ proptest! {
         private in proptest::collection::vec(any::<u8>(), 0..508),
     ) {
         let kind = if reply { Kind::Reply { rejected } } else { Kind::Request };
-        let form = if enhanced { Form::Enhanced(Enhanced::parse(words)) } else { Form::Plain };
+        let form = if enhanced { Form::Enhanced(Enhanced::parse(words)) } else { Form::Plain(Revision::Two) };
         let frame = Frame { kind, markers, crc, form, private: &private };
         let bytes = frame.emit().unwrap();
         let parsed = if reply { Frame::parse_reply(&bytes) } else { Frame::parse_request(&bytes) };

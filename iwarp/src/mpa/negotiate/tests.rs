@@ -108,7 +108,11 @@ fn responder_lowers_the_depths_to_its_own() {
     assert_eq!(depths([0, 4, 0, 5]), (Some(5), Some(4)));
     assert_eq!(depths([0, 32, 0, 32]), (Some(16), Some(8)));
     assert_eq!(depths([0, 32, 0, 0]), (Some(0), Some(8)));
-    assert_eq!(depths([0x3F, 0xFF, 0x3F, 0xFF]), (Some(16), Some(8)));
+    // A depth that is not negotiated is answered with one that is not, and leaves the own one.
+    assert_eq!(depths([0x3F, 0xFF, 0x3F, 0xFF]), (None, None));
+    assert_eq!(depths([0, 4, 0x3F, 0xFF]), (None, Some(4)));
+    let (_, agreed) = offer([0x3F, 0xFF, 0x3F, 0xFF]).accept(u16::MAX, u16::MAX, &[]).unwrap();
+    assert_eq!((agreed.ird, agreed.ord), (16, 8));
     let (_, agreed) = offer([0, 32, 0, 32]).accept(3, 2, &[]).unwrap();
     assert_eq!((agreed.ird, agreed.ord), (3, 2));
 }
@@ -125,7 +129,13 @@ fn initiator_refuses_more_reads_than_it_answers() {
 /// MPA-9 (RFC 5044 section 7.1.1): a peer of revision 1 says no limits, and its private data is not looked into for any.
 #[test]
 fn peer_of_revision_one_leaves_the_limits() {
-    let plain = |kind| Frame { kind, markers: false, crc: true, form: Form::Plain, private: &[0, 1, 0, 1] };
+    let plain = |kind| Frame {
+        kind,
+        markers: false,
+        crc: true,
+        form: Form::Plain(Revision::One),
+        private: &[0, 1, 0, 1],
+    };
     let offer = CONFIG.judge_request(&plain(Kind::Request));
     assert_eq!(offer.depths(), None);
     let (reply, agreed) = offer.accept(u16::MAX, u16::MAX, b"x").unwrap();
@@ -143,9 +153,21 @@ fn peer_of_revision_one_leaves_the_limits() {
 #[test]
 fn reply_of_revision_two_without_words_is_none() {
     let reply: Vec<u8> = [&b"MPA ID Rep Frame"[..], &[0x40, 2, 0, 0]].concat();
-    assert_eq!(Frame::parse_reply(&reply), Err(FrameError::NotEnhanced));
+    let (frame, _) = Frame::parse_reply(&reply).unwrap();
+    assert_eq!(CONFIG.judge_reply(&frame), Err(StartupError::Frame(FrameError::NotEnhanced)));
     let reply: Vec<u8> = [&b"MPA ID Rep Frame"[..], &[0x40, 1, 0, 0]].concat();
     assert!(Frame::parse_reply(&reply).is_ok_and(|(frame, _)| CONFIG.judge_reply(&frame).is_ok()));
+}
+
+/// MPA-2, MPA-13 (RFC 6581 sections 6 and 10): a request of revision 2 without its words is answered without them.
+#[test]
+fn request_of_revision_two_without_words_has_a_reply_without_them() {
+    let request: Vec<u8> = [&b"MPA ID Req Frame"[..], &[0x40, 2, 0, 1, 9]].concat();
+    let (frame, _) = Frame::parse_request(&request).unwrap();
+    assert_eq!(frame.private, [9]);
+    let (reply, agreed) = CONFIG.judge_request(&frame).accept(u16::MAX, u16::MAX, b"x").unwrap();
+    assert_eq!((agreed.ird, agreed.ord, agreed.rtr), (CONFIG.ird, CONFIG.ord, None));
+    assert_eq!(reply[16..], [0x40, 2, 0, 1, b'x']);
 }
 
 /// MPA-3 (RFC 5044 section 7.1.1): markers are never inserted: a request for them is rejected, a reply with them refused.

@@ -49,7 +49,8 @@ fn hostile_segment_is_told_its_code_and_touches_nothing() {
             let copied = told.copied.unwrap_or_else(|| panic!("{class}: no header"));
             assert_eq!(usize::from(copied.length), fault.len(), "{class}");
             assert!(fault.starts_with(copied.header()), "{class}");
-            let is_request = fault[1] == 0x41 && fault.len() == 46;
+            // RFC 5040 section 4.8, figure 10: the body is copied where RDMAP protects memory, and nowhere else.
+            let is_request = fault[1] == 0x41 && fault.len() == 46 && (layer, kind) == (0, 1);
             assert_eq!(copied.request.is_some(), is_request, "{class}");
             assert!(pair.responder.is_intact(), "{class}");
             let untouched = *pair.responder.region() == [0x11; REGION_LENGTH];

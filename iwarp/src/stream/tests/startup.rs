@@ -1,7 +1,9 @@
 use crate::fault::{Fault, PeerFault};
 use crate::fpdu::Mulpdu;
 use crate::harness::{CONFIG, Event, Pair, SINK};
-use crate::mpa::{Agreed, Config, Depth, Enhanced, Form, Frame, FrameError, Kind, Rtr, StartupError};
+use crate::mpa::{
+    Agreed, Config, Depth, Enhanced, Form, Frame, FrameError, Kind, Revision, Rtr, StartupError,
+};
 use crate::rdmap::Code;
 use crate::stream::{PostError, State, StateError, Step, Stream, Transition};
 use crate::{MOST_READS, Message, Segment, SegmentEnd};
@@ -241,7 +243,8 @@ fn answer_that_is_too_long_leaves_the_offer() {
 /// MPA-9, MPA-13 (RFC 5044 section 7.1.1): a peer of revision 1 is spoken to in revision 1; its first message is the first FPDU.
 #[test]
 fn peer_of_revision_one_owes_no_indication() {
-    let plain = |kind| Frame { kind, markers: false, crc: true, form: Form::Plain, private: b"" };
+    let plain =
+        |kind| Frame { kind, markers: false, crc: true, form: Form::Plain(Revision::One), private: b"" };
     let mut stream = initiator();
     let reply = plain(Kind::Reply { rejected: false }).emit().unwrap();
     let agreed = Agreed { crc: true, ird: 4, ord: 4, rtr: None };

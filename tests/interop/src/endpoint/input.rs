@@ -5,8 +5,9 @@ use iwarp::fault::{Fault, LocalFault};
 use iwarp::rdmap::SendKind;
 use iwarp::{Segment, SegmentEnd, Step};
 
-use super::{Endpoint, Event, Target};
+use super::{Endpoint, Target};
 use crate::error::Error;
+use crate::event::Event;
 
 impl Endpoint {
     /// Consumes what has come; `private` is what an offer is accepted with.

@@ -9,14 +9,14 @@ use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use iwarp::ddp::Stag;
-use iwarp::fault::Fault;
 use iwarp::fpdu::Mulpdu;
 use iwarp::mpa::Config;
-use iwarp::rdmap::{SendKind, Terminate};
+use iwarp::rdmap::SendKind;
 use iwarp::{Deadline, Message, PostError, State, Stream};
 
 use crate::counts::Counts;
 use crate::error::Error;
+use crate::event::Event;
 use crate::memory::Memory;
 
 /// The most reads that are outstanding in one direction.
@@ -50,28 +50,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self { crc: false, reads: 8, emss: 1448, receives: usize::MAX, receive: 1 << 20 }
     }
-}
-
-/// An event of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A Send has arrived.
-    Received {
-        /// Its kind.
-        kind: SendKind,
-        /// The message.
-        bytes: Vec<u8>,
-    },
-    /// A read has ended: the bytes.
-    ReadDone(Vec<u8>),
-    /// The peer has ended the stream with a reason.
-    Terminated(Terminate),
-    /// The stream has ended before its time.
-    Fault(Fault),
-    /// The peer has ended its stream in order.
-    Finished,
-    /// The connection is gone.
-    Gone,
 }
 
 /// A message that waits, with its payload.

@@ -6,6 +6,7 @@ use iwarp::{Cut, Message, Origin, PostError, State};
 
 use super::Endpoint;
 use crate::error::Error;
+use crate::event::Event;
 
 impl Endpoint {
     /// Sends all that may be sent; answers to reads go before messages.
@@ -52,7 +53,7 @@ impl Endpoint {
                 Err(_) if request.length == 0 => Vec::new(),
                 Err(error) => {
                     let fault = self.stream.refuse_read(error);
-                    self.events.push_back(super::Event::Fault(fault));
+                    self.events.push_back(Event::Fault(fault));
                     return Ok(true);
                 }
             };

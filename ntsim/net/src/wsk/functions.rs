@@ -1,4 +1,4 @@
-//! The functions of sockets, and their tables.
+//! The functions of sockets, and the table of connection-oriented ones.
 
 use core::ffi::c_void;
 use core::ptr;
@@ -10,25 +10,16 @@ use sys::status::*;
 use sys::wdm::IRP;
 use sys::wsk::*;
 
-use super::accept::{self, Accept};
 use super::buffer::Pieces;
 use super::option::{self, Control};
 use super::request::Request;
-use super::socket::{self, Call, Connection, Role, Socket};
-use super::{address, input, output};
+use super::socket::{self, Call, Connection, Socket};
+use super::{address, connect, input, output};
 
-const BASIC: WSK_PROVIDER_BASIC_DISPATCH = WSK_PROVIDER_BASIC_DISPATCH {
+/// The functions of every socket.
+pub(super) const BASIC: WSK_PROVIDER_BASIC_DISPATCH = WSK_PROVIDER_BASIC_DISPATCH {
     WskControlSocket: Some(WskControlSocket),
     WskCloseSocket: Some(WskCloseSocket),
-};
-
-/// The table of listening sockets.
-pub(super) static LISTEN: WSK_PROVIDER_LISTEN_DISPATCH = WSK_PROVIDER_LISTEN_DISPATCH {
-    Basic: BASIC,
-    WskBind: Some(WskBind),
-    WskAccept: Some(WskAccept),
-    WskInspectComplete: Some(WskInspectComplete),
-    WskGetLocalAddress: Some(WskGetLocalAddress),
 };
 
 /// The table of connection-oriented sockets.
@@ -61,7 +52,7 @@ unsafe impl Sync for Connections {}
 ///
 /// # Safety
 /// `irp` is a request of the driver's.
-unsafe fn enter(
+pub(super) unsafe fn enter(
     socket: *mut WSK_SOCKET,
     irp: *mut IRP,
     function: &'static str,
@@ -186,69 +177,13 @@ exports! {
         call.socket.answer(request, outcome)
     }
 
-    /// Waits for a connection.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn WskAccept(
-        socket: *mut WSK_SOCKET,
-        _flags: u32,
-        context: *mut c_void,
-        dispatch: *const WSK_CLIENT_CONNECTION_DISPATCH,
-        local: *mut SOCKADDR,
-        remote: *mut SOCKADDR,
-        irp: *mut IRP,
-    ) -> NTSTATUS {
-        // SAFETY: the driver passes a request of its own.
-        let (call, request) = match unsafe { enter(socket, irp, "WskAccept") } {
-            Ok(entered) => entered,
-            Err(status) => return status,
-        };
-        let Role::Listen(listening) = &call.socket.role else {
-            return request.complete(STATUS_INVALID_DEVICE_REQUEST);
-        };
-        let accept = Accept {
-            request,
-            context: Va::of(context),
-            dispatch: Va::of(dispatch),
-            local: Va::of(local),
-            remote: Va::of(remote),
-        };
-        accept::accept(&call.socket, listening, accept)
-    }
-
-    /// Decides about a connection that was left undecided.
-    #[irql(PASSIVE..=DISPATCH)]
-    fn WskInspectComplete(
-        socket: *mut WSK_SOCKET,
-        id: *mut WSK_INSPECT_ID,
-        action: WSK_INSPECT_ACTION,
-        irp: *mut IRP,
-    ) -> NTSTATUS {
-        // SAFETY: the driver passes a request of its own.
-        let (call, request) = match unsafe { enter(socket, irp, "WskInspectComplete") } {
-            Ok(entered) => entered,
-            Err(status) => return status,
-        };
-        // SAFETY: the driver passes the identity that it got.
-        let id = unsafe { id.as_ref() };
-        let (Role::Listen(listening), Some(id)) = (&call.socket.role, id) else {
-            return request.complete(STATUS_INVALID_PARAMETER);
-        };
-        let admitted = match action {
-            WSK_INSPECT_ACTION::WskInspectAccept => true,
-            WSK_INSPECT_ACTION::WskInspectReject => false,
-            _ => return request.complete(STATUS_INVALID_PARAMETER),
-        };
-        let outcome = accept::inspected(&call.socket, listening, id.SerialNumber, admitted);
-        call.socket.answer(request, outcome)
-    }
-
     /// Connects a socket.
     #[irql(PASSIVE..=DISPATCH)]
     fn WskConnect(socket: *mut WSK_SOCKET, remote: *const SOCKADDR, _flags: u32, irp: *mut IRP) -> NTSTATUS {
         let body = |call: &Call, connection: &Connection, request: Request| {
             // SAFETY: the driver passes an address.
             match unsafe { own_family(&call.socket, remote) } {
-                Some(remote) => output::connect(&call.socket, connection, remote, request, STATUS_SUCCESS.into()),
+                Some(remote) => connect::connect(&call.socket, connection, remote, request, STATUS_SUCCESS.into()),
                 None => request.complete(STATUS_INVALID_PARAMETER),
             }
         };

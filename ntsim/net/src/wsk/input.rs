@@ -11,10 +11,11 @@ use sys::wsk::*;
 
 use super::buffer::Pieces;
 use super::capture;
-use super::choice::{choose, strikes};
+use super::choice::strikes;
 use super::client::found;
+use super::event::{call_receive, ended, indicate};
 use super::indication::{Indication, LONGEST, is_pooled};
-use super::request::{self, Outcome, Request};
+use super::request::{Outcome, Request};
 use super::socket::{Callbacks, Connection, Phase, Socket};
 use super::stack::Received;
 use super::work::Lane;
@@ -25,33 +26,33 @@ const TURNS: u32 = 16;
 /// The receiving side of a connection.
 #[derive(Default)]
 pub(super) struct Input {
-    receives: VecDeque<Receiving>,
+    pub(super) receives: VecDeque<Receiving>,
     /// Set if the driver has not taken all that was indicated: nothing is, until it calls WskReceive.
-    stopped: bool,
+    pub(super) stopped: bool,
     /// Bytes that came from the transport and that the driver has not taken.
-    kept: Vec<u8>,
-    shown: Vec<Shown>,
-    end: Ending,
+    pub(super) kept: Vec<u8>,
+    pub(super) shown: Vec<Shown>,
+    pub(super) end: Ending,
     /// Requests that disable an event which is being called.
-    disabling: Vec<Request>,
+    pub(super) disabling: Vec<Request>,
 }
 
 /// A request that waits for bytes.
-struct Receiving {
+pub(super) struct Receiving {
     request: Request,
     pieces: Pieces,
     flags: u32,
 }
 
 /// Data that the driver has.
-struct Shown {
-    indication: Indication,
-    retained: bool,
+pub(super) struct Shown {
+    pub(super) indication: Indication,
+    pub(super) retained: bool,
 }
 
 /// The end of the peer's direction.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Ending {
+pub(super) enum Ending {
     #[default]
     None,
     /// It has come, and the driver was not told.
@@ -272,96 +273,4 @@ fn for_request(socket: &Socket, input: &mut Input, buffer: &mut Vec<u8>) -> Step
         _ => STATUS_SUCCESS,
     };
     Step::Complete(receiving.request, Outcome { status, information: filled })
-}
-
-/// Shows data to the driver.
-fn indicate(connection: &Connection, indication: Indication, length: usize, callbacks: Callbacks) {
-    let first = indication.first();
-    connection.input.lock().shown.push(Shown { indication, retained: false });
-    let mut accepted = length;
-    let status = call_receive(callbacks, first, length, &mut accepted);
-    let mut input = connection.input.lock();
-    let at = input.shown.iter().position(|shown| shown.indication.first() == first);
-    match (status, at) {
-        (STATUS_PENDING, Some(at)) => {
-            input.shown[at].retained = true;
-            input.kept.clear();
-            return;
-        }
-        // It was released before the event had returned.
-        (STATUS_PENDING, None) => {
-            input.kept.clear();
-            return;
-        }
-        _ => {}
-    }
-    let mut shown = at.map(|at| input.shown.swap_remove(at));
-    if let Some(shown) = &mut shown
-        && input.kept.is_empty()
-    {
-        // What is not taken is shown again, in other memory.
-        if status == STATUS_SUCCESS && accepted == length {
-            return;
-        }
-        input.kept.extend_from_slice(shown.indication.bytes());
-    }
-    if shown.is_none() {
-        drop(input);
-        let text =
-            format!("WskRelease got {first:#x}, which the event did not retain: it returned {status:#010X}");
-        found("WskReleaseTwice", text);
-        input = connection.input.lock();
-    }
-    let taken = if status == STATUS_SUCCESS { accepted } else { 0 };
-    if taken > length {
-        drop(input);
-        let text = format!("WskReceiveEvent accepted {taken} of {length} bytes");
-        found("WskAcceptedTooMuch", text);
-        input = connection.input.lock();
-    }
-    let taken_or_all = taken.min(input.kept.len());
-    input.kept.drain(..taken_or_all);
-    input.stopped = taken < length;
-}
-
-/// Calls the driver's event: with no data, the socket is dead.
-fn call_receive(callbacks: Callbacks, first: Va, length: usize, accepted: &mut usize) -> NTSTATUS {
-    let table = callbacks.dispatch.ptr::<WSK_CLIENT_CONNECTION_DISPATCH>();
-    // SAFETY: the driver keeps the table of a socket that it has not closed.
-    let Some(event) = (unsafe { (*table).WskReceiveEvent }) else { return STATUS_SUCCESS };
-    let entire = if choose(2) == 0 { WSK_FLAG_ENTIRE_MESSAGE } else { 0 };
-    let soon = if choose(8) == 1 { WSK_FLAG_RELEASE_ASAP } else { 0 };
-    let flags = Socket::level_flag() | entire | soon;
-    // SAFETY: the function is the driver's for this socket; the data lives until it is given back.
-    request::call_event("WskReceiveEvent", || unsafe {
-        event(callbacks.context.ptr(), flags, first.ptr(), length, accepted)
-    })
-}
-
-/// Tells the driver that the peer has ended.
-fn ended(
-    socket: &Arc<Socket>,
-    connection: &Connection,
-    broken: Option<NTSTATUS>,
-    callbacks: Option<Callbacks>,
-) {
-    if let Some(status) = broken {
-        capture::ended(&*socket.end, false, true);
-        *socket.phase.lock() = Phase::Dead(status);
-        let mut pending = super::output::take_pending(connection);
-        pending.extend(take_pending(connection));
-        pending.into_iter().for_each(|request| socket.complete_later(request, status));
-    }
-    let Some(callbacks) = callbacks else {
-        if let Some(callbacks) = broken.and_then(|_| socket.event(WSK_EVENT_RECEIVE)) {
-            call_receive(callbacks, Va::NULL, 0, &mut 0);
-        }
-        return;
-    };
-    let table = callbacks.dispatch.ptr::<WSK_CLIENT_CONNECTION_DISPATCH>();
-    // SAFETY: the driver keeps the table of a socket that it has not closed.
-    let Some(event) = (unsafe { (*table).WskDisconnectEvent }) else { return };
-    let flags = Socket::level_flag() | if broken.is_some() { WSK_FLAG_ABORTIVE } else { 0 };
-    // SAFETY: the function is the driver's for this socket.
-    request::call_event("WskDisconnectEvent", || unsafe { event(callbacks.context.ptr(), flags) });
 }

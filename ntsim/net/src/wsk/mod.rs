@@ -7,9 +7,10 @@
 //! | module | contents |
 //! |---|---|
 //! | `provider` | the provider's table |
-//! | `functions` | the functions of sockets |
-//! | `accept`, `input`, `output`, `option` | connections that arrive; bytes that do; bytes that go; options |
-//! | `socket`, `work` | sockets and their ends; the threads that call drivers |
+//! | `functions`, `listen_functions` | the functions of sockets |
+//! | `accept`, `connect`, `option` | connections that arrive, and that are made; options |
+//! | `input`, `event`, `output` | bytes that arrive; the events of a connection; bytes that go |
+//! | `socket`, `lane`, `work` | sockets; their work and their end; the threads that do it and call drivers |
 //! | `ndk` | the RDMA side of an adapter |
 //! | `indication`, `buffer`, `request` | data that is indicated; buffers and requests of drivers |
 //! | `capture` | the file with the bytes of all connections |
@@ -23,9 +24,13 @@ mod buffer;
 mod capture;
 mod choice;
 mod client;
+mod connect;
+mod event;
 mod functions;
 mod indication;
 mod input;
+mod lane;
+mod listen_functions;
 mod ndk;
 mod option;
 mod output;
@@ -42,7 +47,8 @@ use ntsim_core::Export;
 use ntsim_core::subsystem::Subsystem;
 
 /// The functions of this folder: those that `netio.sys` exports, and those of the provider's tables.
-const EXPORTS: &[&[Export]] = &[client::EXPORTS, functions::EXPORTS, ndk::EXPORTS, provider::EXPORTS];
+const EXPORTS: &[&[Export]] =
+    &[client::EXPORTS, functions::EXPORTS, listen_functions::EXPORTS, ndk::EXPORTS, provider::EXPORTS];
 
 /// The network programming interface of Winsock Kernel.
 pub(crate) struct Wsk;

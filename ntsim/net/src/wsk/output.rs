@@ -1,4 +1,4 @@
-//! Bytes that a connection sends, its connect and its disconnect.
+//! Bytes that a connection sends, and its disconnect.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::buffer::Pieces;
 use super::capture;
 use super::choice::choose;
 use super::client::found;
+use super::connect::finish_connect;
 use super::request::{self, Outcome, Request};
 use super::socket::{Connection, Phase, Socket};
 use super::stack::Sent;
@@ -28,7 +29,7 @@ const IDEAL: [usize; 4] = [256 << 10, 64 << 10, 8 << 10, 1 << 20];
 
 /// The sending side of a connection.
 pub(super) struct Output {
-    connect: Option<(Request, Outcome)>,
+    pub(super) connect: Option<(Request, Outcome)>,
     sends: VecDeque<Sending>,
     /// Sends that the transport has taken, and the peer's has not acknowledged.
     taken: VecDeque<Sending>,
@@ -91,28 +92,6 @@ pub(super) fn take_pending(connection: &Connection) -> Vec<Request> {
 /// The ideal backlog of sends, in bytes.
 pub(super) fn ideal(connection: &Connection) -> usize {
     connection.output.lock().ideal
-}
-
-/// Begins to connect; the request gets `success` if it succeeds.
-pub(super) fn connect(
-    socket: &Arc<Socket>,
-    connection: &Connection,
-    to: core::net::SocketAddr,
-    request: Request,
-    success: Outcome,
-) -> NTSTATUS {
-    {
-        let mut phase = socket.phase.lock();
-        if *phase != Phase::Bound {
-            drop(phase);
-            return socket.answer(request, STATUS_INVALID_DEVICE_STATE);
-        }
-        *phase = Phase::Connecting;
-    }
-    let status = request.pend();
-    connection.output.lock().connect = Some((request, success));
-    socket.end.connect(to);
-    status
 }
 
 /// Sends.
@@ -300,31 +279,6 @@ fn break_off(socket: &Arc<Socket>, connection: &Connection, status: NTSTATUS) {
         request.complete(status);
     }
     socket.kick(Lane::Input);
-}
-
-/// Completes a connect that is over.
-fn finish_connect(socket: &Arc<Socket>, connection: &Connection) {
-    let outcome = {
-        let mut phase = socket.phase.lock();
-        if *phase != Phase::Connecting {
-            return;
-        }
-        let Some(outcome) = socket.end.connected() else { return };
-        if outcome.is_ok() {
-            capture::begin(&*socket.end, true);
-        }
-        *phase = outcome.map_or_else(Phase::Dead, |()| Phase::Connected);
-        outcome
-    };
-    let connect = connection.output.lock().connect.take();
-    if let Some((request, success)) = connect {
-        if outcome.is_err() && success.information != 0 {
-            // WskSocketConnect: the driver gets no socket.
-            socket.discard();
-        }
-        request.complete(outcome.map_or_else(Outcome::from, |()| success));
-        socket.kick(Lane::Input);
-    }
 }
 
 /// Changes the ideal backlog, where the seed says so, and tells the driver.

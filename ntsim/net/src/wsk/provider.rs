@@ -18,7 +18,7 @@ use sys::wsk::*;
 use super::client::{Client, found};
 use super::request::{Outcome, Request};
 use super::socket::{Callbacks, Role, Socket};
-use super::{address, ndk, output};
+use super::{address, connect, ndk};
 
 static DISPATCH: WSK_PROVIDER_DISPATCH = WSK_PROVIDER_DISPATCH {
     Version: MAKE_WSK_VERSION(1, 0),
@@ -150,7 +150,7 @@ exports! {
             return request.complete(status);
         }
         let Some(connection) = socket.connection() else { return STATUS_NOT_SUPPORTED };
-        output::connect(&socket, connection, remote, request, got(&socket))
+        connect::connect(&socket, connection, remote, request, got(&socket))
     }
 
     /// Controls a client; the only code that is known here leads to RDMA adapters.

@@ -1,4 +1,4 @@
-//! Sockets: their objects, the calls in progress, their end.
+//! Sockets: their objects, and the calls in progress.
 
 use core::net::SocketAddr;
 use std::collections::HashMap;
@@ -15,15 +15,14 @@ use sys::status::*;
 use sys::wsk::*;
 
 use super::accept::Listening;
-use super::capture;
-use super::choice::choose;
 use super::client::{Client, found};
-use super::functions;
 use super::input::Input;
+use super::lane::Lanes;
 use super::output::Output;
 use super::request::{Outcome, Request};
 use super::stack::{self, End, Setting, Sharing, Way};
-use super::work::{self, Lane, LaneState};
+use super::work::{self, Lane};
+use super::{functions, listen_functions};
 
 /// The sockets of one machine, by the address of their objects.
 #[derive(Default)]
@@ -32,6 +31,11 @@ struct Sockets {
 }
 
 static SOCKETS: PerMachine<Sockets> = PerMachine::new();
+
+/// Takes the socket at an address out of use.
+pub(super) fn forget(address: Va) {
+    SOCKETS.get().live.write().remove(&address);
+}
 
 /// Reports the sockets that drivers left.
 pub(super) fn inspect() {
@@ -52,10 +56,10 @@ pub(super) struct Socket {
     pub(super) role: Role,
     pub(super) phase: Mutex<Phase>,
     pub(super) callbacks: Mutex<Callbacks>,
-    calls: Mutex<Calls>,
-    lanes: Mutex<Lanes>,
+    pub(super) calls: Mutex<Calls>,
+    pub(super) lanes: Mutex<Lanes>,
     /// Requests whose outcome is known, to be completed by a thread of this side.
-    done: Mutex<Vec<(Request, Outcome)>>,
+    pub(super) done: Mutex<Vec<(Request, Outcome)>>,
 }
 
 /// The category of a socket, with what it needs.
@@ -97,21 +101,10 @@ pub(super) struct Callbacks {
 
 /// The driver's calls of a socket's functions.
 #[derive(Default)]
-struct Calls {
+pub(super) struct Calls {
     /// The threads in which one is in progress.
-    threads: Vec<u64>,
-    closed: bool,
-}
-
-/// The work of a socket.
-#[derive(Default)]
-struct Lanes {
-    states: [LaneState; Lane::COUNT],
-    /// The request of the close, once it is called.
-    closing: Option<Request>,
-    /// Set when everything but the close was completed.
-    drained: bool,
-    over: bool,
+    pub(super) threads: Vec<u64>,
+    pub(super) closed: bool,
 }
 
 /// A call of a socket's function that is in progress.
@@ -129,7 +122,8 @@ impl Drop for Call {
     }
 }
 
-fn thread() -> u64 {
+/// The number of the calling thread.
+pub(super) fn thread() -> u64 {
     sched::current().map_or(0, |thread| thread.id)
 }
 
@@ -170,7 +164,7 @@ impl Socket {
         work::start();
         let object = Block::new(size_of::<WSK_SOCKET>())?;
         let dispatch = match role {
-            Role::Listen(_) => (&raw const functions::LISTEN).cast(),
+            Role::Listen(_) => (&raw const listen_functions::LISTEN).cast(),
             Role::Connection(_) => (&raw const functions::CONNECTION).cast(),
         };
         // SAFETY: the block has the object's size.
@@ -251,157 +245,5 @@ impl Socket {
     /// The flag that tells a callback of the level.
     pub(super) fn level_flag() -> u32 {
         if sched::irql() == Irql::DISPATCH { WSK_FLAG_AT_DISPATCH_LEVEL } else { 0 }
-    }
-
-    /// Completes a request now, or later in a thread of this side, as the seed says; returns what the function returns.
-    pub(super) fn answer(self: &Arc<Self>, request: Request, outcome: impl Into<Outcome>) -> NTSTATUS {
-        if choose(2) == 0 {
-            return request.complete(outcome);
-        }
-        let status = request.pend();
-        self.complete_later(request, outcome);
-        status
-    }
-
-    /// Leaves the completion of a request to a thread of this side.
-    pub(super) fn complete_later(self: &Arc<Self>, request: Request, outcome: impl Into<Outcome>) {
-        self.done.lock().push((request, outcome.into()));
-        self.kick(Lane::Completion);
-    }
-
-    /// Lets a thread do the work of a lane.
-    pub(super) fn kick(self: &Arc<Self>, lane: Lane) {
-        {
-            let mut lanes = self.lanes.lock();
-            if lanes.over {
-                return;
-            }
-            let state = &mut lanes.states[lane.index()];
-            match *state {
-                LaneState::Idle => *state = LaneState::Queued,
-                LaneState::Running => {
-                    *state = LaneState::RunningAgain;
-                    return;
-                }
-                LaneState::Queued | LaneState::RunningAgain => return,
-            }
-        }
-        work::push(Arc::clone(self), lane);
-    }
-
-    /// Returns whether a thread does the work of a lane.
-    pub(super) fn is_running(&self, lane: Lane) -> bool {
-        matches!(self.lanes.lock().states[lane.index()], LaneState::Running | LaneState::RunningAgain)
-    }
-
-    /// Returns whether the driver has called the close.
-    pub(super) fn is_closed(&self) -> bool {
-        self.calls.lock().closed
-    }
-
-    /// Does the work of a lane.
-    pub(super) fn work(self: &Arc<Self>, lane: Lane) {
-        self.lanes.lock().states[lane.index()] = LaneState::Running;
-        match lane {
-            Lane::Completion => self.complete_done(),
-            Lane::Close => self.drain(),
-            Lane::Input if self.is_closed() => {}
-            Lane::Output if self.is_closed() => {}
-            Lane::Input => match &self.role {
-                Role::Listen(listening) => super::accept::run(self, listening),
-                Role::Connection(connection) => super::input::run(self, connection),
-            },
-            Lane::Output => {
-                if let Some(connection) = self.connection() {
-                    super::output::run(self, connection);
-                }
-            }
-        }
-        let closed = {
-            let mut lanes = self.lanes.lock();
-            let state = &mut lanes.states[lane.index()];
-            if *state == LaneState::RunningAgain {
-                *state = LaneState::Queued;
-                drop(lanes);
-                work::push(Arc::clone(self), lane);
-                return;
-            }
-            *state = LaneState::Idle;
-            let idle = lanes.states.iter().all(|state| *state == LaneState::Idle);
-            if idle && lanes.drained { lanes.closing.take().inspect(|_| lanes.over = true) } else { None }
-        };
-        if let Some(request) = closed {
-            // Every event has returned by now.
-            if let Some(connection) = self.connection() {
-                super::input::check_retained(connection);
-            }
-            self.end_object();
-            request.complete(STATUS_SUCCESS);
-        }
-    }
-
-    /// Completes the requests whose outcome is known, in any order.
-    fn complete_done(&self) {
-        loop {
-            let next = {
-                let mut done = self.done.lock();
-                let count = done.len();
-                if count == 0 {
-                    return;
-                }
-                done.remove(choose(count))
-            };
-            next.0.complete(next.1);
-        }
-    }
-
-    /// Takes the object out of use; its memory goes with the last holder of the socket.
-    fn end_object(&self) {
-        SOCKETS.get().live.write().remove(&self.address());
-        self.client.count_socket(false);
-    }
-
-    /// Ends a socket that the driver never got, or has refused.
-    pub(super) fn discard(self: &Arc<Self>) {
-        self.end.abort();
-        self.calls.lock().closed = true;
-        self.lanes.lock().over = true;
-        self.end_object();
-    }
-
-    /// Closes it: <https://learn.microsoft.com/windows-hardware/drivers/ddi/wsk/nc-wsk-pfn_wsk_close_socket>.
-    pub(super) fn close(self: &Arc<Self>, request: Request) -> NTSTATUS {
-        let own = thread();
-        let others = {
-            let mut calls = self.calls.lock();
-            calls.closed = true;
-            calls.threads.iter().filter(|&&thread| thread != own).count()
-        };
-        if others > 0 {
-            let text = format!("WskCloseSocket is called with {others} calls in progress in other threads");
-            found("WskCloseDuringCall", text);
-        }
-        capture::ended(&*self.end, true, true);
-        self.end.abort();
-        let status = request.pend();
-        self.lanes.lock().closing = Some(request);
-        self.kick(Lane::Close);
-        status
-    }
-
-    /// Cancels what is pending, so that only the close is left.
-    fn drain(self: &Arc<Self>) {
-        let pending = match &self.role {
-            Role::Listen(listening) => super::accept::take_pending(listening),
-            Role::Connection(connection) => {
-                let mut pending = super::input::take_pending(connection);
-                pending.extend(super::output::take_pending(connection));
-                pending
-            }
-        };
-        for request in pending {
-            request.complete(STATUS_CANCELLED);
-        }
-        self.lanes.lock().drained = true;
     }
 }

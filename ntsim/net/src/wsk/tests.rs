@@ -1,7 +1,9 @@
 //! Registering with Winsock Kernel, and breaking its rules.
 
+mod calls;
 mod captures;
 mod connection;
+mod events;
 mod faults;
 mod fixture;
 mod host;

@@ -108,7 +108,7 @@ pub(super) fn stop() {
         return;
     }
     if is_host() {
-        stack::host::wake();
+        stack::host_poll::wake();
     } else {
         state.workers.iter().for_each(|thread| sched::wake(thread));
     }
@@ -127,7 +127,7 @@ pub(super) fn push(socket: Arc<Socket>, lane: Lane) {
         state.workers.iter().for_each(|thread| sched::wake(thread));
     } else if state.waiting > 0 {
         drop(state);
-        stack::host::wake();
+        stack::host_poll::wake();
     }
 }
 
@@ -156,7 +156,7 @@ fn serve(stopping: &Stopping) {
     }
     if is_host() {
         // The other threads wait, too.
-        stack::host::wake();
+        stack::host_poll::wake();
     }
 }
 
@@ -170,7 +170,7 @@ fn wait_for_host(stopping: &Stopping) {
         state.waiting += 1;
         core::mem::take(&mut state.polled)
     };
-    stack::host::wait(if polled.is_empty() { -1 } else { POLL });
+    stack::host_poll::wait(if polled.is_empty() { -1 } else { POLL });
     WORK.get().state.lock().waiting -= 1;
     polled.iter().filter_map(Weak::upgrade).for_each(|socket| socket.kick(Lane::Output));
 }

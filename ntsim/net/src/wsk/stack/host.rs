@@ -1,151 +1,22 @@
-//! Sockets of the host, which do not block, and the one place where a thread waits for them.
+//! Sockets of the host, which do not block.
 
 use core::mem;
 use core::net::SocketAddr;
-use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::{Arc, OnceLock, Weak};
 
 use ntsim_core::number::narrow;
-use ntsim_core::per_machine::PerMachine;
 use parking_lot::{Mutex, RwLock};
 use sys::sockaddr::{ADDRESS_FAMILY, AF_INET};
 use sys::status::*;
 
 use super::host_address::{Native, check, option, status_of};
+use super::host_poll::{HOST, Shared, State};
 use super::{End, Incoming, Ready, Received, Sent, Setting, Sharing, Way};
 
 /// Connections that may wait at a socket that listens.
 const BACKLOG: libc::c_int = 1024;
-/// Events that are fetched at a time.
-const EVENTS: usize = 64;
-/// The identity of the descriptor by which threads are woken.
-const WAKE: u64 = 0;
-
-/// The host's sockets of one machine.
-struct Host {
-    poll: OwnedFd,
-    wake: OwnedFd,
-    ends: Mutex<HashMap<u64, Weak<Shared>>>,
-    last: Mutex<u64>,
-}
-
-static HOST: PerMachine<Host> = PerMachine::new();
-
-impl Default for Host {
-    fn default() -> Self {
-        // SAFETY: the call has no preconditions.
-        let poll =
-            check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).expect("the host has descriptors");
-        // SAFETY: the call has no preconditions.
-        let wake = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) });
-        let wake = wake.expect("the host has descriptors");
-        // SAFETY: the descriptor is new, and is owned here from now on.
-        let poll = unsafe { OwnedFd::from_raw_fd(poll) };
-        // SAFETY: as above.
-        let wake = unsafe { OwnedFd::from_raw_fd(wake) };
-        let host = Self { poll, wake, ends: Mutex::default(), last: Mutex::new(WAKE) };
-        host.watch(host.wake.as_raw_fd(), WAKE, libc::EPOLLIN);
-        host
-    }
-}
-
-impl Host {
-    fn watch(&self, fd: RawFd, number: u64, events: libc::c_int) {
-        let mut event = libc::epoll_event { events: events.cast_unsigned(), u64: number };
-        // SAFETY: both descriptors are open, the event lives during the call.
-        unsafe { libc::epoll_ctl(self.poll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
-    }
-}
-
-/// Wakes a thread that [waits](wait).
-pub(in crate::wsk) fn wake() {
-    let one = 1_u64;
-    // SAFETY: the descriptor is open, and eight bytes are there.
-    unsafe { libc::write(HOST.get().wake.as_raw_fd(), (&raw const one).cast(), size_of::<u64>()) };
-}
-
-/// Waits until sockets can go on, or a thread is woken, at most so many milliseconds unless that is negative; then tells
-/// the sockets.
-pub(in crate::wsk) fn wait(limit: i32) {
-    let host = HOST.get();
-    // SAFETY: all zero is a valid event.
-    let mut events: [libc::epoll_event; EVENTS] = unsafe { mem::zeroed() };
-    let room = i32::try_from(EVENTS).unwrap_or(i32::MAX);
-    // SAFETY: there is room for so many events.
-    let count = unsafe { libc::epoll_wait(host.poll.as_raw_fd(), events.as_mut_ptr(), room, limit) };
-    for event in events.iter().take(usize::try_from(count).unwrap_or(0)) {
-        let (number, flags) = (event.u64, event.events.cast_signed());
-        if number == WAKE {
-            let mut value = 0_u64;
-            // SAFETY: the descriptor is open, and there is room for eight bytes.
-            unsafe { libc::read(host.wake.as_raw_fd(), (&raw mut value).cast(), size_of::<u64>()) };
-            continue;
-        }
-        let shared = host.ends.lock().get(&number).and_then(Weak::upgrade);
-        if let Some(shared) = shared {
-            shared.happened(flags);
-        }
-    }
-}
-
-/// The state of an end that the waiting thread reaches, too.
-struct Shared {
-    number: u64,
-    fd: RwLock<Option<OwnedFd>>,
-    ready: OnceLock<Ready>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    local: Option<SocketAddr>,
-    remote: Option<SocketAddr>,
-    sharing: Sharing,
-    accepted: bool,
-    connecting: bool,
-    error: Option<NTSTATUS>,
-    finished: bool,
-    ended: bool,
-}
-
-impl Shared {
-    /// Takes note of what the host says of the descriptor.
-    fn happened(&self, flags: libc::c_int) {
-        if flags & libc::EPOLLERR != 0 {
-            self.fetch_error();
-        }
-        let Some(ready) = self.ready.get() else { return };
-        let over = libc::EPOLLERR | libc::EPOLLHUP;
-        if flags & (libc::EPOLLIN | libc::EPOLLRDHUP | over) != 0 {
-            ready(Way::In);
-        }
-        if flags & (libc::EPOLLOUT | over) != 0 {
-            ready(Way::Out);
-        }
-    }
-
-    /// Keeps the error of the connection, which the host tells once.
-    fn fetch_error(&self) {
-        let error = self.with(|fd| option::get(fd, libc::SOL_SOCKET, libc::SO_ERROR)).unwrap_or(0);
-        if error != 0 {
-            self.state.lock().error.get_or_insert(status_of(error));
-        }
-    }
-
-    /// Runs `f` with the descriptor, unless it is closed.
-    fn with<R>(&self, f: impl FnOnce(RawFd) -> R) -> Option<R> {
-        self.fd.read().as_ref().map(|fd| f(fd.as_raw_fd()))
-    }
-
-    /// Lets the waiting thread watch the descriptor.
-    fn watch(&self) {
-        let all = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
-        self.with(|fd| HOST.get().watch(fd, self.number, all));
-    }
-}
-
 /// An end over a socket of the host.
 struct HostEnd(Arc<Shared>);
 

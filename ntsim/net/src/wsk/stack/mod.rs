@@ -4,7 +4,9 @@
 
 pub(super) mod host;
 mod host_address;
+pub(super) mod host_poll;
 pub(super) mod pipe;
+mod pipe_ends;
 
 use core::net::SocketAddr;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use iwarp::crc::Digest;
 
-use crate::heap::NoMemory;
+use crate::heap::{self, NoMemory};
 use crate::kernel::network::Runs;
 
 /// Bytes of the longest FPDU: length, ULPDU, padding, sum.
@@ -24,15 +24,15 @@ const SUM: usize = 4;
 ///
 /// [`NoMemory`].
 pub(super) fn stash() -> Result<Vec<u8>, NoMemory> {
-    let mut stash = Vec::new();
-    stash.try_reserve_exact(LONGEST).map_err(|_| NoMemory)?;
-    Ok(stash)
+    heap::vector(LONGEST, |_| 0)
 }
 
 /// The part of the bytes that outlives an indication.
 pub(super) struct Stash {
-    bytes: Vec<u8>,
-    /// Bytes of it that were consumed.
+    room: Vec<u8>,
+    /// Bytes of it that are in use.
+    filled: usize,
+    /// Those that were consumed.
     read: usize,
 }
 
@@ -46,12 +46,22 @@ pub(super) struct Input<'i, 'r> {
 
 impl Stash {
     /// An empty one, of this room.
-    pub(super) const fn of(bytes: Vec<u8>) -> Self {
-        Self { bytes, read: 0 }
+    pub(super) const fn of(room: Vec<u8>) -> Self {
+        Self { room, filled: 0, read: 0 }
     }
 
     fn rest(&self) -> &[u8] {
-        self.bytes.get(self.read..).unwrap_or_default()
+        self.room.get(self.read..self.filled).unwrap_or_default()
+    }
+
+    /// Puts bytes behind those before. Returns false if there is no room.
+    fn put(&mut self, bytes: &[u8]) -> bool {
+        // Cut to the length of `bytes`, so that the compiler sees that the copy cannot fail.
+        let room = self.room.get_mut(self.filled..).and_then(|room| room.get_mut(..bytes.len()));
+        let Some(room) = room else { return false };
+        room.copy_from_slice(bytes);
+        self.filled = self.filled.saturating_add(bytes.len());
+        true
     }
 }
 
@@ -70,8 +80,7 @@ impl Input<'_, '_> {
         }
         self.stash.read = self.stash.read.saturating_add(bytes);
         if self.stash.rest().is_empty() {
-            self.stash.bytes.clear();
-            self.stash.read = 0;
+            (self.stash.filled, self.stash.read) = (0, 0);
         }
     }
 
@@ -84,12 +93,10 @@ impl Input<'_, '_> {
             let missing = bytes.saturating_sub(self.stash.rest().len());
             let piece = self.runs.at(*self.taken);
             let part = piece.get(..missing).unwrap_or(piece);
-            let room = self.stash.bytes.capacity().saturating_sub(self.stash.bytes.len());
             // There is room for the longest FPDU, and nothing longer is asked for.
-            if part.is_empty() || part.len() > room {
+            if part.is_empty() || !self.stash.put(part) {
                 return false;
             }
-            self.stash.bytes.extend_from_slice(part);
             *self.taken = self.taken.saturating_add(part.len());
         }
         true

@@ -95,17 +95,19 @@ impl<K: Kernel> Pump<K> {
         let Some((batch, filled)) = &mut self.batch else { return Ok(()) };
         let room = batch.room().get_mut(*filled..).unwrap_or_default();
         let bytes = usize_from(cut.payload.end.saturating_sub(cut.payload.start));
-        let Some((head, rest)) = room.split_at_mut_checked(cut.header.len()) else { return Ok(()) };
+        let header: &[u8] = &cut.header;
+        let Some((head, rest)) = room.split_at_mut_checked(header.len()) else { return Ok(()) };
         let Some((body, rest)) = rest.split_at_mut_checked(bytes) else { return Ok(()) };
-        head.copy_from_slice(&cut.header);
+        head.copy_from_slice(header);
         payload(cut.payload.start, body)?;
         let mut digest = cut.digest();
         if let Some(digest) = &mut digest {
             digest.update(body);
         }
         let trailer = cut.trailer(digest);
+        let trailer: &[u8] = &trailer;
         if let Some(tail) = rest.get_mut(..trailer.len()) {
-            tail.copy_from_slice(&trailer);
+            tail.copy_from_slice(trailer);
         }
         *filled = filled.saturating_add(cut.length());
         Ok(())

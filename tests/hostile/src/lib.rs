@@ -18,6 +18,7 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | `wire` | a peer on the network, and the consumer that it attacks |
 //! | `consumer` | the objects, and what each call does with them |
 //! | `call_log`, `calls`, `memory` | what is owed and what came; calls from bytes; the memory that is granted |
 
@@ -36,12 +37,14 @@ mod call_log;
 mod calls;
 mod consumer;
 mod memory;
+mod wire;
 
 use arbitrary::Unstructured;
 
 pub use call_log::Outcomes;
 use calls::Step;
 use consumer::Consumer;
+pub use wire::run_wire;
 
 /// The most calls that one input leads to.
 const MOST: usize = 400;

@@ -11,6 +11,7 @@ use sys::ndk::{
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 use test_kernel::model::{Model, pump};
+use test_kernel::network;
 
 use crate::adapter::{Adapter, Cq, Pd};
 use crate::connection::{AddressPair, ConnectError, Connector, Listener, PrivateData, Source};
@@ -20,7 +21,7 @@ use crate::limits::ReadLimits;
 use crate::ndkpi::requested_connector;
 use crate::object::{Object, ObjectType};
 use crate::queue_pair::{Depths, Qp, cq_overflown};
-use crate::rnic::{Fabric, Rnic};
+use crate::rnic::{Fabric, Rnic, WireSettings};
 
 /// The address of the adapter, and the port that is listened on.
 const LISTENING: &str = "10.0.0.1:445";
@@ -132,7 +133,18 @@ pub(super) struct Fixture {
 impl Fixture {
     pub(super) fn new() -> Self {
         let fabric = Fabric::<Model>::new().unwrap();
-        let rnic = Rnic::new(&fabric).unwrap();
+        Self::of(Rnic::new(&fabric).unwrap())
+    }
+
+    /// The same, whose connections go over the network in a box.
+    pub(super) fn over_network() -> Self {
+        network::clear();
+        let fabric = Fabric::<Model>::new().unwrap();
+        let settings = WireSettings { crc: false, fpdu_size: None, force: true };
+        Self::of(Rnic::with_network(&fabric, network::InABox, settings).unwrap())
+    }
+
+    fn of(rnic: Rnic<Model>) -> Self {
         rnic.set_addresses(&[Self::listening().ip()]).unwrap();
         rnic.set_enabled(true);
         let adapter = Pointer(rnic.open(NDK_VERSION_2_1).unwrap().cast::<Object<Model, Adapter<Model>>>());
@@ -173,7 +185,13 @@ impl Fixture {
     ) -> Pointer<Listener<Model>> {
         let tie = self.adapter.try_acquire(Kind::Successor).unwrap();
         let listener = object(Listener::new(tie, Some(event), Opaque(context), requested_connector).unwrap());
-        listener.listen(Self::listening()).unwrap();
+        match self.rnic.state().network() {
+            None => listener.listen(Self::listening()).unwrap(),
+            Some(network) => {
+                listener.listen_over(network, Self::listening(), Completion::new(None, null_mut())).unwrap();
+                settle();
+            }
+        }
         listener
     }
 
@@ -185,6 +203,14 @@ impl Fixture {
         // SAFETY: the model is done with the adapter.
         unsafe { Rnic::<Model>::close(self.adapter.0.cast(), test_kernel::passive()) };
         drop(self.rnic);
+    }
+}
+
+/// Lets the network and the DPCs run until nothing is left to do.
+pub(super) fn settle() {
+    pump();
+    while network::step(0) {
+        pump();
     }
 }
 

@@ -9,6 +9,7 @@ mod flush;
 mod listener;
 mod moderation;
 mod object;
+mod wire;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;

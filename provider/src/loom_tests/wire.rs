@@ -85,7 +85,7 @@ enum Away {
 }
 
 fn request_that_arrives_while(away: Away) {
-    explore(Some(1), move || {
+    explore(Some(2), move || {
         let fixture = Fixture::over_network();
         let record = Arc::new(Requested::default());
         let listener = fixture.listener(connect_event, Arc::as_ptr(&record).cast_mut().cast());

@@ -24,10 +24,12 @@ use crate::connection::lookup::{CreateShared, Place, failed};
 use crate::connection::shared_endpoint::SharedEndpoint;
 use crate::consumer::Request;
 use crate::heap::{Shared, Within as _};
+use crate::kernel::event::{self, Event, RequestCall, Status};
 use crate::kernel::network::{Accepted, Purpose};
 use crate::kernel::{Kernel, Lock, Network};
 use crate::lifetime::Kind;
 use crate::object::{ObjectRef, OnNetwork};
+use crate::set_once::SetOnce;
 
 /// Connections without a request, of one listener (LIM-1).
 const HALF_OPEN: usize = 256;
@@ -61,7 +63,22 @@ pub(crate) struct WirePort<K: Kernel> {
     rnic: Shared<RnicState<K>>,
     port: <K::Network as Network>::Port,
     tcp: TcpLife,
+    /// The address and port that were asked for.
+    at: SetOnce<SocketAddr>,
     state: Lock<K, State<K>>,
+}
+
+/// Completes NdkListen, with its event.
+fn complete<K: Kernel>(request: Request<K, Listener<K>>, local: Option<SocketAddr>, status: NTSTATUS) {
+    let (object, call) = (request.handle(), RequestCall::Listen);
+    event::write::<K>(|| Event::RequestCompleted {
+        object,
+        request: call,
+        local,
+        remote: None,
+        status: Status(status),
+    });
+    request.complete(status);
 }
 
 impl<K: Kernel> WirePort<K> {
@@ -76,7 +93,13 @@ impl<K: Kernel> WirePort<K> {
         let state =
             State { owner: Owner::Gone, endpoint, half_open: list, closing: false, status: STATUS_CANCELLED };
         let port = network.port()?;
-        let this = Self { rnic: rnic.clone(), port, tcp: TcpLife::new(), state: Lock::<K, _>::new(state) };
+        let this = Self {
+            rnic: rnic.clone(),
+            port,
+            tcp: TcpLife::new(),
+            at: SetOnce::new(),
+            state: Lock::<K, _>::new(state),
+        };
         Shared::new(this).map_err(no_memory)
     }
 
@@ -100,6 +123,7 @@ impl<K: Kernel> WirePort<K> {
         request: Request<K, Listener<K>>,
         listener: ObjectRef<K, Listener<K>>,
     ) {
+        this.at.set(at);
         this.state.lock().owner = Owner::Opening(request, listener);
         this.tcp.begin();
         K::Network::open(&this.port, at, Purpose::Listen, port_events(this.clone()));
@@ -167,12 +191,14 @@ impl<K: Kernel> WirePort<K> {
             (core::mem::replace(&mut state.owner, Owner::Gone), state.endpoint.clone())
         };
         let Some(endpoint) = endpoint else { return };
+        let local = endpoint.address();
         match owner {
             Owner::Opening(request, listener) => {
                 let open = listener.opened(endpoint);
                 this.state.lock().owner = Owner::Listener(listener);
+                let status = if open { STATUS_SUCCESS } else { STATUS_CANCELLED };
                 // The consumer may close the listener in it.
-                request.complete(if open { STATUS_SUCCESS } else { STATUS_CANCELLED });
+                complete(request, Some(local), status);
             }
             Owner::Creating(request) => this.create(this.clone(), endpoint, request),
             owner @ (Owner::Listener(_) | Owner::Shared(_) | Owner::Gone) => this.state.lock().owner = owner,
@@ -275,7 +301,7 @@ impl<K: Kernel> WirePort<K> {
                 drop(endpoint);
                 listener.not_opened();
                 drop(listener);
-                request.complete(status);
+                complete(request, self.at.get().copied(), status);
             }
             Owner::Creating(CreateShared { adapter, completion, context, .. }) => {
                 drop(endpoint);

@@ -4,9 +4,10 @@ use core::time::Duration;
 
 use sys::ndk::*;
 use sys::status::*;
-use test_kernel::{network, pass};
+use test_kernel::{listen_to_events, network, pass, take_events};
 
 use super::{connected, listening, requested, run, tear_down};
+use crate::kernel::event::{Event, RequestCall, Status};
 use crate::tests::consumer::{Seen, call};
 
 /// Private data of a connector, and its read limits.
@@ -127,6 +128,28 @@ fn paused_listener_looks_as_if_there_were_none() {
     assert_eq!(pair.connect(b""), STATUS_PENDING);
     assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
     call!(pair.listener, NdkControlConnectEvents, 0);
+    tear_down(pair);
+}
+
+#[test]
+fn listen_over_network_has_its_status_in_an_event() {
+    listen_to_events();
+    let pair = listening();
+    let again = pair.far.create_listener(&pair.log);
+    let statuses: Vec<_> = take_events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Listen { status, .. } => Some(("call", status)),
+            Event::RequestCompleted { request: RequestCall::Listen, status, local, .. } => {
+                assert_eq!(local, Some(pair.far.address));
+                Some(("completion", status))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(statuses, [("call", Status(STATUS_PENDING)), ("completion", Status(STATUS_SUCCESS))]);
+    let closed = crate::tests::consumer::close!(pair.log, again, NdkCloseListener, "again");
+    assert_eq!(closed, STATUS_SUCCESS);
     tear_down(pair);
 }
 

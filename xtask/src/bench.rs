@@ -1,21 +1,27 @@
 //! `cargo xtask bench`: measures the built driver through its dispatch tables, side by side with what it
-//! can't be faster than, in the same run.
+//! can't be faster than, and with an earlier driver, in the same run.
 
+mod compared;
 mod notifications;
 mod objects;
 mod report;
+mod side_by_side;
 mod statistics;
 mod threads;
 mod transfers;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ntsim::{Machine, ex::pool, ndk};
 use protocol::Endpoint;
 use runner::{Error, Fixture, Images, Measuring, Place};
 
-use self::report::Report;
+use self::compared::Compared;
+use self::report::{Figures, Report};
 use crate::{build, failure::CommandError};
 
 /// Interface index, address and port: of the adapter that connects, and of the one that listens.
@@ -35,6 +41,9 @@ pub(crate) struct Options {
     /// Take a few seconds: fewer samples, and thousands of objects in place of hundreds of thousands.
     #[arg(long)]
     quick: bool,
+    /// Measure the driver that was built in DIR, a checkout of an earlier commit, in turns with this one's.
+    #[arg(long, value_name = "DIR")]
+    before: Option<PathBuf>,
 }
 
 /// The amount of measuring.
@@ -71,16 +80,20 @@ impl Plan {
         successors: &[1, 1000],
     };
 
-    /// Steps of the progress bar.
+    /// Steps of the progress bar for each driver.
     fn steps(&self) -> usize {
-        self.rounds * (transfers::LENGTHS.len() + 2) + objects::KINDS.len() + 2 * self.successors.len()
+        self.rounds + objects::KINDS.len() + 2 * self.successors.len()
     }
 }
 
 /// Builds the drivers and measures.
 pub(crate) fn bench(options: &Options) -> Result<(), CommandError> {
     let images = build::build()?;
-    let report = measure(&images, if options.quick { &Plan::QUICK } else { &Plan::FULL })?;
+    let mut drivers = vec![Compared::built(&images)];
+    if let Some(folder) = &options.before {
+        drivers.insert(0, Compared::before(folder)?);
+    }
+    let report = measure(&images, &drivers, if options.quick { &Plan::QUICK } else { &Plan::FULL })?;
     report.print(options.json)?;
     report.verdict()
 }
@@ -88,13 +101,51 @@ pub(crate) fn bench(options: &Options) -> Result<(), CommandError> {
 /// A quick run, of which only the counts matter: every message arrived, nothing was allocated for it.
 pub(crate) fn smoke(images: &build::Images) -> Result<(), CommandError> {
     let step = crate::step::Step::start("measure, quickly");
-    let report = measure(images, &Plan::QUICK)?;
+    let report = measure(images, &[Compared::built(images)], &Plan::QUICK)?;
     step.done();
     report.verdict()
 }
 
-fn measure(images: &build::Images, plan: &Plan) -> Result<Report, CommandError> {
-    let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
+/// One round of what is measured in turns.
+struct Round {
+    transfers: Vec<transfers::Round>,
+    threads: threads::Round,
+    notifications: notifications::Round,
+    /// Blocks of pool that any driver allocated meanwhile.
+    allocations: u64,
+}
+
+/// Measures the drivers in turns, each on a machine that is booted for the round: where its memory lies is then not the
+/// same in all rounds.
+fn measure(images: &build::Images, drivers: &[Compared], plan: &Plan) -> Result<Report, CommandError> {
+    let bar = bar(plan.steps() * drivers.len());
+    let mut rounds: Vec<Vec<Round>> = drivers.iter().map(|_| Vec::new()).collect();
+    let mut findings: Vec<Vec<String>> = drivers.iter().map(|_| Vec::new()).collect();
+    for _ in 0..plan.rounds {
+        for ((driver, rounds), findings) in drivers.iter().zip(&mut rounds).zip(&mut findings) {
+            rounds.push(on_machine(images, driver, findings, |ends| round(ends, plan))?);
+            bar.inc(1);
+        }
+    }
+    let mut figures = Vec::new();
+    for ((driver, rounds), mut findings) in drivers.iter().zip(rounds).zip(findings) {
+        let objects =
+            on_machine(images, driver, &mut findings, |[ends, _]| objects::measure(ends, plan, &bar))?;
+        figures.push(Figures::of(driver, &rounds, objects, findings));
+    }
+    bar.finish_and_clear();
+    Ok(Report { rounds: plan.rounds, figures })
+}
+
+/// Boots a machine and measures between the ends of two pairs of adapters; those of the second have
+/// `ImmediateNotification` set.
+fn on_machine<R>(
+    images: &build::Images,
+    driver: &Compared,
+    findings: &mut Vec<String>,
+    measure: impl FnOnce([&Measuring; 2]) -> Result<R, Error>,
+) -> Result<R, CommandError> {
+    let images = Images { softndk: driver.image.clone(), ndkhlk: images.image("ndkhlk") };
     // Pages of their own for blocks are there to find mistakes, and cost more than what is measured.
     let machine = Machine::builder().special_pool(0).boot();
     ndk::set_checks(ndk::Checks::None);
@@ -103,36 +154,42 @@ fn measure(images: &build::Images, plan: &Plan) -> Result<Report, CommandError> 
     let places = places.into_iter().chain(IMMEDIATE.map(|end| place(end).immediate()));
     let places: Vec<_> = places.collect();
     let fixture = Fixture::on(machine, &images, &places).map_err(|(error, _)| failed(&error))?;
-    let report = series(&fixture, plan);
+    let measured = between(&fixture, findings, measure);
     let found = fixture.shut_down();
-    let mut report = report.map_err(|error| failed(&error))?;
-    report.findings.extend(found.findings.iter().map(ToString::to_string));
-    report.findings.extend(found.pool.iter().map(ToString::to_string));
-    Ok(report)
+    findings.extend(found.findings.iter().map(ToString::to_string));
+    findings.extend(found.pool.iter().map(ToString::to_string));
+    measured.map_err(|error| failed(&error))
 }
 
-fn failed(error: &Error) -> CommandError {
-    CommandError::work(error.to_string())
-}
-
-fn series(fixture: &Fixture, plan: &Plan) -> Result<Report, Error> {
+fn between<R>(
+    fixture: &Fixture,
+    findings: &mut Vec<String>,
+    measure: impl FnOnce([&Measuring; 2]) -> Result<R, Error>,
+) -> Result<R, Error> {
     let open = |ends: [(u32, IpAddr, u16); 2]| {
         let [near, far] = ends.map(|(index, address, port)| Endpoint::new(index, address, port));
         Measuring::open(fixture, near, far)
     };
-    let (measuring, immediate) = (open(ADAPTERS)?, open(IMMEDIATE)?);
-    let bar = bar(plan.steps());
+    let (default, immediate) = (open(ADAPTERS)?, open(IMMEDIATE)?);
+    let measured = measure([&default, &immediate])?;
+    let (default, immediate) = (default.close()?, immediate.close()?);
+    findings.extend(default.listed().chain(immediate.listed()).map(ToString::to_string));
+    Ok(measured)
+}
+
+fn round(ends: [&Measuring; 2], plan: &Plan) -> Result<Round, Error> {
+    let [default, _] = ends;
     let before = pool::usage().allocations;
-    let transfers = transfers::measure(&measuring, plan, &bar)?;
-    let threads = threads::measure(&measuring, plan, &bar)?;
-    let notifications = notifications::measure([&measuring, &immediate], plan, &bar)?;
-    let allocations = pool::usage().allocations - before;
-    let objects = objects::measure(&measuring, plan, &bar)?;
-    bar.finish_and_clear();
-    let outcome = measuring.close()?;
-    let immediate = immediate.close()?;
-    let findings = outcome.listed().chain(immediate.listed()).map(ToString::to_string).collect();
-    Ok(Report { rounds: plan.rounds, transfers, threads, notifications, allocations, objects, findings })
+    Ok(Round {
+        transfers: transfers::measure(default, plan)?,
+        threads: threads::measure(default, plan)?,
+        notifications: notifications::measure(ends, plan)?,
+        allocations: pool::usage().allocations - before,
+    })
+}
+
+fn failed(error: &Error) -> CommandError {
+    CommandError::work(error.to_string())
 }
 
 fn bar(steps: usize) -> ProgressBar {

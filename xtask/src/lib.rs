@@ -16,7 +16,7 @@
 //! | `image` | the checks of an image |
 //! | `packages`, `python`, `toolchain` | what a command needs on the machine |
 //! | `dump`, `files`, `step` | the place of a crash's dump; the files of a folder; a step that shows itself |
-//! | `failure`, `root` | the ways in which a command fails; the repository's folder |
+//! | `failure`, `root` | the ways in which a command fails; the repository's folder, and its commit |
 
 #![cfg(not(windows))]
 #![forbid(unsafe_code)]
@@ -115,7 +115,7 @@ enum Command {
     /// Play the wire against implementations that were not made here, and have tshark judge what crossed.
     Interop(interop::Options),
     /// Measure on this machine and write docs/performance.md anew.
-    Performance,
+    Performance(performance::Options),
     /// Plant each known mistake of tests/mutants in turn, and check that it is caught.
     Mutants(mutants::Options),
 }
@@ -148,7 +148,7 @@ pub fn main() -> ExitCode {
         Command::LintWorkflows => lint_workflows::run(),
         Command::Wine => wine::run(),
         Command::Interop(options) => interop::run(&options),
-        Command::Performance => performance::write(),
+        Command::Performance(options) => performance::write(&options),
         Command::Mutants(options) => mutants::run(&options),
     };
     match outcome {

@@ -13,8 +13,16 @@ use crate::{failure::CommandError, root, step::Step};
 /// Bytes of the file that is moved.
 const LENGTH: u64 = 1 << 30;
 
+/// The options of the page.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Measure the driver that was built in DIR, a checkout of an earlier commit, beside this one's.
+    #[arg(long, value_name = "DIR")]
+    before: Option<PathBuf>,
+}
+
 /// Runs the commands and writes the page.
-pub(crate) fn write() -> Result<(), CommandError> {
+pub(crate) fn write(options: &Options) -> Result<(), CommandError> {
     let page = root().join("docs/performance.md");
     let file = random_file()?;
     let name = file.to_string_lossy().into_owned();
@@ -23,17 +31,28 @@ pub(crate) fn write() -> Result<(), CommandError> {
          The simulator is below the driver, so create and close are mostly its pool, and nothing here says what \
          Windows would measure. FILE has 1 GiB of random bytes.\n",
         machine(),
-        commit()
+        root::commit(root())
     );
+    let before = options.before.as_ref().map(|folder| folder.to_string_lossy().into_owned());
+    let mut bench = vec!["bench"];
+    if let Some(folder) = &before {
+        text.push_str("BEFORE is a checkout of an earlier commit, in which `cargo xtask build` was run.\n");
+        bench.extend(["--before", folder]);
+    }
     for (heading, arguments) in [
         ("A file through NDKPI", vec!["run", &name]),
         ("A file through the legacy transport", vec!["run", "--tdi", &name]),
-        ("The data path", vec!["bench"]),
+        ("The data path", bench),
     ] {
         let step = Step::start(arguments[..arguments.len().min(2)].join(" "));
         let output = printed(&arguments)?.replace(&name, "FILE");
         step.done();
-        let command = arguments.join(" ").replace(&name, "FILE");
+        let shown = |argument: &&str| match *argument {
+            file if file == name => "FILE".to_owned(),
+            folder if before.as_deref() == Some(folder) => "BEFORE".to_owned(),
+            argument => argument.to_owned(),
+        };
+        let command = arguments.iter().map(shown).collect::<Vec<_>>().join(" ");
         text.push_str(&format!(
             "\n## {heading}\n\n```console\n$ cargo xtask {command}\n```\n\n```text\n{}\n```\n",
             trimmed(&output)
@@ -81,14 +100,6 @@ fn machine() -> String {
     let model = model.map_or("an unknown processor", |(_, model)| model);
     let count = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{count} virtual processors of {model}")
-}
-
-fn commit() -> String {
-    let output = Command::new("git").args(["rev-parse", "--short=10", "HEAD"]).current_dir(root()).output();
-    output.map_or_else(
-        |_| "unknown".to_owned(),
-        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! A consumer that sleeps until its CQ notifies: as from an adapter with interrupts, beside
 //! `ImmediateNotification`.
 
-use indicatif::ProgressBar;
 use protocol::Measure;
 use runner::{Error, Measuring, Series};
 use serde::Serialize;
@@ -21,27 +20,40 @@ pub(super) struct Notifications {
     pub(super) default_p99: Spread,
 }
 
-/// Measures both, in turns.
-pub(super) fn measure(
-    [default, immediate]: [&Measuring; 2],
-    plan: &Plan,
-    bar: &ProgressBar,
-) -> Result<Notifications, Error> {
+/// The same in one round.
+#[derive(Clone, Copy)]
+pub(super) struct Round {
+    immediate: f64,
+    default: f64,
+    immediate_p99: f64,
+    default_p99: f64,
+}
+
+impl Notifications {
+    /// Of these rounds.
+    pub(super) fn of(rounds: &[Round]) -> Self {
+        let spread = |figure: fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
+        Self {
+            immediate: spread(|round| round.immediate),
+            default: spread(|round| round.default),
+            immediate_p99: spread(|round| round.immediate_p99),
+            default_p99: spread(|round| round.default_p99),
+        }
+    }
+}
+
+/// Measures both in one round.
+pub(super) fn measure([default, immediate]: [&Measuring; 2], plan: &Plan) -> Result<Round, Error> {
     let take = |measuring: &Measuring| {
         let samples =
             measuring.take(&Series::new(Measure::Notification, plan.notifications).of(LENGTH, 1))?;
         Ok::<_, Error>(Distribution::of(&samples))
     };
-    let mut rounds = Vec::new();
-    for _ in 0..plan.rounds {
-        rounds.push((take(immediate)?, take(default)?));
-        bar.inc(1);
-    }
-    let spread = |figure: fn(&(Distribution, Distribution)) -> f64| Spread::of(rounds.iter().map(figure));
-    Ok(Notifications {
-        immediate: spread(|(immediate, _)| immediate.median()),
-        default: spread(|(_, default)| default.median()),
-        immediate_p99: spread(|(immediate, _)| immediate.percentile(99.0)),
-        default_p99: spread(|(_, default)| default.percentile(99.0)),
+    let (immediate, default) = (take(immediate)?, take(default)?);
+    Ok(Round {
+        immediate: immediate.median(),
+        default: default.median(),
+        immediate_p99: immediate.percentile(99.0),
+        default_p99: default.percentile(99.0),
     })
 }

@@ -3,10 +3,13 @@
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
+use super::Round;
+use super::compared::Compared;
 use super::notifications::Notifications;
 use super::objects::Objects;
+use super::side_by_side;
 use super::statistics::Spread;
-use super::threads::Threads;
+use super::threads::{LENGTH, Threads};
 use super::transfers::Transfer;
 use crate::failure::CommandError;
 
@@ -17,6 +20,16 @@ const BETWEEN: &str = "nothing: the consumer in ndkhlk.sys calls the provider's 
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) rounds: usize,
+    /// Of each driver; an earlier one comes first.
+    pub(super) figures: Vec<Figures>,
+}
+
+/// The figures of one driver.
+#[derive(Serialize)]
+pub(super) struct Figures {
+    pub(super) name: &'static str,
+    /// The commit of the driver.
+    pub(super) commit: String,
     pub(super) transfers: Vec<Transfer>,
     pub(super) threads: Threads,
     pub(super) notifications: Notifications,
@@ -27,11 +40,24 @@ pub(super) struct Report {
     pub(super) findings: Vec<String>,
 }
 
-impl Report {
-    /// # Errors
-    /// If something was allocated on the data path, or found. That every message arrived, the driver has
-    /// checked; it fails otherwise.
-    pub(super) fn verdict(&self) -> Result<(), CommandError> {
+impl Figures {
+    /// Of these rounds.
+    pub(super) fn of(driver: &Compared, rounds: &[Round], objects: Objects, findings: Vec<String>) -> Self {
+        let transfers: Vec<_> = rounds.iter().map(|round| round.transfers.as_slice()).collect();
+        let notifications: Vec<_> = rounds.iter().map(|round| round.notifications).collect();
+        Self {
+            name: driver.name,
+            commit: driver.commit.clone(),
+            transfers: Transfer::of(&transfers),
+            threads: Threads::of(rounds.iter().map(|round| round.threads).collect()),
+            notifications: Notifications::of(&notifications),
+            allocations: rounds.iter().map(|round| round.allocations).sum(),
+            objects,
+            findings,
+        }
+    }
+
+    fn verdict(&self) -> Result<(), CommandError> {
         if self.allocations != 0 {
             return Err(CommandError::work(format!("{} allocations on the data path", self.allocations)));
         }
@@ -43,22 +69,12 @@ impl Report {
         }
     }
 
-    /// Prints the whole as JSON, or as tables.
-    pub(super) fn print(&self, json: bool) -> Result<(), CommandError> {
-        if json {
-            let text =
-                serde_json::to_string_pretty(self).map_err(|error| CommandError::work(error.to_string()))?;
-            println!("{text}");
-            return Ok(());
-        }
-        println!("\n  {} rounds, in turns; medians, and the least and the most of the rounds", self.rounds);
-        println!("  between consumer and provider: {BETWEEN}");
+    fn print(&self) {
         self.print_transfers();
         self.print_threads();
         self.print_notifications();
         self.print_objects();
         println!("\n  allocations on the data path: {}", self.allocations);
-        Ok(())
     }
 
     fn print_transfers(&self) {
@@ -86,16 +102,21 @@ impl Report {
     }
 
     fn print_threads(&self) {
-        let Threads { cache_line, send_length, send_median, send_p99, of_cache_line } = &self.threads;
-        println!("\n  one way between two threads       median   (least-most)        99 %");
-        let line = |name: &str, spread: &Spread, p99: String| {
-            let range = format!("({}-{})", time(spread.least), time(spread.most));
-            println!("  {name:<30}{:>10}{range:>20}{p99:>11}", time(spread.median));
-        };
-        line("cache line", cache_line, String::new());
-        line(&format!("Send of {send_length} B"), send_median, time(send_p99.median));
+        let Threads { rounds, cache_line, send, send_p99, of_cache_line } = &self.threads;
+        println!(
+            "\n  one way between two threads, {LENGTH} B   cache line      Send   of the line   placement"
+        );
+        for (number, round) in rounds.iter().enumerate() {
+            let (line, sent) = (time(round.cache_line), time(round.send));
+            let (ratio, placement) = (round.of_cache_line, round.placement.name());
+            println!("  round {:<31}{line:>10}{sent:>10}{ratio:>12.2} x   {placement}", number + 1);
+        }
+        let [line, sent, p99] = [cache_line, send, send_p99].map(|spread| time(spread.median));
         let Spread { median, least, most } = of_cache_line;
-        println!("  {:<30}{median:>8.1} x ({least:.1}-{most:.1})", "of the cache line");
+        println!(
+            "  {:<37}{line:>10}{sent:>10}{median:>12.2} x   ({least:.2}-{most:.2}); 99 % of the Sends {p99}",
+            "median"
+        );
     }
 
     fn print_notifications(&self) {
@@ -132,12 +153,38 @@ impl Report {
     }
 }
 
-fn percent(part: f64) -> String {
+impl Report {
+    /// # Errors
+    /// If something was allocated on the data path, or found. That every message arrived, the driver has
+    /// checked; it fails otherwise.
+    pub(super) fn verdict(&self) -> Result<(), CommandError> {
+        self.figures.iter().try_for_each(Figures::verdict)
+    }
+
+    /// Prints the whole as JSON, or as tables.
+    pub(super) fn print(&self, json: bool) -> Result<(), CommandError> {
+        if json {
+            let text =
+                serde_json::to_string_pretty(self).map_err(|error| CommandError::work(error.to_string()))?;
+            println!("{text}");
+            return Ok(());
+        }
+        println!("\n  {} rounds, in turns; medians, and the least and the most of the rounds", self.rounds);
+        println!("  between consumer and provider: {BETWEEN}");
+        match self.figures.as_slice() {
+            [before, after] => side_by_side::print(before, after),
+            all => all.iter().for_each(Figures::print),
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn percent(part: f64) -> String {
     format!("{:.0} %", part * 100.0)
 }
 
 /// Nanoseconds, in a unit that suits.
-fn time(nanoseconds: f64) -> String {
+pub(super) fn time(nanoseconds: f64) -> String {
     match nanoseconds {
         ..1e4 => format!("{nanoseconds:.0} ns"),
         ..1e7 => format!("{:.1} us", nanoseconds / 1e3),

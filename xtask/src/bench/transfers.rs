@@ -1,6 +1,5 @@
 //! Send, Write and Read beside memcpy, over one connection and between the same buffers.
 
-use indicatif::ProgressBar;
 use protocol::Measure;
 use runner::{Error, Measuring, Series};
 use serde::Serialize;
@@ -36,37 +35,45 @@ pub(super) struct Transfer {
     pub(super) p99_latency: Spread,
 }
 
-/// The result of one operation in one round.
+/// One operation at one length in one round.
 #[derive(Clone, Copy)]
-struct Round {
+pub(super) struct Round {
+    operation: &'static str,
+    length: u32,
     per_second: f64,
     of_memcpy: f64,
     median: f64,
     p99: f64,
 }
 
-/// Measures every operation at every length, in turns.
-pub(super) fn measure(measuring: &Measuring, plan: &Plan, bar: &ProgressBar) -> Result<Vec<Transfer>, Error> {
-    let mut transfers = Vec::new();
+/// Measures every operation at every length in one round, each length's memcpy first.
+pub(super) fn measure(measuring: &Measuring, plan: &Plan) -> Result<Vec<Round>, Error> {
+    let mut round = Vec::new();
     for length in LENGTHS {
-        let mut rounds: [Vec<Round>; OPERATIONS.len()] = Default::default();
-        for _ in 0..plan.rounds {
-            let mut memcpy = None;
-            for ((operation, _), rounds) in OPERATIONS.into_iter().zip(&mut rounds) {
-                let (per_second, median, p99) = once(measuring, plan, operation, length)?;
-                let of_memcpy = per_second / *memcpy.get_or_insert(per_second);
-                rounds.push(Round { per_second, of_memcpy, median, p99 });
-            }
-            bar.inc(1);
+        let mut memcpy = None;
+        for (measure, operation) in OPERATIONS {
+            let (per_second, median, p99) = once(measuring, plan, measure, length)?;
+            let of_memcpy = per_second / *memcpy.get_or_insert(per_second);
+            round.push(Round { operation, length, per_second, of_memcpy, median, p99 });
         }
-        for ((_, operation), rounds) in OPERATIONS.into_iter().zip(rounds) {
-            let spread = |figure: fn(&Round) -> f64| Spread::of(rounds.iter().map(figure));
+    }
+    Ok(round)
+}
+
+impl Transfer {
+    /// Every operation at every length, of rounds that measured them in the same order.
+    pub(super) fn of(rounds: &[&[Round]]) -> Vec<Self> {
+        let first = rounds.first().copied().unwrap_or_default();
+        let transfer = |(index, row): (usize, &Round)| {
+            let spread = |figure: fn(&Round) -> f64| {
+                Spread::of(rounds.iter().filter_map(|round| round.get(index)).map(figure))
+            };
             let per_second = spread(|round| round.per_second);
-            let bytes = |rate: f64| rate * f64::from(length);
-            transfers.push(Transfer {
-                operation,
-                length,
-                outstanding: outstanding(length),
+            let bytes = |rate: f64| rate * f64::from(row.length);
+            Self {
+                operation: row.operation,
+                length: row.length,
+                outstanding: outstanding(row.length),
                 per_second,
                 bytes_per_second: Spread {
                     median: bytes(per_second.median),
@@ -76,10 +83,10 @@ pub(super) fn measure(measuring: &Measuring, plan: &Plan, bar: &ProgressBar) -> 
                 of_memcpy: spread(|round| round.of_memcpy),
                 median_latency: spread(|round| round.median),
                 p99_latency: spread(|round| round.p99),
-            });
-        }
+            }
+        };
+        first.iter().enumerate().map(transfer).collect()
     }
-    Ok(transfers)
 }
 
 /// Operations per second, and the median and the 99th percentile of one operation's time.

@@ -6,7 +6,7 @@ use sys::ndk::NDK_OP_FLAG_SILENT_SUCCESS;
 use sys::status::NTSTATUS;
 
 use super::Samples;
-use super::transfer::Link;
+use super::transfer::{Link, Results};
 use crate::kernel;
 use crate::number::u64_from;
 
@@ -47,7 +47,8 @@ pub(super) fn cache_line(samples: &mut Samples) -> Result<(), NTSTATUS> {
 /// The number of receives that each side posts ahead.
 const AHEAD: usize = 4;
 
-/// Sends `length` bytes there and back.
+/// Sends `length` bytes there and back. No end sends what it has just received: the lines of its own message stay with
+/// the processor that sends it.
 ///
 /// # Errors
 /// What a post or a result failed with on either side.
@@ -63,9 +64,10 @@ pub(super) fn exchange(link: &Link<'_>, length: u32, samples: &mut Samples) -> R
     }
     let repost = |round: usize| round.saturating_add(AHEAD) < rounds;
     let answer = || {
+        let mut results = Results::new();
         for round in 0..rounds {
-            link.far.results(1, length, abandoned)?;
-            link.far.send(length, SILENT)?;
+            link.far.results(&mut results, (1, length), abandoned)?;
+            link.far.answer(length, SILENT)?;
             if repost(round) {
                 link.far.receive(length)?;
             }
@@ -81,10 +83,11 @@ pub(super) fn exchange(link: &Link<'_>, length: u32, samples: &mut Samples) -> R
             }
         },
         || {
-            let ask = |round: usize, samples: &mut Samples| {
+            let mut results = Results::new();
+            let mut ask = |round: usize, samples: &mut Samples| {
                 samples.time(|| {
-                    link.near.send(length, SILENT)?;
-                    link.near.results(1, length, abandoned)
+                    link.near.answer(length, SILENT)?;
+                    link.near.results(&mut results, (1, length), abandoned)
                 })?;
                 if repost(round) { link.near.receive(length) } else { Ok(()) }
             };

@@ -25,8 +25,22 @@ use crate::test_context::TestContext;
 /// The number of results that are polled at once.
 const BATCH: usize = 16;
 
-const EMPTY: NDK_RESULT =
-    NDK_RESULT { Status: 0, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() };
+/// Room for the results of one poll. A loop keeps it from one poll to the next: clearing it each time would be measured
+/// with the provider.
+pub(super) struct Results([NDK_RESULT; BATCH]);
+
+impl Results {
+    /// Cleared.
+    pub(super) const fn new() -> Self {
+        const EMPTY: NDK_RESULT =
+            NDK_RESULT { Status: 0, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() };
+        Self([EMPTY; BATCH])
+    }
+}
+
+/// Bytes of an end's buffer. What a message is received into, or compared with a copy from, is in the first half. What
+/// an answer is sent from is in the second, so that no end sends from a cache line that the other has just written.
+const BUFFER: u32 = MEASURE_LENGTH * 2;
 
 /// One end: its queues and its buffer.
 pub(super) struct End<'l> {
@@ -42,8 +56,8 @@ impl<'l> End<'l> {
             NDK_MR_FLAG_ALLOW_LOCAL_WRITE | NDK_MR_FLAG_ALLOW_REMOTE_READ | NDK_MR_FLAG_ALLOW_REMOTE_WRITE;
         let depths = QpDepths { receive: MEASURE_DEPTH, initiator: MEASURE_DEPTH, ..QpDepths::SMALL };
         let qp_set = QpSet::on(adapter, depths)?;
-        let buffer = test.buffer(MEASURE_LENGTH)?;
-        qp_set.mr.register(buffer.mdl(), MEASURE_LENGTH, ACCESS, Inside::Nothing)?.wait()?;
+        let buffer = test.buffer(BUFFER)?;
+        qp_set.mr.register(buffer.mdl(), BUFFER, ACCESS, Inside::Nothing)?.wait()?;
         let (local_token, remote_token) = (qp_set.mr.local_token(), qp_set.mr.remote_token());
         Ok(Self { qp_set, buffer, local_token, remote_token })
     }
@@ -65,17 +79,22 @@ impl<'l> End<'l> {
         check(self.qp_set.qp.send(null_mut(), &[self.sge(length)], flags))
     }
 
+    /// Sends from the half of the buffer into which nothing is received.
+    pub(super) fn answer(&self, length: u32, flags: u32) -> Result<(), NTSTATUS> {
+        let from = sge(self.buffer.address(MEASURE_LENGTH), length, self.local_token);
+        check(self.qp_set.qp.send(null_mut(), &[from], flags))
+    }
+
     /// Polls until it has `count` results, all of them successes that moved `length` bytes, or until
     /// `abandoned` says so.
     pub(super) fn results(
         &self,
-        count: u32,
-        length: u32,
+        Results(results): &mut Results,
+        (count, length): (u32, u32),
         abandoned: impl Fn() -> bool,
     ) -> Result<(), NTSTATUS> {
         /// Empty polls after which the time is looked at.
         const EMPTY_POLLS: u32 = 1 << 16;
-        let mut results = [EMPTY; BATCH];
         let (mut left, mut empty, mut deadline) = (usize_from(count), 0_u32, None);
         while left != 0 {
             let room = left.min(BATCH);
@@ -123,7 +142,7 @@ impl<'l> Link<'l> {
     /// What an operation failed with; `STATUS_IO_TIMEOUT` if no notification comes.
     pub(super) fn notified(&self, length: u32, samples: &mut Samples) -> Result<(), NTSTATUS> {
         let Self { near, far } = self;
-        let never = || false;
+        let (mut results, never) = (Results::new(), || false);
         samples.repeat(|| {
             far.receive(length)?;
             near.qp_set.cq.arm(NDK_CQ_NOTIFY_ANY);
@@ -131,8 +150,8 @@ impl<'l> Link<'l> {
             if !near.qp_set.cq.object().event_within(WAIT_TIMEOUT) {
                 return Err(STATUS_IO_TIMEOUT);
             }
-            near.results(1, length, never)?;
-            far.results(1, length, never)
+            near.results(&mut results, (1, length), never)?;
+            far.results(&mut results, (1, length), never)
         })
     }
 
@@ -152,7 +171,7 @@ impl<'l> Link<'l> {
         near.buffer.fill(SENT, length);
         far.buffer.fill(!SENT, length);
         let (from, to) = ([near.sge(length)], near.buffer.as_ptr());
-        let never = || false;
+        let (mut results, never) = (Results::new(), || false);
         match measure {
             Measure::Copy => samples.repeat(|| {
                 for _ in 0..depth {
@@ -168,21 +187,21 @@ impl<'l> Link<'l> {
                 for _ in 0..depth {
                     near.send(length, 0)?;
                 }
-                near.results(depth, length, never)?;
-                far.results(depth, length, never)
+                near.results(&mut results, (depth, length), never)?;
+                far.results(&mut results, (depth, length), never)
             }),
             Measure::Write => samples.repeat(|| {
                 for _ in 0..depth {
                     check(near.qp_set.qp.write(null_mut(), &from, far.remote(), 0))?;
                 }
-                near.results(depth, length, never)
+                near.results(&mut results, (depth, length), never)
             }),
             // The far end reads, so that the bytes go the same way.
             Measure::Read => samples.repeat(|| {
                 for _ in 0..depth {
                     check(far.qp_set.qp.read(null_mut(), &[far.sge(length)], near.remote(), 0))?;
                 }
-                far.results(depth, length, never)
+                far.results(&mut results, (depth, length), never)
             }),
             Measure::CacheLine
             | Measure::Exchange

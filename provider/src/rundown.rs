@@ -86,10 +86,15 @@ impl<T: Drain> Rundown<T> {
         }
     }
 
-    /// Returns true if the value is open: a pin would succeed now.
+    /// Returns true if the value is open in `shard`: a pin of it would succeed now.
+    ///
+    /// A user looks at the shard that it pins, whose cache line is its own: the other's is written by the other side, for
+    /// each of its pins. [`Rundown::open`] stores the value before it releases OPEN into either shard, so each of them
+    /// shows the value. While it opens or closes, one shard is open an instant before or after the other; a user that
+    /// looks meanwhile has its pin given, which the drain waits for, or refused, as if it had looked before.
     #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.initiator.load(Ordering::Acquire) & OPEN != 0
+    pub fn is_open(&self, shard: Shard) -> bool {
+        self.shard(shard).load(Ordering::Acquire) & OPEN != 0
     }
 
     /// Uses the value, if it is open.
@@ -268,7 +273,7 @@ mod tests {
         drop(rundown.close());
         // SAFETY: not shared with another thread, and the value was taken out.
         unsafe { rundown.open(Probe(drained)) };
-        assert!(rundown.is_open());
+        assert!(rundown.is_open(Shard::Initiator) && rundown.is_open(Shard::Target));
         assert!(rundown.pin(Shard::Initiator).is_some() && rundown.pin(Shard::Target).is_some());
     }
 }
@@ -309,6 +314,25 @@ mod model {
     #[test]
     fn close_against_users_of_both_shards_takes_the_value_out_once() {
         close_against_two_users([Shard::Initiator, Shard::Target]);
+    }
+
+    #[test]
+    fn open_shard_shows_the_value_to_its_users() {
+        for shard in [Shard::Initiator, Shard::Target] {
+            explore(None, move || {
+                let rundown = loom::sync::Arc::new(Rundown::new());
+                let opener = {
+                    let rundown = rundown.clone();
+                    // SAFETY: this is the one call, and nothing closes.
+                    thread::spawn(move || unsafe { rundown.open(Probe(Arc::default())) })
+                };
+                if rundown.is_open(shard) {
+                    assert!(rundown.pin(shard).is_some());
+                }
+                opener.join().unwrap();
+                assert!(rundown.is_open(shard));
+            });
+        }
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl<K: Kernel> Link<K> {
         match self {
             Self::Loopback(connection, side) => {
                 let (source, destination) = (connection.source(), connection.destination());
-                connection.is_established().then_some(match side {
+                connection.is_established(*side).then_some(match side {
                     Side::Active => (source, destination),
                     Side::Passive => (destination, source),
                 })
@@ -238,10 +238,10 @@ impl<K: Kernel> Link<K> {
         }
     }
 
-    /// Returns true if the connection is established: transfers may begin.
+    /// Returns true if the connection is established: transfers of this side may begin.
     pub(crate) fn is_established(&self) -> bool {
         match self {
-            Self::Loopback(connection, _) => connection.is_established(),
+            Self::Loopback(connection, side) => connection.is_established(*side),
             Self::Wire(wire) => wire.is_established(),
         }
     }

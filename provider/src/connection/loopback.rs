@@ -272,8 +272,8 @@ impl<K: Kernel> Connection<K> {
         self.established.pin(side.shard())
     }
 
-    /// Returns true if transfers may begin.
-    pub(crate) fn is_established(&self) -> bool {
-        self.established.is_open()
+    /// Returns true if transfers of `side` may begin.
+    pub(crate) fn is_established(&self, side: Side) -> bool {
+        self.established.is_open(side.shard())
     }
 }

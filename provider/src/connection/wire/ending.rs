@@ -265,7 +265,7 @@ impl<K: Kernel> Wire<K> {
             port.forget(this);
         }
         this.break_with_if_whole();
-        if this.joined.is_open() {
+        if this.joined.is_open(crate::rundown::Shard::Initiator) {
             if let Some(joined) = this.joined.close() {
                 use crate::rundown::Drain as _;
                 joined.drained();

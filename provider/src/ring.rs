@@ -12,10 +12,14 @@
 //! it in this queue, and nothing else; no thread ever waits here. (The scheme is D. Vyukov's bounded
 //! MPMC queue.)
 //!
+//! A ring that one thread at a time pushes to, or pops from, needs no locked instruction for that: see `alone`.
+//!
 //! Pushes and pops are inlined into the code that makes or uses the value: passed through memory, a small
 //! value is read back in wider pieces than it was written in, and each such read waits for the writes.
 
 #![expect(unsafe_code, reason = "the slots of a ring are written and read by their place")]
+
+mod alone;
 
 use crate::heap::{NoMemory, Slice};
 use crate::number::u64_from;
@@ -88,14 +92,6 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Appends the value that `make` makes for its position, in its place. `None` if the queue is full.
-    pub(crate) fn push_with(&self, make: impl FnOnce(u64) -> T) -> Option<u64> {
-        let (slot, position) = self.claim()?;
-        // SAFETY: the claim was made just now.
-        unsafe { self.publish(slot, position, || make(position)) };
-        Some(position)
-    }
-
     /// A push is to come soon.
     pub(crate) fn expect_push(&self) {
         self.slot(self.tail.load(Ordering::Relaxed)).into_iter().for_each(expect_to_write);
@@ -156,18 +152,8 @@ impl<T> Ring<T> {
             let next = position.wrapping_add(1);
             if sequence == next {
                 match self.head.compare_exchange_weak(position, next, Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => {
-                        let value = slot.value.with_mut(|cell| {
-                            // SAFETY: the sequence number was ours, and the claim of `head` took it: no
-                            // other thread touches the slot until the store below.
-                            let value = unsafe { cell.read() };
-                            // SAFETY: as above; what was there was moved out just now.
-                            unsafe { cell.write(None) };
-                            value.map(|value| take(position, value))
-                        });
-                        slot.sequence.store(next.wrapping_add(self.mask), Ordering::Release);
-                        return value;
-                    }
+                    // SAFETY: the claim was made just now.
+                    Ok(_) => return unsafe { self.take(slot, position, take) },
                     Err(now) => position = now,
                 }
             } else if sequence < next {
@@ -176,6 +162,23 @@ impl<T> Ring<T> {
                 position = self.head.load(Ordering::Relaxed);
             }
         }
+    }
+
+    /// # Safety
+    ///
+    /// The caller claimed `position`, whose slot this is and which is published, and takes it once.
+    #[inline(always)]
+    unsafe fn take<R>(&self, slot: &Slot<T>, position: u64, take: impl FnOnce(u64, T) -> R) -> Option<R> {
+        let value = slot.value.with_mut(|cell| {
+            // SAFETY: the sequence number was the caller's, and the claim of `head` took it: no other
+            // thread touches the slot until the store below.
+            let value = unsafe { cell.read() };
+            // SAFETY: as above; what was there was moved out just now.
+            unsafe { cell.write(None) };
+            value.map(|value| take(position, value))
+        });
+        slot.sequence.store(position.wrapping_add(1).wrapping_add(self.mask), Ordering::Release);
+        value
     }
 
     /// Returns the number of slots; positions that are so many apart share a slot.

@@ -12,6 +12,8 @@
 //!   level        in ring
 //! ```
 
+#![expect(unsafe_code, reason = "the consumer serialises polls")]
+
 use super::Cqe;
 use crate::heap::{NoMemory, Once, Shared};
 use crate::number::usize_from;
@@ -127,10 +129,12 @@ impl Entries {
     /// Removes the oldest result. Not concurrently with itself (CQ-1).
     #[inline(always)]
     pub(super) fn pop(&self) -> Option<Cqe> {
+        // SAFETY: each poll of a CQ happens before the next, as the consumer serialises them (CQ-1) and the edge relies on.
+        let pop = |ring: &Ring<Cqe>| unsafe { ring.pop_alone(|_, result| result) };
         loop {
             let level = self.popping.load(Ordering::Relaxed);
             let ring = self.ring(level)?;
-            if let Some(result) = ring.pop() {
+            if let Some(result) = pop(ring) {
                 return Some(result);
             }
             if level == self.pushing.load(Ordering::Acquire) {
@@ -139,7 +143,7 @@ impl Entries {
             ring.seal();
             if !ring.is_exhausted() {
                 // A result came before the seal; it may not be published yet.
-                return ring.pop();
+                return pop(ring);
             }
             self.popping.store(self.next(level)?, Ordering::Release);
         }

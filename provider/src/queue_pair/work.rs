@@ -1,5 +1,7 @@
 //! Work requests, and the queues that hold them.
 
+#![expect(unsafe_code, reason = "a queue's users serialise their pushes and pops")]
+
 use sys::ndk::{
     NDK_OP_FLAG_DEFER, NDK_OP_FLAG_READ_FENCE, NDK_OP_FLAG_SEND_AND_SOLICIT_EVENT,
     NDK_OP_FLAG_SILENT_SUCCESS, NDK_OPERATION_TYPE,
@@ -101,7 +103,12 @@ impl<W> WorkQueue<W> {
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn new(depth: u32, width: u32) -> Result<Self, NoMemory> {
+    ///
+    /// # Safety
+    ///
+    /// Each [`WorkQueue::post`] happens before the next, which the consumer sees to (WR-1), and each [`WorkQueue::take`]
+    /// before the next.
+    pub(crate) unsafe fn new(depth: u32, width: u32) -> Result<Self, NoMemory> {
         let ring = Ring::new(depth)?;
         let lists = SglTable::new(ring.capacity(), usize_from(width))?;
         Ok(Self { ring, lists, depth, completed: Line(AtomicU64::new(0)), seen: Line(AtomicU64::new(0)) })
@@ -125,10 +132,12 @@ impl<W> WorkQueue<W> {
             }
         }
         // The ring has room: it holds no more than the outstanding ones.
-        let pushed = self.ring.push_with(|position| {
+        let queued = |position| {
             let (work, list) = make(position);
             Queued { work, entries: self.lists.write(position, list) }
-        });
+        };
+        // SAFETY: posts happen one before another, as the maker of the queue promised, and the ring is never sealed.
+        let pushed = unsafe { self.ring.push_alone(queued) };
         pushed.map(drop).ok_or(QueueFull)
     }
 
@@ -149,10 +158,12 @@ impl<W> WorkQueue<W> {
 
     /// Takes the oldest request in the queue. Its list replaces the contents of `list`.
     pub(crate) fn take(&self, list: &mut Sgl) -> Option<W> {
-        self.ring.pop_with(|position, Queued { work, entries }| {
+        let take = |position, Queued { work, entries }| {
             self.lists.read(position, entries, list);
             work
-        })
+        };
+        // SAFETY: takes happen one before another, as the maker of the queue promised.
+        unsafe { self.ring.pop_alone(take) }
     }
 
     /// Reads the list of a request once more that was taken, and is not completed: the one at this position, with so
@@ -184,6 +195,12 @@ impl<W> WorkQueue<W> {
 mod tests {
     use super::*;
 
+    /// A queue that the test's thread alone uses.
+    fn queue<W>(depth: u32, width: u32) -> WorkQueue<W> {
+        // SAFETY: one thread posts and takes.
+        unsafe { WorkQueue::new(depth, width) }.unwrap()
+    }
+
     fn post<W>(queue: &WorkQueue<W>, work: W, lengths: &[u32]) -> Result<(), QueueFull> {
         let list = lengths.iter().map(|length| Sge { address: 0, length: *length, token: 0 });
         queue.post(|_| (work, list))
@@ -191,7 +208,7 @@ mod tests {
 
     #[test]
     fn queue_takes_its_depth_and_not_one_more() {
-        let queue = WorkQueue::new(3, 1).unwrap();
+        let queue = queue(3, 1);
         for work in 0..3 {
             assert_eq!(post(&queue, work, &[]), Ok(()));
         }
@@ -200,7 +217,7 @@ mod tests {
 
     #[test]
     fn request_counts_until_it_is_completed() {
-        let (queue, mut list) = (WorkQueue::new(1, 1).unwrap(), Sgl::new());
+        let (queue, mut list) = (queue(1, 1), Sgl::new());
         post(&queue, 'a', &[]).unwrap();
         assert_eq!(queue.take(&mut list), Some('a'));
         assert_eq!(post(&queue, 'b', &[]), Err(QueueFull));
@@ -210,7 +227,7 @@ mod tests {
 
     #[test]
     fn each_request_comes_with_its_own_list() {
-        let (queue, mut list) = (WorkQueue::new(2, 3).unwrap(), Sgl::new());
+        let (queue, mut list) = (queue(2, 3), Sgl::new());
         for round in 0..5 {
             post(&queue, 'a', &[round, 2, 3]).unwrap();
             post(&queue, 'b', &[9]).unwrap();

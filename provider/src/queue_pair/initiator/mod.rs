@@ -91,9 +91,12 @@ impl<K: Kernel> Initiator<K> {
     /// [`NoMemory`].
     #[inline(always)]
     pub(super) fn new(cq: ObjectRef<K, Cq<K>>, depths: &Depths) -> Result<Self, NoMemory> {
+        // SAFETY: the consumer serialises posts to one queue (WR-1), as the edge relies on; and only a run of the combiner
+        // takes, each of which happens before the next.
+        let queue = unsafe { WorkQueue::new(depths.initiator, depths.initiator_sge) }?;
         Ok(Self {
             cq,
-            queue: WorkQueue::new(depths.initiator, depths.initiator_sge)?,
+            queue,
             max_sge: usize_from(depths.initiator_sge),
             registrations: Ring::new(depths.initiator)?,
             inline: InlineData::new(depths.initiator, usize_from(depths.inline))?,

@@ -6,6 +6,8 @@
 //! | `delivery_lock` | makes messages and flushes take turns |
 //! | `srq` | the receive queue that several responders share |
 
+#![expect(unsafe_code, reason = "the consumer serialises posts")]
+
 mod delivery_lock;
 mod srq;
 
@@ -83,7 +85,9 @@ impl<K: Kernel> Responder<K> {
         depths: &Depths,
     ) -> Result<Self, NoMemory> {
         let receives = match srq {
-            None => Receives::Own(WorkQueue::new(depths.receive, depths.receive_sge)?),
+            // SAFETY: the consumer serialises posts to one queue (WR-1), as the edge relies on; and only the holder of
+            // the delivery lock takes, each of which happens before the next.
+            None => Receives::Own(unsafe { WorkQueue::new(depths.receive, depths.receive_sge) }?),
             Some(srq) => Receives::Shared(Seat::take(srq)?),
         };
         let max_sge = usize_from(depths.receive_sge);
@@ -275,7 +279,6 @@ impl<K: Kernel> Responder<K> {
 }
 
 #[cfg(all(test, not(loom)))]
-#[expect(unsafe_code, reason = "tests call the provider as consumers do")]
 mod tests {
     use core::ptr::without_provenance_mut;
 

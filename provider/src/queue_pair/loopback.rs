@@ -11,7 +11,7 @@ use sys::status::{
 use super::Qp;
 use super::initiator::{PendingInvalidate, Step};
 use super::remote::{self, RemoteMemory, Send};
-use super::responder::Message;
+use super::responder::{Message, Receive};
 use super::sgl::Sgl;
 use super::work::Flags;
 use crate::adapter::PinnedSgl;
@@ -135,10 +135,14 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         peer.responder.expect_delivery();
         let (mut source, mut sink) = (PinnedSgl::new(), PinnedSgl::new());
         Self::gather(qp, &mut source, data, (Rights::LOCAL_READ, Shard::Initiator))?;
-        let mut receive = Sgl::new();
-        let Some(context) = peer.responder.next_receive(peer, &mut receive) else { return Ok(None) };
-        let moved = if Self::gather(peer, &mut sink, &receive, (Rights::LOCAL_WRITE, Shard::Target)).is_err()
-        {
+        let mut rest = Sgl::new();
+        let Some(Receive { context, first }) = peer.responder.next_receive(peer, &mut rest) else {
+            return Ok(None);
+        };
+        let needed = (Rights::LOCAL_WRITE, Shard::Target);
+        let admitted = Self::gather(peer, &mut sink, &[first], needed)
+            .and_then(|()| Self::gather(peer, &mut sink, &rest, needed));
+        let moved = if admitted.is_err() {
             Err(STATUS_ACCESS_VIOLATION)
         } else if source.length() > sink.length() {
             Err(STATUS_BUFFER_OVERFLOW)
@@ -177,7 +181,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     fn gather<'t>(
         qp: &'t Object<K, Qp<K>>,
         gathered: &mut PinnedSgl<'t, K>,
-        list: &Sgl,
+        list: &[Sge],
         needed: (Rights, Shard),
     ) -> Result<(), AccessError> {
         gathered.local(qp.pd.adapter().table(), qp.domain(), needed, list)

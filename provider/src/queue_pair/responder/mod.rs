@@ -18,7 +18,7 @@ use sys::ndk::NDK_OPERATION_TYPE;
 use sys::status::{NTSTATUS, STATUS_CANCELLED};
 
 use super::post::PostError;
-use super::sgl::Sgl;
+use super::sgl::{Sgl, refill};
 use super::work::WorkQueue;
 use super::{Depths, FLUSH_RECEIVES, Qp};
 use crate::adapter::Cq;
@@ -49,6 +49,24 @@ impl Message {
     }
 }
 
+/// A receive as it lies in the queue, within one cache line: with its first entry, as most have no other. The processor that
+/// delivers a message then reads one line of the poster's, not two.
+#[derive(Clone, Copy)]
+pub(super) struct Receive {
+    pub(super) context: Opaque,
+    /// An entry of no bytes if there is none.
+    pub(super) first: Sge,
+}
+
+impl Receive {
+    /// Its whole list, of which `rest` has the entries after the first.
+    pub(super) fn list(&self, rest: &Sgl) -> Sgl {
+        let mut list = Sgl::new();
+        refill(&mut list, core::iter::once(self.first).chain(rest.iter().copied()));
+        list
+    }
+}
+
 /// The source of receives.
 #[expect(
     clippy::large_enum_variant,
@@ -56,7 +74,7 @@ impl Message {
 )]
 pub(super) enum Receives<K: Kernel> {
     /// A queue of its own.
-    Own(WorkQueue<Opaque>),
+    Own(WorkQueue<Receive>),
     /// A shared one.
     Shared(Seat<K>),
 }
@@ -84,10 +102,11 @@ impl<K: Kernel> Responder<K> {
         srq: Option<ObjectRef<K, Srq<K>>>,
         depths: &Depths,
     ) -> Result<Self, NoMemory> {
+        let rest = depths.receive_sge.saturating_sub(1);
         let receives = match srq {
             // SAFETY: the consumer serialises posts to one queue (WR-1), as the edge relies on; and only the holder of
             // the delivery lock takes, each of which happens before the next.
-            None => Receives::Own(unsafe { WorkQueue::new(depths.receive, depths.receive_sge) }?),
+            None => Receives::Own(unsafe { WorkQueue::new(depths.receive, rest) }?),
             Some(srq) => Receives::Shared(Seat::take(srq)?),
         };
         let max_sge = usize_from(depths.receive_sge);
@@ -117,7 +136,7 @@ impl<K: Kernel> Responder<K> {
     pub(super) fn post(
         &self,
         context: Opaque,
-        sink: impl ExactSizeIterator<Item = Sge>,
+        mut sink: impl ExactSizeIterator<Item = Sge>,
         dead: bool,
     ) -> Result<(), PostError> {
         let Receives::Own(queue) = &self.receives else { return Err(PostError::SharedReceives) };
@@ -127,7 +146,8 @@ impl<K: Kernel> Responder<K> {
         if dead && self.cq.is_overflown() {
             return Err(PostError::NotConnected);
         }
-        Ok(queue.post(|_| (context, sink))?)
+        let receive = Receive { context, first: sink.next().unwrap_or_default() };
+        Ok(queue.post(|_| (receive, sink))?)
     }
 
     /// Takes the mark of a message that waits for a receive, when one was posted.
@@ -155,25 +175,29 @@ impl<K: Kernel> Responder<K> {
         self.delivery_lock.unlock()
     }
 
-    /// The oldest receive, for a message: its context, and in `sink` its list. If there is none, the next that is
+    /// The oldest receive, for a message, and in `rest` its entries after the first. If there is none, the next that is
     /// posted finds that one is wanted. The caller has locked the delivery; `qp` is the QP of this responder.
-    fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut Sgl) -> Option<Opaque> {
+    #[inline(always)]
+    fn take(&self, qp: &Object<K, Qp<K>>, rest: &mut Sgl) -> Option<Receive> {
         match &self.receives {
-            Receives::Own(queue) => queue.take(sink).or_else(|| {
-                self.rnr_pending.store(true, Ordering::Relaxed);
-                // One of two sees the other: a post of a receive looks at this after that.
-                fence(Ordering::SeqCst);
-                queue.take(sink)
-            }),
-            Receives::Shared(seat) => seat.srq()?.take(qp, sink),
+            Receives::Own(queue) => queue.take(rest).or_else(|| self.take_or_wait(queue, rest)),
+            Receives::Shared(seat) => seat.srq()?.take(qp, rest),
         }
+    }
+
+    #[cold]
+    fn take_or_wait(&self, queue: &WorkQueue<Receive>, rest: &mut Sgl) -> Option<Receive> {
+        self.rnr_pending.store(true, Ordering::Relaxed);
+        // One of two sees the other: a post of a receive looks at this after that.
+        fence(Ordering::SeqCst);
+        queue.take(rest)
     }
 
     /// The oldest receive of its own queue, for a flush. Those of an SRQ are not this QP's to cancel. The caller has
     /// locked the delivery.
-    fn take_own(&self, sink: &mut Sgl) -> Option<Opaque> {
+    fn take_own(&self, rest: &mut Sgl) -> Option<Receive> {
         match &self.receives {
-            Receives::Own(queue) => queue.take(sink),
+            Receives::Own(queue) => queue.take(rest),
             Receives::Shared(_) => None,
         }
     }
@@ -210,13 +234,14 @@ impl<K: Kernel> Responder<K> {
 
 /// In each function `qp` is the QP of this responder.
 impl<K: Kernel> Responder<K> {
-    /// Takes the next receive for a message that has arrived, and with it the delivery lock: returns its
-    /// context, and in `sink` its list. If there is none, the next post of a receive resumes the peer.
-    pub(super) fn next_receive(&self, qp: &Object<K, Qp<K>>, sink: &mut Sgl) -> Option<Opaque> {
+    /// Takes the next receive for a message that has arrived, and with it the delivery lock; in `rest` are its entries
+    /// after the first. If there is none, the next post of a receive resumes the peer.
+    #[inline(always)]
+    pub(super) fn next_receive(&self, qp: &Object<K, Qp<K>>, rest: &mut Sgl) -> Option<Receive> {
         if !self.try_lock_delivery() {
             return None;
         }
-        let receive = self.take(qp, sink);
+        let receive = self.take(qp, rest);
         if receive.is_none() {
             self.end_delivery(qp);
         }
@@ -254,8 +279,8 @@ impl<K: Kernel> Responder<K> {
         }
         // A post of a receive reads `cancel` after its push: the flush or the post sees the other.
         fence(Ordering::SeqCst);
-        let mut sink = Sgl::new();
-        while let Some(context) = self.take_own(&mut sink) {
+        let mut rest = Sgl::new();
+        while let Some(Receive { context, .. }) = self.take_own(&mut rest) {
             self.finish(qp, STATUS_CANCELLED, Message::none(context));
         }
         if self.unlock_delivery() {

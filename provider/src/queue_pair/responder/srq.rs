@@ -11,6 +11,7 @@ use sys::ndk::{NDK_FN_SRQ_NOTIFICATION_CALLBACK, NDK_OBJECT_TYPE};
 use sys::status::STATUS_SUCCESS;
 use sys::wdm::GROUP_AFFINITY;
 
+use super::Receive;
 use crate::adapter::Pd;
 use crate::consumer::Opaque;
 use crate::heap::{NoMemory, Within as _};
@@ -25,13 +26,13 @@ use crate::queue_pair::{PostError, Qp};
 const BELOW: u32 = 1;
 
 /// A receive that no queue pair has taken.
-struct Receive {
+struct Posted {
     context: Opaque,
     sink: Sgl,
 }
 
 struct State<K: Kernel> {
-    receives: VecDeque<Receive>,
+    receives: VecDeque<Posted>,
     depth: usize,
     threshold: usize,
     /// A notification is owed when the receives fall below the threshold.
@@ -199,7 +200,7 @@ impl<K: Kernel> Object<K, Srq<K>> {
                 return Err(PostError::QueueFull);
             }
             // There is room: the queue was made for its depth.
-            state.receives.push_within(Receive { context, sink }).map_err(|_| PostError::QueueFull)?;
+            state.receives.push_within(Posted { context, sink }).map_err(|_| PostError::QueueFull)?;
         }
         while let Some(qp) = self.next_waiting() {
             qp.peer_progress();
@@ -212,8 +213,8 @@ impl<K: Kernel> Object<K, Srq<K>> {
         if state.receives.is_empty() { None } else { state.waiting.pop_front() }
     }
 
-    /// The oldest receive for `qp`: its context, and in `sink` its list; if there is none, it waits for one.
-    pub(super) fn take(&self, qp: &Object<K, Qp<K>>, sink: &mut Sgl) -> Option<Opaque> {
+    /// The oldest receive for `qp`, and in `rest` its entries after the first; if there is none, it waits for one.
+    pub(super) fn take(&self, qp: &Object<K, Qp<K>>, rest: &mut Sgl) -> Option<Receive> {
         let (taken, unlisted, below) = {
             let mut state = self.state.lock();
             let taken = state.receives.pop_front();
@@ -227,9 +228,11 @@ impl<K: Kernel> Object<K, Srq<K>> {
         if below {
             self.post(BELOW);
         }
-        taken.map(|Receive { context, sink: entries }| {
-            refill(sink, entries.into_iter());
-            context
+        taken.map(|Posted { context, sink }| {
+            let mut entries = sink.into_iter();
+            let first = entries.next().unwrap_or_default();
+            refill(rest, entries);
+            Receive { context, first }
         })
     }
 

@@ -251,9 +251,10 @@ impl<K: Kernel> Arrival<K> {
 
     /// Takes the receive for a message, whose first segment this is.
     fn take_receive(&mut self, (qp, wire): Ends<'_, K>, segment: Segment) -> Result<bool, Broken> {
-        let mut list = Sgl::new();
+        let mut rest = Sgl::new();
         qp.responder.expect_delivery();
-        if let Some(context) = qp.responder.next_receive(qp, &mut list) {
+        if let Some(receive) = qp.responder.next_receive(qp, &mut rest) {
+            let (context, list) = (receive.context, receive.list(&rest));
             let room = length(list.iter().copied());
             let is_valid = place::own(qp, &list, 0, &[]).is_ok();
             self.receiving = Some(Receiving { context, list, room });

@@ -125,6 +125,9 @@ pub(crate) type PendingRegistration<K> = memory::PendingRegistration<K, Pd<K>>;
 /// A list whose every entry was admitted.
 pub(crate) type PinnedSgl<'t, K> = memory::PinnedSgl<'t, K, Pd<K>>;
 
+/// A list of one entry that was admitted, of contiguous memory.
+pub(crate) type PinnedEntry<'t, K> = memory::PinnedEntry<'t, K, Pd<K>>;
+
 impl<K: Kernel> ObjectType<K> for Pd<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;
 

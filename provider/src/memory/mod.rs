@@ -9,12 +9,13 @@
 //! | `owner`, `registration_state` | how one registration of an object follows another |
 //! | `table`, `slot` | what a token admits |
 //! | `chain`, `mapping` | how a consumer describes memory |
-//! | `transfer` | the copy |
+//! | `transfer`, `entry` | the copy; the memory of a single entry |
 //!
 //! The objects here know no more of the layers above than [`ProtectionDomain`], and of a work request that waits for
 //! them its [`Resumption`](crate::object::Resumption).
 
 mod chain;
+mod entry;
 mod fast_register;
 mod mapping;
 mod owner;
@@ -26,6 +27,7 @@ mod table;
 mod transfer;
 mod window;
 
+pub(crate) use entry::PinnedEntry;
 pub(crate) use fast_register::{Layout, MAX_PAGES};
 pub(crate) use mapping::{Mapped, Mappings, extent};
 pub(crate) use owner::{Invalidated, PendingRegistration, RegionOrWindow, RegistrationError};
@@ -35,7 +37,7 @@ pub(crate) use slot::Generation;
 #[cfg(all(test, not(loom)))]
 pub(crate) use table::Admitted;
 pub(crate) use table::Table;
-pub(crate) use transfer::{PinnedSgl, Sge, copy};
+pub(crate) use transfer::{PinnedSgl, Runs, Sge, copy};
 pub(crate) use window::{Mw, WindowError};
 
 use crate::kernel::Kernel;

@@ -157,6 +157,26 @@ impl<K: Kernel, P: ProtectionDomain<K>> Table<K, P> {
         Ok(Admitted { memory, window: Some(named) })
     }
 
+    /// As [`Table::admit`], with the same checks in the same order, for an access to a single run of system memory: also
+    /// returns its first byte. `None` if it is refused, by a window, or in several segments.
+    #[inline(always)]
+    pub(super) fn admit_run(
+        &self,
+        token: Token,
+        domain: Domain,
+        (needed, by): (Rights, Shard),
+        address: usize,
+        length: usize,
+    ) -> Option<(Pin<'_, Registration<K, P>>, *mut u8)> {
+        let named = self.named(token, domain, by).ok()?;
+        named.covers(needed, address, length).ok()?;
+        let ([segment], None) = (named.memory.segments.as_slice(), &named.parent) else { return None };
+        let within = address.checked_sub(named.base)?.checked_sub(segment.offset)?;
+        let (start, fits) =
+            (segment.system.wrapping_add(within), within.checked_add(length)? <= segment.length);
+        fits.then_some((named, start))
+    }
+
     /// Looks up the registration that a work request invalidates by its token: returns its region or window,
     /// and its generation. An invalidation by the peer requires a remote right.
     ///

@@ -126,7 +126,7 @@ impl<'t, K: Kernel, P: ProtectionDomain<K>> PinnedSgl<'t, K, P> {
     fn each_run(&self, at: usize, length: usize, mut copy: impl FnMut(Run, usize)) -> usize {
         let mut done = 0_usize;
         while done < length
-            && let Some(run) = self.run_at(at.saturating_add(done))
+            && let Some(run) = self.run_from(at.saturating_add(done))
         {
             let part = run.length.min(length.saturating_sub(done));
             copy(Run { start: run.start, length: part }, done);
@@ -136,7 +136,7 @@ impl<'t, K: Kernel, P: ProtectionDomain<K>> PinnedSgl<'t, K, P> {
     }
 
     /// The runs of system memory from byte `skip` of the list on, in order.
-    fn run_at(&self, mut skip: usize) -> Option<Run> {
+    fn run_from(&self, mut skip: usize) -> Option<Run> {
         for (sge, part) in &self.parts {
             let length = usize_from(sge.length);
             if skip >= length {
@@ -160,9 +160,18 @@ impl<'t, K: Kernel, P: ProtectionDomain<K>> PinnedSgl<'t, K, P> {
 }
 
 /// Contiguous system memory.
-struct Run {
-    start: *mut u8,
-    length: usize,
+pub(crate) struct Run {
+    pub(super) start: *mut u8,
+    pub(super) length: usize,
+}
+
+/// Memory that was admitted, and stays registered while this exists.
+pub(crate) trait Runs {
+    /// Bytes in all of it.
+    fn length(&self) -> usize;
+
+    /// The run of system memory that begins at byte `skip`.
+    fn run_at(&self, skip: usize) -> Option<Run>;
 }
 
 /// The run at `offset` of a region, at most `left` bytes. The segments are in order.
@@ -176,19 +185,36 @@ fn run_in(segments: &[Segment], offset: usize, left: usize) -> Option<Run> {
 
 /// Copies `length` bytes (at most what each list has). The consumers on both sides may touch the memory
 /// meanwhile, and the two ranges may overlap; so no reference to it is ever made.
-pub(crate) fn copy<K: Kernel, P: ProtectionDomain<K>>(
-    from: &PinnedSgl<'_, K, P>,
-    to: &PinnedSgl<'_, K, P>,
-    length: usize,
-) {
+pub(crate) fn copy(from: &impl Runs, to: &impl Runs, length: usize) {
     let mut done = 0_usize;
     while done < length {
         let (Some(source), Some(sink)) = (from.run_at(done), to.run_at(done)) else { return };
         let run = source.length.min(sink.length).min(length.saturating_sub(done));
         // SAFETY: both runs lie within memory that `admit` found registered and mapped, and the pins keep
-        // it so; with the privileged token the consumer vouches for its own address. `copy` permits overlap.
-        unsafe { core::ptr::copy(source.start, sink.start, run) };
+        // it so; with the privileged token the consumer vouches for its own address.
+        unsafe { copy_run(source.start, sink.start, run) };
         done = done.saturating_add(run);
+    }
+}
+
+/// Copies `length` bytes, which may overlap.
+///
+/// # Safety
+///
+/// `from` can be read and `to` written for so many bytes; other processors may do both meanwhile.
+#[inline(always)]
+pub(super) unsafe fn copy_run(from: *const u8, to: *mut u8, length: usize) {
+    // SAFETY: as the caller promises. `copy` permits overlap.
+    unsafe { core::ptr::copy(from, to, length) };
+}
+
+impl<K: Kernel, P: ProtectionDomain<K>> Runs for PinnedSgl<'_, K, P> {
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    fn run_at(&self, skip: usize) -> Option<Run> {
+        self.run_from(skip)
     }
 }
 

@@ -3,8 +3,8 @@
 mod counters;
 mod rnic_state;
 
-pub(crate) use counters::Counters;
 pub use counters::Statistics;
+pub(crate) use counters::{Counters, Stripe};
 pub(crate) use rnic_state::RnicState;
 pub use rnic_state::WireSettings;
 

@@ -52,7 +52,7 @@ impl<K: Kernel> RnicState<K> {
     ) -> Result<Shared<Self>, NoMemory> {
         let number = fabric.number();
         let (enabled, immediate) = (AtomicBool::new(false), AtomicBool::new(false));
-        let (counters, objects, mappings) = (Counters::default(), Registry::new(), Mappings::new()?);
+        let (counters, objects, mappings) = (Counters::new()?, Registry::new(), Mappings::new()?);
         let (lookups, connections) = (Lookups::new()?, AtomicU64::new(0));
         Shared::new(Self {
             fabric,

@@ -37,7 +37,7 @@ pub(crate) use call::{Disconnected, Side};
 pub(crate) use connector::{AddressPair, ConnectError, Connector, Origin, Source, Turn};
 pub(crate) use end::DisconnectEvent;
 pub(crate) use endpoint::{BindError, Endpoint, FabricState};
-pub(crate) use established::Established;
+pub(crate) use established::{Direction, Established};
 pub(crate) use link::Link;
 pub(crate) use listener::{ListenError, Listener};
 pub(crate) use loopback::Connection;

@@ -10,7 +10,7 @@ use super::remote::{self, RemoteMemory, Send};
 use super::responder::Message;
 use super::sgl::Sgl;
 use super::work::Flags;
-use crate::connection::{Connection, Established, Side};
+use crate::connection::{Connection, Direction, Established, Side};
 use crate::kernel::Kernel;
 use crate::lifetime::{AcquireError, Kind};
 use crate::memory::Invalidated;
@@ -83,7 +83,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
                 return Ok(Step::Broken);
             }
         };
-        self.count(qp, peer, length);
+        self.count(Direction::Out, length);
         message.bytes = u32::try_from(length).unwrap_or(u32::MAX);
         if let Some(token) = invalidates {
             message.invalidated = Some(token);
@@ -115,7 +115,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     pub(super) fn write(&self, qp: &Object<K, Qp<K>>, data: &Sgl, to: RemoteMemory) -> Result<Step, Step> {
         let peer = self.peer();
         let length = place::write(qp, data, peer, to)?;
-        self.count(qp, peer, length);
+        self.count(Direction::Out, length);
         Ok(Step::Done)
     }
 
@@ -124,14 +124,13 @@ impl<'c, K: Kernel> Loopback<'c, K> {
     pub(super) fn read(&self, qp: &Object<K, Qp<K>>, list: &Sgl, from: RemoteMemory) -> Result<Step, Step> {
         let peer = self.peer();
         let length = place::read(qp, list, peer, from)?;
-        self.count(peer, qp, length);
+        self.count(Direction::In, length);
         Ok(Step::Done)
     }
 
     /// Counts the bytes that a request of this side has moved.
-    fn count(&self, from: &Object<K, Qp<K>>, to: &Object<K, Qp<K>>, bytes: usize) {
-        let stripe = usize::try_from(self.established.direction(self.side)).unwrap_or(0);
-        from.pd.adapter().rnic().counters().sent(stripe, u64_from(bytes));
-        to.pd.adapter().rnic().counters().received(stripe, u64_from(bytes));
+    #[inline(always)]
+    fn count(&self, direction: Direction, bytes: usize) {
+        self.established.count(self.side, direction, u64_from(bytes));
     }
 }

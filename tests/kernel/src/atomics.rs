@@ -65,27 +65,24 @@ macro_rules! arithmetic {
             $(pub fn $operation(&self, value: $value, order: Ordering) -> $value {
                 self.at().$operation(value, order)
             })*
-        }
-    )*};
-}
 
-#[expect(missing_docs, reason = "the operation is that of core's type")]
-impl AtomicU32 {
-    pub fn fetch_update(
-        &self,
-        set: Ordering,
-        fetch: Ordering,
-        mut next: impl FnMut(u32) -> Option<u32>,
-    ) -> Result<u32, u32> {
-        let mut present = self.load(fetch);
-        while let Some(value) = next(present) {
-            match self.compare_exchange(present, value, set, fetch) {
-                Ok(earlier) => return Ok(earlier),
-                Err(now) => present = now,
+            pub fn fetch_update(
+                &self,
+                set: Ordering,
+                fetch: Ordering,
+                mut next: impl FnMut($value) -> Option<$value>,
+            ) -> Result<$value, $value> {
+                let mut present = self.load(fetch);
+                while let Some(value) = next(present) {
+                    match self.compare_exchange(present, value, set, fetch) {
+                        Ok(earlier) => return Ok(earlier),
+                        Err(now) => present = now,
+                    }
+                }
+                Err(present)
             }
         }
-        Err(present)
-    }
+    )*};
 }
 
 arithmetic!(

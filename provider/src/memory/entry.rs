@@ -7,8 +7,9 @@
 
 #![expect(unsafe_code, reason = "memory of consumers is named by its address")]
 
+use super::run::copy_run;
 use super::slot::Registration;
-use super::transfer::{Run, Runs, Sge, copy_run};
+use super::transfer::{Run, Runs, Sge};
 use super::{Domain, ProtectionDomain, Rights, Table, Token};
 use crate::kernel::Kernel;
 use crate::number::usize_from;

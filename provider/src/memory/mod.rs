@@ -9,7 +9,7 @@
 //! | `owner`, `registration_state` | how one registration of an object follows another |
 //! | `table`, `slot` | what a token admits |
 //! | `chain`, `mapping` | how a consumer describes memory |
-//! | `transfer`, `entry` | the copy; the memory of a single entry |
+//! | `transfer`, `entry`, `run` | the memory of a list; of a single entry; the copy |
 //!
 //! The objects here know no more of the layers above than [`ProtectionDomain`], and of a work request that waits for
 //! them its [`Resumption`](crate::object::Resumption).
@@ -22,6 +22,7 @@ mod owner;
 mod region;
 mod registration_state;
 mod rights;
+mod run;
 mod slot;
 mod table;
 mod transfer;

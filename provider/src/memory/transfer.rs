@@ -4,6 +4,7 @@
 
 use arrayvec::ArrayVec;
 
+use super::run::copy_run;
 use super::slot::Segment;
 use super::table::{Admitted, Table};
 use super::{AccessError, Domain, MAX_SGE, ProtectionDomain, Rights, Token};
@@ -195,17 +196,6 @@ pub(crate) fn copy(from: &impl Runs, to: &impl Runs, length: usize) {
         unsafe { copy_run(source.start, sink.start, run) };
         done = done.saturating_add(run);
     }
-}
-
-/// Copies `length` bytes, which may overlap.
-///
-/// # Safety
-///
-/// `from` can be read and `to` written for so many bytes; other processors may do both meanwhile.
-#[inline(always)]
-pub(super) unsafe fn copy_run(from: *const u8, to: *mut u8, length: usize) {
-    // SAFETY: as the caller promises. `copy` permits overlap.
-    unsafe { core::ptr::copy(from, to, length) };
 }
 
 impl<K: Kernel, P: ProtectionDomain<K>> Runs for PinnedSgl<'_, K, P> {

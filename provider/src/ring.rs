@@ -23,7 +23,7 @@ mod alone;
 
 use crate::heap::{NoMemory, Slice};
 use crate::number::u64_from;
-use crate::sync::{AtomicU64, Line, Ordering, UnsafeCell, expect_to_write};
+use crate::sync::{AtomicU64, Line, Ordering, UnsafeCell, expect_to_read, expect_to_write};
 
 /// Set in the tail of a sealed queue: no slot's sequence number is as great, so no push finds one free.
 const SEALED: u64 = 1 << 63;
@@ -100,6 +100,11 @@ impl<T> Ring<T> {
     /// A pop is to come soon.
     pub(crate) fn expect_pop(&self) {
         self.slot(self.head.load(Ordering::Relaxed)).into_iter().for_each(expect_to_write);
+    }
+
+    /// Another pop is to come, but not soon: the value may not be pushed yet.
+    pub(crate) fn expect_another(&self) {
+        self.slot(self.head.load(Ordering::Relaxed)).into_iter().for_each(expect_to_read);
     }
 
     /// Claims the next position; the caller publishes it.

@@ -28,6 +28,20 @@ pub(crate) fn expect_to_write<T>(place: &T) {
     let _ = place;
 }
 
+/// Asks for the cache line of `place` for reading alone: a processor that writes it keeps what it has to write. It changes
+/// nothing else.
+#[inline]
+pub(crate) fn expect_to_read<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads and writes nothing, and `place` is a valid address anyway.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(place).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// A value in a cache line of its own: what one processor writes all the time does not take from another
 /// what lies beside it. Not `crossbeam_utils::CachePadded`, whose 128 bytes would double the size of a region.
 #[repr(align(64))]

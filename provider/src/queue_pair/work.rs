@@ -151,6 +151,11 @@ impl<W> WorkQueue<W> {
         self.ring.expect_pop();
     }
 
+    /// Another request is to be taken, but not soon.
+    pub(crate) fn expect_another(&self) {
+        self.ring.expect_another();
+    }
+
     /// Returns the number of requests that were taken.
     pub(crate) fn begun(&self) -> u64 {
         self.ring.head()

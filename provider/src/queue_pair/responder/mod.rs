@@ -251,6 +251,10 @@ impl<K: Kernel> Responder<K> {
     /// The result of the receive that a message of the peer's has met, which unlocks the delivery.
     pub(super) fn delivered(&self, qp: &Object<K, Qp<K>>, status: NTSTATUS, message: Message) {
         self.finish(qp, status, message);
+        // The peer's next message takes the next receive; its line comes while this one's result is on its way.
+        if let Receives::Own(queue) = &self.receives {
+            queue.expect_another();
+        }
         self.end_delivery(qp);
     }
 

@@ -41,9 +41,13 @@ pub(crate) struct Options {
     /// Take a few seconds: fewer samples, and thousands of objects in place of hundreds of thousands.
     #[arg(long)]
     quick: bool,
-    /// Measure the driver that was built in DIR, a checkout of an earlier commit, in turns with this one's.
+    /// Measure the driver that was built in DIR, a checkout of an earlier commit, in turns with this one's; may be given
+    /// several times.
     #[arg(long, value_name = "DIR")]
-    before: Option<PathBuf>,
+    before: Vec<PathBuf>,
+    /// The number of rounds.
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
 }
 
 /// The amount of measuring.
@@ -89,11 +93,11 @@ impl Plan {
 /// Builds the drivers and measures.
 pub(crate) fn bench(options: &Options) -> Result<(), CommandError> {
     let images = build::build()?;
-    let mut drivers = vec![Compared::built(&images)];
-    if let Some(folder) = &options.before {
-        drivers.insert(0, Compared::before(folder)?);
-    }
-    let report = measure(&images, &drivers, if options.quick { &Plan::QUICK } else { &Plan::FULL })?;
+    let before = options.before.iter().map(|folder| Compared::before(folder));
+    let drivers: Vec<_> = before.chain([Ok(Compared::built(&images))]).collect::<Result<_, _>>()?;
+    let mut plan = if options.quick { Plan::QUICK } else { Plan::FULL };
+    plan.rounds = options.rounds.unwrap_or(plan.rounds).max(1);
+    let report = measure(&images, &drivers, &plan)?;
     report.print(options.json)?;
     report.verdict()
 }
@@ -179,6 +183,8 @@ fn between<R>(
 
 fn round(ends: [&Measuring; 2], plan: &Plan) -> Result<Round, Error> {
     let [default, _] = ends;
+    // A machine that has just booted has work of its own yet, for which it allocates.
+    notifications::measure(ends, &Plan::QUICK)?;
     let before = pool::usage().allocations;
     Ok(Round {
         transfers: transfers::measure(default, plan)?,

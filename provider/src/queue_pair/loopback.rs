@@ -1,4 +1,24 @@
 //! A QP of this driver at the other end: data is copied once, from one QP's memory to the other's.
+//!
+//! # Cache lines that change hands
+//!
+//! Between a processor that sends and one that receives these lines go from one to the other, and nothing else does. (A
+//! Read is a Write whose source is the peer's.)
+//!
+//! | line | of | goes | because |
+//! |---|---|---|---|
+//! | slot of the receive queue | Send | from the poster to the sender; back when the queue has come round to it | the sender has to know the receive's memory and context: both are in the slot, with the first entry ([`Receive`](super::responder::Receive)). Emptying it makes the slot free |
+//! | row of further entries | Send into a receive of several | likewise | a slot has room for one |
+//! | source of the data | Send, Write | from where the consumer wrote it | one processor copies; it is the one that sends |
+//! | sink of the data | Send, Write | from the sender to where the consumer reads it | the bytes themselves. A sender that reads its next message's source from there pays for the line twice |
+//! | slot of the CQ | completion | from the processor that pushes to the one that polls; back when the queue has come round | the result; emptying it makes the slot free |
+//! | arm word of the CQ | completion, if armed | from the processor that arms to the one that pushes | one of the two has to see the other ([`arm`](crate::completion)). Unarmed, it stays where it is read |
+//! | `completed` of a work queue | once a queue's round | from the processor that completes to the poster | the poster may not overrun the queue |
+//!
+//! These stay with one side, each in a line of its own: the lifetime word of each QP (its own posts), the connection's pins
+//! and each registration's (a shard for each side, see [`rundown`](crate::rundown)), the tails and heads of the rings, the
+//! combiner of each initiator, the delivery lock (but for a flush), the counters (a stripe for each direction). A look at
+//! whether a connection is established is at the shard of the side that asks.
 
 mod place;
 

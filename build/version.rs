@@ -1,16 +1,13 @@
-//! The image's version resource, as a file of compiled resources that the linkers take.
+//! The image's version resource.
 //!
-//! Formats: <https://learn.microsoft.com/windows/win32/menurc/resourceheader>,
-//! <https://learn.microsoft.com/windows/win32/menurc/vs-versioninfo> and
+//! Formats: <https://learn.microsoft.com/windows/win32/menurc/vs-versioninfo> and
 //! <https://learn.microsoft.com/windows/win32/api/verrsrc/ns-verrsrc-vs_fixedfileinfo>.
 
 use core::num::TryFromIntError;
 use std::env;
 
 /// RT_VERSION.
-const RT_VERSION: u16 = 16;
-/// VS_VERSION_INFO, the one name that a version resource has.
-const NAME: u16 = 1;
+pub(crate) const RT_VERSION: u16 = 16;
 /// English (United States).
 const LANGUAGE: u16 = 0x0409;
 /// UTF-16.
@@ -46,25 +43,11 @@ impl Version {
         }
     }
 
-    /// A file of compiled resources: an empty one, which marks the format, and the version.
-    ///
-    /// # Errors
-    ///
-    /// A text is too long for the fields that have the lengths.
-    pub(crate) fn resource(&self) -> Result<Vec<u8>, TryFromIntError> {
-        let info = self.info()?;
-        let mut file = header(0, 0, 0, 0);
-        file.extend(header(info.len().try_into()?, RT_VERSION, NAME, LANGUAGE));
-        file.extend(info);
-        pad(&mut file);
-        Ok(file)
-    }
-
     /// The VS_VERSIONINFO.
     ///
     /// # Errors
     ///
-    /// As those of [`Self::resource`].
+    /// A text is too long for the fields that have the lengths.
     pub(crate) fn info(&self) -> Result<Vec<u8>, TryFromIntError> {
         let [major, minor, patch] = self.numbers.map(u32::from);
         let number = [major << 16 | minor, patch << 16];
@@ -112,21 +95,6 @@ impl Version {
         ];
         node("VS_VERSION_INFO", false, fixed.len(), &fixed, &children)
     }
-}
-
-/// A RESOURCEHEADER whose type and name are numbers.
-fn header(data: u32, kind: u16, name: u16, language: u16) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for field in [data, 32] {
-        bytes.extend(field.to_le_bytes());
-    }
-    // Two numbers, the version of the data, then flags: MOVEABLE | PURE for what is a resource.
-    let flags = if kind == 0 { 0 } else { 0x30 };
-    for field in [0xFFFF, kind, 0xFFFF, name, 0, 0, flags, language] {
-        bytes.extend(field.to_le_bytes());
-    }
-    bytes.extend([0; 8]);
-    bytes
 }
 
 /// A node of the tree: its length, the length of its value, whether that is text, key, value and children, each from a

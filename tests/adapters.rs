@@ -486,6 +486,8 @@ fn failed_initialization_names_its_step_in_event_log_and_to_debugger() {
         let [step, told] = entry.values[..] else { panic!("allocation {nth}: {entry:?}") };
         assert_eq!(told, status.0.cast_unsigned());
         assert_eq!((entry.if_index, entry.code), (12, NDIS_ERROR_CODE_OUT_OF_RESOURCES));
+        let text = entry.text.as_deref().unwrap_or_default();
+        assert!(text.starts_with("Ethernet 12 could not be initialised for want of memory. "), "{text:?}");
         let end = format!(" failed, {told:#010x}\n");
         let mut names = lines.iter().filter_map(|line| line.strip_prefix("softndk: ")?.strip_suffix(&*end));
         steps.insert((step, names.next().expect("a line says so").to_owned()));

@@ -9,8 +9,10 @@ mod exports;
 mod guard;
 mod headers;
 mod imports;
+pub(crate) mod messages;
 mod panics;
 mod paths;
+mod resources;
 #[cfg(test)]
 mod sample;
 mod sections;
@@ -56,6 +58,8 @@ enum Violation {
     GuardFlags(u32),
     #[error("its version resource has {found:?} as its {what}")]
     Version { what: &'static str, found: String },
+    #[error("its message table is not that of driver/messages.mc")]
+    Messages,
     #[error("it names a folder of the machine that built it: {0}")]
     Path(String),
 }
@@ -75,6 +79,10 @@ pub(crate) fn check(bytes: &[u8], exports: &Exports, expected: &Expected<'_>) ->
     let mut faults = faults(bytes, exports);
     if let Ok(image) = PeFile64::parse(bytes) {
         version::check(&image, expected.driver, &mut faults);
+        // The other driver writes nothing to the event log.
+        if expected.driver == "softndk" {
+            messages::check(&image, &messages::of_driver()?, &mut faults);
+        }
     }
     paths::check(bytes, expected.folders, &mut faults);
     if let Some(map) = expected.map {

@@ -2,12 +2,9 @@
 //!
 //! <https://learn.microsoft.com/windows/win32/menurc/vs-versioninfo>
 
-use object::{
-    LittleEndian as LE,
-    read::pe::{PeFile64, ResourceDirectory, ResourceDirectoryEntryData},
-};
+use object::read::pe::PeFile64;
 
-use super::Violation;
+use super::{Violation, resources};
 
 const RESOURCE: &str = "version resource";
 /// RT_VERSION.
@@ -18,26 +15,10 @@ const VFT_DRV: u32 = 3;
 /// Checks that the image of `driver` says its version, which is this workspace's, its name and that it is a driver.
 pub(super) fn check(image: &PeFile64<'_>, driver: &str, faults: &mut Vec<Violation>) {
     let absent = [Violation::Absent(RESOURCE)];
-    match resource(image) {
+    match resources::first(image, RT_VERSION) {
         Some(info) => faults.extend(wrong(info, driver).unwrap_or_else(|| absent.into())),
         None => faults.extend(absent),
     }
-}
-
-/// The first version resource.
-fn resource<'data>(image: &PeFile64<'data>) -> Option<&'data [u8]> {
-    let sections = image.section_table();
-    let folder: ResourceDirectory<'data> =
-        image.data_directories().resource_directory(image.data(), &sections).ok()??;
-    let kinds = folder.root().ok()?;
-    let kind = kinds.entries.iter().find(|entry| entry.name_or_id().id() == Some(RT_VERSION))?;
-    let mut data = kind.data(folder).ok()?;
-    for _ in ["name", "language"] {
-        data = data.table()?.entries.first()?.data(folder).ok()?;
-    }
-    let ResourceDirectoryEntryData::Data(entry) = data else { return None };
-    let bytes = sections.pe_data_at(image.data(), entry.offset_to_data.get(LE))?;
-    bytes.get(..entry.size.get(LE) as usize)
 }
 
 /// The faults of a VS_VERSIONINFO; `None` if it is none.

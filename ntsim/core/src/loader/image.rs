@@ -4,6 +4,7 @@ use core::fmt;
 use core::ops::Range;
 use core::slice;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::absent::Absent;
@@ -28,6 +29,8 @@ pub struct Image {
     /// The table of functions, as an address range relative to the base.
     pub(super) functions: Range<u32>,
     pub(super) symbols: Option<&'static Symbols>,
+    /// The texts of its message table, by code.
+    pub messages: BTreeMap<u32, String>,
     /// The plan that made its atomics points, if any; the thunks are the end of its address space.
     pub(super) atomics: Option<&'static Plan>,
     /// The imports that the simulator does not have, where the machine lets them be missing.

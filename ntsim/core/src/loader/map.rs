@@ -11,7 +11,7 @@ use object::read::pe::{Import, PeFile64};
 
 use super::absent::Absent;
 use super::mapping::{Mapping, PAGE};
-use super::{Image, LoadError, Warning, atomics, headers, lint, symbols};
+use super::{Image, LoadError, Warning, atomics, headers, lint, messages, symbols};
 use crate::address::Va;
 use crate::number::ToUsize;
 use crate::pageable;
@@ -80,6 +80,7 @@ pub(super) fn map_bytes(path: &Path, data: &[u8]) -> Result<(Image, Vec<Warning>
         entry: optional.address_of_entry_point.get(LE),
         functions,
         symbols: symbols::of(path, &file),
+        messages: messages::of(&file, data),
         atomics,
         absent,
         discardable: discardable(&file),

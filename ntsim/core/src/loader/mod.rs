@@ -13,6 +13,7 @@ mod image;
 mod lint;
 mod map;
 pub mod mapping;
+mod messages;
 mod stack;
 mod symbols;
 mod unwind;

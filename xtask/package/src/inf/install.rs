@@ -11,7 +11,7 @@ const ERROR_NORMAL: &str = "1";
 /// `SPSVCINST_ASSOCSERVICE`: the service is the device's function driver.
 const ASSOCIATED: u32 = 2;
 /// The folder of the package in the driver store.
-const DRIVER_STORE: &str = "%13%\\";
+pub(super) const DRIVER_STORE: &str = "%13%\\";
 
 /// The install sections of a primitive driver.
 const PRIMITIVE: &[&str] = &["DefaultInstall.NTamd64", "DefaultInstall.NTarm64"];

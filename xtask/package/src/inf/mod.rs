@@ -104,7 +104,7 @@ pub enum Rule {
     DriverStore,
     /// A service section has type, start, error control and binary, with values that a kernel driver may have.
     Service,
-    /// A device's service has a source in the event log, with a message file and the types of its entries.
+    /// A device's service has a source in the event log, with its image as a message file and the types of its entries.
     EventLog,
     /// Registry entries stay below HKR.
     RegistryRoot,

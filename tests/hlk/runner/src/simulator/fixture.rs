@@ -102,7 +102,7 @@ impl Fixture {
             Err(error) => return Err((error.into(), machine)),
         };
         machine.add_adapters(places.iter().map(Place::config));
-        let started = machine.start_adapters(&mut softndk).map_err(cannot_start);
+        let started = machine.start_adapters(&mut softndk).map_err(|status| cannot_start(&machine, status));
         match started.and_then(|()| machine.load(&images.ndkhlk).map_err(Error::from)) {
             Ok(ndkhlk) => Ok(Self { softndk, ndkhlk, places: places.to_vec(), machine }),
             Err(error) => {
@@ -127,7 +127,8 @@ impl Fixture {
     /// # Errors
     /// If an adapter can't be started.
     pub fn start_adapters(&mut self) -> Result<(), Error> {
-        self.machine.start_adapters(&mut self.softndk).map_err(cannot_start)
+        let started = self.machine.start_adapters(&mut self.softndk);
+        started.map_err(|status| cannot_start(&self.machine, status))
     }
 
     /// The machine.
@@ -157,6 +158,10 @@ fn halt(machine: &Machine, places: &[Place]) {
     }
 }
 
-fn cannot_start(status: StatusError) -> Error {
-    Error::Status { what: "start the adapters", status: status.0, outcome: None }
+/// The error of adapters that do not start: with what the driver wrote to the event log, if it did.
+fn cannot_start(machine: &Machine, status: StatusError) -> Error {
+    match machine.event_log().last() {
+        Some(entry) => Error::Host { what: "start the adapters", why: format!("{:#x}, {entry}", status.0) },
+        None => Error::Status { what: "start the adapters", status: status.0, outcome: None },
+    }
 }

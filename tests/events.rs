@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use common::{IPV4, PORT};
 use ntsim::Machine;
 use ntsim::etw::{self, Record, Value};
+use ntsim::ex::{Faults, inject};
 use protocol::{Level, Scenario};
 use provider::kernel::event::{Description, EVENTS, FieldType, PROVIDER, PROVIDER_NAME, keyword, level};
 use runner::command::{self, Evidence, Format, Run, trace};
@@ -261,6 +262,28 @@ fn trace_of_a_run_is_in_the_archive() {
     let holds = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
     assert!(holds(&packed, trace::FILE.as_bytes()) && holds(&packed, &trace));
     assert!(EVENTS.iter().filter(|event| holds(&trace, event.name.as_bytes())).count() > 5);
+}
+
+/// Each allocation of the driver fails in turn, until one does with which an adapter can't be initialised.
+#[test]
+fn adapter_that_does_not_start_is_told_by_its_entry_in_the_event_log() {
+    let told = (0..60).find_map(|nth| {
+        let machine = Machine::builder().boot();
+        inject(Faults::Nth(nth), Some("softndk.sys"));
+        let fixture = Fixture::on(machine, &common::images(), &IPV4.places());
+        inject(Faults::None, None);
+        let (error, found) = match fixture {
+            Ok(fixture) => (String::new(), fixture.shut_down()),
+            Err((error, machine)) => (error.to_string(), machine.shutdown()),
+        };
+        assert!(found.is_clean(), "allocation {nth}: {found}");
+        error.contains(", event 5001: ").then_some(error)
+    });
+    let told = told.expect("an adapter does not start");
+    assert!(
+        told.contains(": Ethernet ") && told.contains(" could not be initialised for want of memory. "),
+        "{told}"
+    );
 }
 
 #[test]

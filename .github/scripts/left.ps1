@@ -11,6 +11,8 @@ $left += Get-CimInstance -ClassName Win32_SystemDriver -Filter "Name = 'softndk'
 $left += Get-WindowsDriver -Online |
     Where-Object { $_.OriginalFileName -match '\\(softndk|ndkhlk)\.inf$' } |
     ForEach-Object { "package $($_.Driver)" }
+# That there is none is an exit code, and no error.
+$PSNativeCommandUseErrorActionPreference = $false
 logman query softndk -ets | Out-Null
 if ($LASTEXITCODE -eq 0) { $left += 'trace session softndk' }
 if ($left.Count -ne 0) {

@@ -26,6 +26,9 @@
 //! Verifier leaves to choose: memory that is paged out at DISPATCH_LEVEL, requests that pend, the time of a
 //! DPC. [`ex::inject`] lets allocations fail; [`Machine::log`] is what drivers printed.
 //!
+//! Sockets of Winsock Kernel connect within the machine; with
+//! [`host_sockets`](boot::Builder::host_sockets) they are the host's, whose peers may be anything.
+//!
 //! A rule that is broken is a [finding](verifier::Finding): it carries the name of the rule, what Windows
 //! would stop with, and the driver's stack, and the run goes on. A crash, which Windows would not survive
 //! either, prints a report in Windows' terms and ends the process with exit code 3.

@@ -58,6 +58,13 @@ static POOL: PerMachine<Pool> = PerMachine::new();
 /// Buffers that are kept while they are not in use.
 const KEPT: usize = 16;
 
+/// Frees the buffers that are not in use.
+pub(super) fn release() {
+    if let Some(pool) = POOL.made() {
+        pool.0.lock().clear();
+    }
+}
+
 impl Buffer {
     fn new() -> Option<Self> {
         let data = Block::new(LONGEST)?;

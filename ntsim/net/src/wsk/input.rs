@@ -147,16 +147,27 @@ pub(super) fn run(socket: &Arc<Socket>, connection: &Connection) {
                 indicate(connection, indication, length, callbacks);
             }
             Step::Dead(callbacks) => {
-                call_receive(callbacks, Va::NULL, 0, &mut 0);
                 *socket.phase.lock() = Phase::Dead(STATUS_FILE_FORCED_CLOSED);
+                socket.end.abort();
+                socket.kick(Lane::Output);
+                call_receive(callbacks, Va::NULL, 0, &mut 0);
             }
             Step::Ended(broken, callbacks) => ended(socket, connection, broken, callbacks),
         }
+    }
+    if let Phase::Dead(status) = phase_of(socket) {
+        // What came in while the connection ended.
+        let late: Vec<_> = connection.input.lock().receives.drain(..).collect();
+        late.into_iter().for_each(|receiving| _ = receiving.request.complete(status));
     }
     let disabling = core::mem::take(&mut connection.input.lock().disabling);
     disabling.into_iter().for_each(|request| {
         request.complete(STATUS_SUCCESS);
     });
+}
+
+fn phase_of(socket: &Socket) -> Phase {
+    *socket.phase.lock()
 }
 
 /// Decides on what is next.

@@ -67,4 +67,10 @@ impl Subsystem for Wsk {
         work::stop();
         capture::end();
     }
+
+    unsafe fn release(&self) {
+        socket::release();
+        indication::release();
+        stack::host_poll::release();
+    }
 }

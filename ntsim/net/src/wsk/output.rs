@@ -181,8 +181,14 @@ pub(super) fn abort(socket: &Arc<Socket>, connection: &Connection, request: Requ
 /// Goes on with what waits.
 pub(super) fn run(socket: &Arc<Socket>, connection: &Connection) {
     finish_connect(socket, connection);
-    if *socket.phase.lock() != Phase::Connected {
-        return;
+    let phase = *socket.phase.lock();
+    match phase {
+        Phase::Connected => {}
+        // What came in while the connection ended.
+        Phase::Dead(status) => {
+            return take_pending(connection).into_iter().for_each(|request| _ = request.complete(status));
+        }
+        _ => return,
     }
     for turn in 0.. {
         if turn == TURNS {

@@ -32,6 +32,13 @@ struct Sockets {
 
 static SOCKETS: PerMachine<Sockets> = PerMachine::new();
 
+/// Drops the sockets that drivers left, with what they have of the host.
+pub(super) fn release() {
+    if let Some(sockets) = SOCKETS.made() {
+        sockets.live.write().clear();
+    }
+}
+
 /// Takes the socket at an address out of use.
 pub(super) fn forget(address: Va) {
     SOCKETS.get().live.write().remove(&address);

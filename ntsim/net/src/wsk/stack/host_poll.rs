@@ -54,6 +54,15 @@ impl Host {
     }
 }
 
+/// Closes the machine's own descriptors, which nothing uses any more: its threads have ended.
+pub(in crate::wsk) fn release() {
+    let Some(host) = HOST.made() else { return };
+    for fd in [host.poll.as_raw_fd(), host.wake.as_raw_fd()] {
+        // SAFETY: the state of a machine is never dropped, so this is the one place where they are closed.
+        unsafe { libc::close(fd) };
+    }
+}
+
 /// Wakes a thread that [waits](wait).
 pub(in crate::wsk) fn wake() {
     let one = 1_u64;

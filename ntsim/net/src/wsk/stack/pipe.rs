@@ -196,6 +196,8 @@ impl End for PipeEnd {
             if strikes(|faults| faults.early_end) {
                 there.ended = true;
                 ends.break_end(self.0, STATUS_CONNECTION_ABORTED, told);
+                // It may wait for room at an end that is no more.
+                ends.tell(peer, Way::Out, told);
             }
             ends.tell(peer, Way::In, told);
             Sent::Taken(taken)

@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use ntsim_core::sched::SocketFaults;
+use ntsim_core::sched::{Schedule, SocketFaults, Strategy};
 use sys::status::*;
 use sys::wsk::*;
 
@@ -73,4 +73,49 @@ fn dead_socket_says_so_by_an_event_without_data() {
     pair.there.1.until(|_| send(pair.there.0, b"late").0 == STATUS_FILE_FORCED_CLOSED);
     pair.close();
     assert!(fixture.rules().is_empty());
+}
+
+/// A run under a schedule in which each fault strikes at times; whether one did.
+fn faulty(seed: u64) -> bool {
+    let faults = SocketFaults {
+        reset: 20,
+        early_end: 20,
+        partial: 200,
+        closed_window: 100,
+        dead: 20,
+        ..Default::default()
+    };
+    let builder = crate::testing::builder().socket_faults(faults).shred(seed);
+    let mut fixture = Fixture::with(builder.schedule(Schedule::seeded(seed, Strategy::of_seed(seed))));
+    let pair = Pair::new(&fixture, PLACES[0]);
+    let _ = enable(pair.here.0, WSK_EVENT_RECEIVE | WSK_EVENT_DISCONNECT);
+    let (here, there) = (Buffer::new(vec![1; 5000]), Buffer::new(vec![2; 3000]));
+    let mut struck = false;
+    for _ in 0..4 {
+        let pending = [start_send(pair.here.0, here.all()), start_send(pair.there.0, there.all())];
+        let outcomes = pending.map(Pending::wait);
+        struck |= outcomes.iter().any(|(status, _)| *status != STATUS_SUCCESS);
+        assert!(outcomes.iter().all(|(status, length)| (*status == STATUS_SUCCESS) == (*length > 0)));
+    }
+    // Both sides at a time, one of them gracefully before.
+    let end = start_disconnect(pair.here.0, None, 0);
+    let closes = [pair.here.0, pair.there.0]
+        .map(|socket| Pending::start(|irp| unsafe { basic(socket).WskCloseSocket.unwrap()(socket, irp) }));
+    closes.into_iter().for_each(|close| assert_eq!(close.wait().0, STATUS_SUCCESS));
+    assert!(end.is_done(), "the close is the last");
+    end.wait();
+    assert_eq!(close(pair.listener.socket), STATUS_SUCCESS);
+    drop((here, there));
+    fixture.release();
+    let registration = fixture.registration();
+    unsafe { crate::wsk::client::WskDeregister(registration.ptr()) };
+    let report = fixture.machine.take().unwrap().shutdown();
+    assert!(report.is_clean(), "seed {seed}: {report}");
+    struck
+}
+
+#[test]
+fn connections_with_faults_end_under_every_seed() {
+    let struck = (0..60).filter(|&seed| faulty(seed)).count();
+    assert!((10..60).contains(&struck), "{struck} of 60");
 }

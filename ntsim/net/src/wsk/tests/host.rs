@@ -120,6 +120,20 @@ fn connect_to_nothing_at_the_host_is_refused_and_addresses_are_the_hosts() {
 }
 
 #[test]
+fn machine_gives_its_descriptors_back() {
+    let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let mut counts = Vec::new();
+    for _ in 0..3 {
+        let fixture = fixture();
+        // A socket that is left goes with the machine, too.
+        fixture.connection(&Owner::new(), PLACES[0].parse().unwrap());
+        drop(fixture);
+        counts.push(count());
+    }
+    assert_eq!(counts[1], counts[2], "{counts:?}");
+}
+
+#[test]
 #[should_panic(expected = "a run under a schedule can be repeated, and the host's sockets cannot")]
 fn schedule_and_sockets_of_the_host_are_refused() {
     let schedule = Schedule::seeded(1, Strategy::Random);

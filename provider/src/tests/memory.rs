@@ -3,6 +3,7 @@
 mod fast_register;
 mod invalidate;
 mod mapping;
+mod over_wire;
 mod race;
 mod refused;
 mod window;

@@ -7,10 +7,18 @@ use sys::status::*;
 use test_kernel::{expire, have_single_processor};
 
 use super::consumer::{Pair, Seen, call, close, notified, request};
+use super::wire;
 
 /// Gives the far side a queue pair with a shared receive queue of `depth`.
 fn pair_with_srq(depth: u32, threshold: u32) -> (Pair, *mut NDK_SRQ) {
     let mut pair = Pair::new();
+    let srq = share_receives(&mut pair, depth, threshold);
+    pair.establish();
+    (pair, srq)
+}
+
+/// Gives the far side, which is not connected, a queue pair with a shared receive queue.
+fn share_receives(pair: &mut Pair, depth: u32, threshold: u32) -> *mut NDK_SRQ {
     let (pd, cq) = (pair.far.pd, pair.far.cq);
     assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
     let (mut srq, mut qp) = (null_mut(), null_mut());
@@ -34,8 +42,33 @@ fn pair_with_srq(depth: u32, threshold: u32) -> (Pair, *mut NDK_SRQ) {
     let status = call!(pd, NdkCreateQpWithSrq, cq, cq, srq, context, 4, 2, 0, None, null_mut(), &mut qp);
     assert_eq!(status, STATUS_SUCCESS);
     pair.far.qp = qp;
-    pair.establish();
-    (pair, srq)
+    srq
+}
+
+/// RX-7: a message over a network waits at a shared queue like one of loopback.
+#[test]
+fn message_over_network_waits_at_a_shared_queue() {
+    let mut pair = Pair::over_network(wire::SETTINGS);
+    let srq = share_receives(&mut pair, 4, 0);
+    wire::establish(&mut pair);
+    assert_eq!((send(&pair, 1), send(&pair, 2)), (0, 0));
+    wire::run(&pair);
+    assert_eq!(pair.far.results(), []);
+    assert_eq!(receive(srq, 7), 0);
+    wire::run(&pair);
+    assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 7)]);
+    assert_eq!((receive(srq, 8), receive(srq, 9)), (0, 0));
+    wire::run(&pair);
+    assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 8)]);
+    assert_eq!(pair.near.results().len(), 2);
+    assert_eq!(close!(pair.log, srq, NdkCloseSrq, "srq"), STATUS_PENDING);
+    close!(pair.log, pair.far.connector, NdkCloseConnector, "far");
+    wire::run(&pair);
+    assert_eq!(close!(pair.log, pair.far.qp, NdkCloseQp, "qp"), STATUS_SUCCESS);
+    assert_eq!(wire::run(&pair), [Seen::Closed("srq")]);
+    pair.far.connector = null_mut();
+    pair.far.qp = pair.far.create_qp();
+    wire::tear_down(pair);
 }
 
 #[test]

@@ -67,15 +67,26 @@ pub(super) fn connected_of(settings: WireSettings) -> Pair {
         let qp = core::mem::replace(&mut side.qp, deeper);
         assert_eq!(close!(pair.log, qp, NdkCloseQp, "unused"), STATUS_SUCCESS);
     }
+    connect(&mut pair);
+    pair
+}
+
+/// Connects two sides that do nothing yet.
+pub(super) fn establish(pair: &mut Pair) {
+    assert_eq!(pair.listen_pending(), STATUS_PENDING);
+    assert_eq!(run(pair), [Seen::RequestCompleted("listen", STATUS_SUCCESS)]);
+    connect(pair);
+}
+
+fn connect(pair: &mut Pair) {
     assert_eq!(pair.connect(b""), STATUS_PENDING);
-    let seen = run(&pair);
+    let seen = run(pair);
     let [Seen::Requested(_, connector)] = seen[..] else { panic!("no single connect request: {seen:?}") };
     pair.far.connector = virtual_address(connector).cast();
     assert_eq!(pair.accept(b""), STATUS_PENDING);
-    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
+    assert_eq!(run(pair), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
     assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
-    assert_eq!(run(&pair), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
-    pair
+    assert_eq!(run(pair), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
 }
 
 /// Closes all that is left, and sees to it that nothing of the network is.

@@ -168,6 +168,7 @@ fn port_of_a_listener_is_free_when_its_close_completes() {
         crate::tests::consumer::close!(pair.log, pair.listener, NdkCloseListener, "first"),
         STATUS_PENDING
     );
+    assert_eq!(listen(other), STATUS_SHARING_VIOLATION, "TCP has it yet");
     assert_eq!(run(&pair), [Seen::Closed("first")]);
     assert_eq!(listen(other), STATUS_PENDING);
     assert_eq!(run(&pair), [Seen::RequestCompleted("again", STATUS_SUCCESS)]);

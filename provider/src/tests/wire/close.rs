@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sys::explain::EXPLAIN_KIND;
 use sys::status::*;
+use test_kernel::is_ticking;
 use test_kernel::network::{self, Action};
 
 use super::{SETTINGS, connected, requested, run};
@@ -150,6 +151,7 @@ impl Play {
             side.close_adapter();
         }
         assert_eq!(network::live(), 0, "a connection or port is left");
+        assert!(!is_ticking(), "a timer is set");
     }
 }
 

@@ -132,6 +132,16 @@ fn paused_listener_looks_as_if_there_were_none() {
 }
 
 #[test]
+fn listener_of_a_disabled_rnic_looks_as_if_there_were_none() {
+    let mut pair = listening();
+    pair.far.rnic.set_enabled(false);
+    assert_eq!(pair.connect(b""), STATUS_PENDING);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)]);
+    pair.far.rnic.set_enabled(true);
+    tear_down(pair);
+}
+
+#[test]
 fn listen_over_network_has_its_status_in_an_event() {
     listen_to_events();
     let pair = listening();

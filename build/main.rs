@@ -52,7 +52,8 @@ fn own_file(name: &str) -> Result<Option<std::path::PathBuf>, Box<dyn core::erro
     // The driver's package is the root of the repository, or the kit's package of the same sources.
     let roots = ["", "../.."].map(|folder| std::path::Path::new(&package).join(folder));
     let file = roots.iter().map(|root| root.join(name)).find(|file| file.is_file());
-    let file = file.ok_or_else(|| format!("there is no {name}"))?.canonicalize()?;
+    // Not made canonical: on Windows that gives a path of the form \\?\C:\, which a linker may not take.
+    let file = file.ok_or_else(|| format!("there is no {name}"))?;
     println!("cargo::rerun-if-changed={}", file.display());
     Ok(Some(file))
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask package`: what is copied to a Windows machine, stamped, signed and checked, under
 //! target/softndk/package.
 
+mod message_table;
 pub(crate) mod program;
 mod readme;
 mod verify;
@@ -24,7 +25,7 @@ use packager::{
 use crate::{
     build::{self, Images},
     failure::CommandError,
-    root,
+    files, root,
     step::Step,
 };
 
@@ -75,6 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
         write(&images, &read(&out.join("ndkhlk/ndkhlk.exe"))?, &again, &key)?;
         println!("{} files, the same in a second package", verify::same(&out, &again)?);
         verify::run(&out, &images)?;
+        message_table::verify(&images, &root().join("target/softndk/verify"))?;
     }
     Ok(())
 }
@@ -144,7 +146,19 @@ impl Package<'_> {
         }
         self.put(PROFILE, &read(&root().join(PROFILE))?)?;
         self.put(PAGE, &read(&root().join("docs").join(PAGE))?)?;
-        self.put("README.txt", readme::text(self.time).as_bytes())
+        let readme = readme::text(self.time);
+        self.put("README.txt", readme.as_bytes())?;
+        self.is_listed_in(&readme)
+    }
+
+    /// Sees that the text names each file of the package.
+    fn is_listed_in(&self, readme: &str) -> Result<(), CommandError> {
+        let files = files::files(self.out)?;
+        let names = files.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
+        match names.into_iter().find(|name| name != "README.txt" && !readme.contains(&**name)) {
+            None => Ok(()),
+            Some(name) => Err(CommandError::work(format!("README.txt does not name {name}"))),
+        }
     }
 
     /// The INF of the INX, for the framework that the image binds to.

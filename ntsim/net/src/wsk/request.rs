@@ -21,7 +21,7 @@ pub(super) fn call_event<R: 'static>(name: &'static str, call: impl FnOnce() -> 
 }
 
 std::thread_local! {
-    /// Completions that the thread is inside of.
+    /// Completions that the thread is inside of. Of the process, as its threads are; zero between two machines.
     static COMPLETING: Cell<u32> = const { Cell::new(0) };
 }
 

@@ -7,7 +7,8 @@ use core::cell::Cell;
 use ntsim_core::verifier::{self, Finding};
 
 std::thread_local! {
-    /// The rule that a wait of the thread breaks, and the code that it is in.
+    /// The rule that a wait of the thread breaks, and the code that it is in. Of the process, as its threads are; none is
+    /// set between two machines, as each call resets it.
     static FORBIDDEN: Cell<Option<(&'static str, &'static str)>> = const { Cell::new(None) };
 }
 

@@ -4,7 +4,7 @@
 
 use core::ffi::c_void;
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use provider::Rnic;
 use provider::debugger::{self, Layout};
@@ -19,9 +19,11 @@ const RNICS: usize = 64;
 struct Roots {
     /// `softndk`, and a null.
     signature: [u8; 8],
-    /// 1: the fields as they are here.
+    /// 2: the fields as they are here.
     version: usize,
     layout: Layout,
+    /// See [`debugger::values_in_locks`]; known once there is an RNIC.
+    in_locks: [AtomicUsize; 3],
     count: usize,
     /// Of each RNIC the place of the pointer to its first object; null where there is none.
     rnics: [AtomicPtr<c_void>; RNICS],
@@ -31,8 +33,9 @@ struct Roots {
 #[unsafe(export_name = "softndk_roots")]
 static ROOTS: Roots = Roots {
     signature: *b"softndk\0",
-    version: 1,
+    version: 2,
     layout: Layout::of::<Windows>(),
+    in_locks: [const { AtomicUsize::new(0) }; 3],
     count: RNICS,
     rnics: [const { AtomicPtr::new(null_mut()) }; RNICS],
 };
@@ -43,6 +46,9 @@ pub(crate) struct Listed(Option<&'static AtomicPtr<c_void>>);
 impl Listed {
     /// Lists an RNIC, which the caller keeps for as long as this.
     pub(crate) fn new(rnic: &Rnic<Windows>) -> Self {
+        for (place, offset) in ROOTS.in_locks.iter().zip(debugger::values_in_locks::<Windows>()) {
+            place.store(offset, Ordering::Release);
+        }
         let objects = debugger::objects(rnic).cast_mut();
         let free = |place: &&AtomicPtr<c_void>| {
             place.compare_exchange(null_mut(), objects, Ordering::AcqRel, Ordering::Relaxed).is_ok()

@@ -1,32 +1,64 @@
-//! Pending closes of a stopped machine, by three accounts: the simulator's, the provider's, and that of the debugger's
-//! extension over a dump of the same moment.
+//! Pending closes of a stopped machine, of every kind of object, by six accounts: the simulator's, the provider's, and over a
+//! dump of the same moment those of the debugger's extension, of lldb, and of the crate `minidump` and the dump's comment.
+//!
+//! | kind | its close waits for |
+//! |---|---|
+//! | adapter | a PD of its opening |
+//! | PD | the objects upon it, open and closing |
+//! | CQ | a QP; the notification in which it was closed |
+//! | SRQ | a QP |
+//! | QP | the connector that connected with it |
+//! | MR | the window that is bound to it, and a bind in a send queue: a successor without a handle |
+//! | MW | a bind in a send queue, behind a send that the peer has no receive for: a request |
+//! | connector | the disconnect event in which it was closed |
+//! | listener | a connector that it indicated |
+//! | shared endpoint | a connector that connected from it |
 
 #![cfg(not(windows))]
 #![expect(unsafe_code, reason = "the test calls the provider as a consumer does")]
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "as below")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends when what it needs is not there")]
 #![allow(clippy::std_instead_of_alloc, reason = "the rest comes from std too")]
 
-use core::ffi::c_void;
-use core::iter;
+#[macro_use]
+#[path = "pending/consumer.rs"]
+mod consumer;
+#[path = "pending/compare.rs"]
+mod compare;
+#[path = "pending/debuggers.rs"]
+mod debuggers;
+#[path = "windbg/extension.rs"]
+mod windbg;
+
 use core::net::{IpAddr, Ipv4Addr};
 use core::ptr::{null, null_mut};
-use core::sync::atomic::{AtomicPtr, Ordering};
-use core::time::Duration;
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::Mutex;
-use std::time::Instant;
+use core::sync::atomic::Ordering;
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
+use compare::{compare, compare_connections};
+use consumer::{BYTES, Consumer, Memory, address, consume, disconnected, done, notified, requested};
 use ntsim::ndis::AdapterConfig;
-use ntsim::{Machine, boundary, dump, ndk, sched};
+use ntsim::{Machine, ndk};
 use runner::Images;
-use sys::ndk::{NDK_CQ, NDK_CQ_NOTIFY_ANY, NDK_MR, NDK_MW, NDK_OBJECT_HEADER, NDK_QP, NDK_VERSION_2_1};
-use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
+use sys::ndk::{
+    NDK_ADAPTER, NDK_CONNECTOR, NDK_CQ, NDK_CQ_NOTIFY_ANY, NDK_LISTENER, NDK_MR,
+    NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MW, NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_SILENT_SUCCESS, NDK_PD,
+    NDK_QP, NDK_SHARED_ENDPOINT, NDK_VERSION_2_1,
+};
+use sys::sockaddr::SOCKADDR_IN;
+use sys::status::{STATUS_PENDING, STATUS_SUCCESS};
+use windbg::node;
 
 const INDEX: u32 = 12;
 
-const EXTENSION: &str = "windbg/softndk.js";
+/// The address of the adapter, and the port of its listener.
+const IP: [u8; 4] = [10, 0, 0, 12];
+const PORT: u16 = 5000;
+
+/// The time between the first closes and the last ones.
+const WAIT: Duration = Duration::from_millis(300);
 
 /// Constructs that ECMAScript 6 does not have, by the edition that added them: syntax first, then library.
 const LATER: &[&str] = &[
@@ -49,114 +81,6 @@ const LATER: &[&str] = &[
     "[1].at(0)",
 ];
 
-/// The number of dumps until one is of a moment in which no close ended.
-const TRIES: u32 = 20;
-
-/// The longest time until a notification and a dump on a host that is busy.
-const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A consumer that is called in the middle of its closes.
-struct Consumer {
-    /// The CQ whose notification closes it.
-    cq: AtomicPtr<NDK_CQ>,
-    dump: PathBuf,
-    /// The simulator's account when the dump was written.
-    pending: Mutex<Vec<ndk::PendingClose>>,
-}
-
-unsafe extern "efiapi" fn created(_: *mut c_void, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {}
-
-unsafe extern "efiapi" fn closed(_: *mut c_void) {}
-
-/// Calls the function in a slot of an object's table.
-macro_rules! call {
-    ($object:expr, $slot:ident $(, $argument:expr)*) => {{
-        let object = $object;
-        // SAFETY: the object is open.
-        let table = unsafe { (*object).Dispatch };
-        // SAFETY: the table of an open object is a static.
-        let function = unsafe { (*table).$slot }.expect("no slot is empty");
-        // SAFETY: the arguments are those of the function, and live during the call.
-        unsafe { function(object.cast(), $($argument),*) }
-    }};
-}
-
-/// Creates an object by the function in a slot of another one's table.
-macro_rules! create {
-    ($object:expr, $slot:ident $(, $argument:expr)*) => {{
-        let mut made = null_mut();
-        let status = call!($object, $slot $(, $argument)*, Some(created), null_mut(), &raw mut made);
-        assert_eq!(status, STATUS_SUCCESS, "{}", stringify!($slot));
-        made
-    }};
-}
-
-/// Closes an object, and returns the status of the close.
-macro_rules! close {
-    ($object:expr, $slot:ident) => {
-        call!($object, $slot, Some(closed), null_mut())
-    };
-}
-
-/// The notification of the consumer's CQ: it closes the CQ inside, and stops to look.
-unsafe extern "efiapi" fn notified(context: *mut c_void, _: NTSTATUS) {
-    // SAFETY: the context is the consumer of the test, which outlives its machine.
-    let consumer = unsafe { &*context.cast::<Consumer>() };
-    let cq = consumer.cq.swap(null_mut(), Ordering::AcqRel);
-    if cq.is_null() {
-        return;
-    }
-    assert_eq!(close!(cq, NdkCloseCq), STATUS_PENDING, "a close waits for the callback that it is called in");
-    // Other threads go on with their closes: the account before a dump and behind it has to be the same.
-    for _ in 0..TRIES {
-        let before = ndk::summary().pending;
-        dump::write(&consumer.dump).expect("the dump is written");
-        let after = ndk::summary().pending;
-        if before.iter().map(line).eq(after.iter().map(line)) {
-            *consumer.pending.lock().expect("no test has failed here") = after;
-            return;
-        }
-    }
-    panic!("the pending closes do not stay as they are");
-}
-
-/// Runs a consumer's code.
-fn consume<R: 'static>(code: impl FnOnce() -> R) -> R {
-    let _attached = sched::current().is_none().then(|| sched::attach("consumer"));
-    boundary::call_driver("consumer", code)
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The output of a program of `tests/windbg`, run by Node with its own parser at hand.
-fn node(program: &str, script: &Path, arguments: &[&OsStr]) -> Output {
-    Command::new("node")
-        .arg("--expose-internals")
-        .arg(root().join("tests/windbg").join(program))
-        .arg(script)
-        .args(arguments)
-        .output()
-        .expect("node runs; it is in Debian's package nodejs")
-}
-
-/// The lines that a command of the extension answers with.
-fn extension(dump: &Path, arguments: &[&str]) -> Vec<String> {
-    let arguments: Vec<&OsStr> =
-        iter::once(dump.as_os_str()).chain(arguments.iter().map(OsStr::new)).collect();
-    let output = node("host.js", &root().join(EXTENSION), &arguments);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
-}
-
-/// The line of the extension for a close, as the provider accounts for it.
-fn line(close: &ndk::PendingClose) -> String {
-    let reasons = close.provider_report.as_ref().expect("the provider has the extension");
-    let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-    format!("{} {:#x}: close pending, held by {}", close.kind, close.handle, reasons.join(", "))
-}
-
 #[test]
 fn script_of_later_edition_than_the_debugger_engine_is_refused() {
     let folder = tempfile::tempdir().expect("the host has a folder");
@@ -175,83 +99,181 @@ fn script_of_later_edition_than_the_debugger_engine_is_refused() {
     assert!(own.status.success(), "{}", String::from_utf8_lossy(&own.stderr));
 }
 
-#[test]
-fn pending_closes_are_explained_alike_by_simulator_provider_and_extension() {
-    let image = Images::built(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("the images are built").softndk;
-    let folder = tempfile::tempdir().expect("the host has a folder");
-    let consumer = Consumer {
-        cq: AtomicPtr::new(null_mut()),
-        dump: folder.path().join("pending.dmp"),
-        pending: Mutex::new(Vec::new()),
+/// One end of a connection.
+#[derive(Clone, Copy)]
+struct End {
+    qp: *mut NDK_QP,
+    connector: *mut NDK_CONNECTOR,
+}
+
+/// Connects two new QPs of a PD by a listener, from a shared endpoint: the end that connects, and the other one.
+fn connect(
+    consumer: &Consumer,
+    (adapter, pd, cq): (*mut NDK_ADAPTER, *mut NDK_PD, *mut NDK_CQ),
+    shared: Option<*mut NDK_SHARED_ENDPOINT>,
+    completed: u32,
+) -> [End; 2] {
+    let context = consumer.context();
+    let [near, far] = [(); 2].map(|()| create!(pd, NdkCreateQp, cq, cq, null_mut(), 4, 4, 1, 1, 0));
+    let connector: *mut NDK_CONNECTOR = create!(adapter, NdkCreateConnector);
+    let (to, length) = (address(IP, PORT), 16);
+    let to = (&raw const to).cast();
+    let status = match shared {
+        Some(shared) => {
+            call!(
+                connector,
+                NdkConnectWithSharedEndpoint,
+                near,
+                shared,
+                to,
+                length,
+                0,
+                0,
+                null(),
+                0,
+                Some(done),
+                context
+            )
+        }
+        None => {
+            let from = address(IP, 0);
+            let from = (&raw const from).cast();
+            call!(connector, NdkConnect, near, from, length, to, length, 0, 0, null(), 0, Some(done), context)
+        }
     };
+    assert_eq!(status, STATUS_PENDING, "a connect waits for its peer");
+    let passive = consumer.next_offered();
+    let accepted =
+        call!(passive, NdkAccept, far, 0, 0, null(), 0, Some(disconnected), context, Some(done), context);
+    assert_eq!(accepted, STATUS_PENDING, "an accept waits for its peer");
+    consumer.await_completed(completed + 1);
+    let status = call!(connector, NdkCompleteConnect, Some(disconnected), context, Some(done), context);
+    assert_eq!(status, STATUS_SUCCESS, "it completes inline");
+    consumer.await_completed(completed + 2);
+    [End { qp: near, connector }, End { qp: far, connector: passive }]
+}
+
+/// Objects that outlive the stop.
+struct Left {
+    ends: [[End; 2]; 2],
+    cq: *mut NDK_CQ,
+    pds: [*mut NDK_PD; 2],
+    windows: [*mut NDK_MW; 2],
+    region: *mut NDK_MR,
+    qp: *mut NDK_QP,
+    /// The thread in which the other opening is closed.
+    closer: JoinHandle<()>,
+}
+
+/// Makes closes of every kind pending, and stops the machine in the middle of two of them.
+fn stop(consumer: &Consumer, memory: &mut Memory, [adapter, other]: [*mut NDK_ADAPTER; 2]) -> Left {
+    let context = consumer.context();
+    // The other opening, whose close waits for its PD.
+    let outer: *mut NDK_PD = create!(other, NdkCreatePd);
+    let closer = consumer::close_in_thread(other);
+    // A tree of which nothing is connected.
+    let cq = create!(adapter, NdkCreateCq, 8, Some(notified), context, null_mut());
+    let pd: *mut NDK_PD = create!(adapter, NdkCreatePd);
+    let region: *mut NDK_MR = create!(pd, NdkCreateMr, 0);
+    let window: *mut NDK_MW = create!(pd, NdkCreateMw);
+    let srq = create!(pd, NdkCreateSrq, 8, 1, 0, None, null_mut(), null_mut());
+    let qp = create!(pd, NdkCreateQpWithSrq, cq, cq, srq, null_mut(), 4, 1, 0);
+    let flushed_cq: *mut NDK_CQ = create!(adapter, NdkCreateCq, 8, Some(notified), context, null_mut());
+    let flushed: *mut NDK_QP = create!(pd, NdkCreateQp, flushed_cq, flushed_cq, null_mut(), 4, 4, 1, 1, 0);
+    consumer.cq.store(flushed_cq, Ordering::Release);
+    assert_eq!(call!(flushed, NdkReceive, null_mut(), null(), 0), STATUS_SUCCESS);
+    call!(flushed_cq, NdkArmCq, NDK_CQ_NOTIFY_ANY);
+    // Two connections.
+    let listener: *mut NDK_LISTENER = create!(adapter, NdkCreateListener, Some(requested), context);
+    let own = address(IP, PORT);
+    let size = u32::try_from(size_of::<SOCKADDR_IN>()).expect("it is small");
+    assert_eq!(
+        call!(listener, NdkListen, (&raw const own).cast(), size, Some(done), context),
+        STATUS_SUCCESS
+    );
+    let from = address(IP, 0);
+    let shared: *mut NDK_SHARED_ENDPOINT =
+        create!(adapter, NdkCreateSharedEndpoint, (&raw const from).cast(), size);
+    let used: *mut NDK_PD = create!(adapter, NdkCreatePd);
+    let used_cq: *mut NDK_CQ = create!(adapter, NdkCreateCq, 64, Some(notified), context, null_mut());
+    let first = connect(consumer, (adapter, used, used_cq), Some(shared), 0);
+    let second = connect(consumer, (adapter, used, used_cq), None, 2);
+    // A region with a window that is bound to it, and one that is to be.
+    let bound_to: *mut NDK_MR = create!(used, NdkCreateMr, 0);
+    let flags = NDK_MR_FLAG_ALLOW_LOCAL_WRITE;
+    let status = call!(bound_to, NdkRegisterMr, memory.list(), BYTES, flags, Some(done), context);
+    assert_eq!(status, STATUS_SUCCESS);
+    let [bound, late]: [*mut NDK_MW; 2] = [(); 2].map(|()| create!(used, NdkCreateMw));
+    let mut bind = |window| {
+        let flags = NDK_OP_FLAG_ALLOW_REMOTE_READ | NDK_OP_FLAG_SILENT_SUCCESS;
+        let at = memory.start();
+        assert_eq!(
+            call!(second[0].qp, NdkBind, null_mut(), bound_to, window, at, BYTES, flags),
+            STATUS_SUCCESS
+        );
+    };
+    bind(bound);
+    // The closes.
+    let pending = |status| assert_eq!(status, STATUS_PENDING, "an antecedent outlives its successors");
+    pending(close!(cq, NdkCloseCq));
+    pending(close!(srq, NdkCloseSrq));
+    pending(close!(pd, NdkClosePd));
+    pending(close!(listener, NdkCloseListener));
+    pending(close!(shared, NdkCloseSharedEndpoint));
+    std::thread::sleep(WAIT);
+    // Its receive is cancelled, of which the CQ's notification tells.
+    close!(flushed, NdkCloseQp);
+    consumer.await_notified();
+    // The send waits for a receive of the peer, and the bind behind it.
+    assert_eq!(call!(second[0].qp, NdkSend, null_mut(), null(), 0, 0), STATUS_SUCCESS);
+    bind(late);
+    pending(close!(bound_to, NdkCloseMr));
+    pending(close!(late, NdkCloseMw));
+    // The connection breaks, of which the other end's disconnect event tells.
+    consumer.connector.store(first[1].connector, Ordering::Release);
+    pending(close!(first[0].qp, NdkCloseQp));
+    let (pds, windows) = ([used, outer], [window, bound]);
+    Left { ends: [first, second], cq: used_cq, pds, windows, region, qp, closer }
+}
+/// Closes what is left, from the connections to what they were made upon.
+fn close_rest(left: Left) -> JoinHandle<()> {
+    let Left { ends: [first, second], cq, pds, windows, region, qp, closer } = left;
+    for connector in [first[0].connector, second[0].connector, second[1].connector] {
+        close!(connector, NdkCloseConnector);
+    }
+    for qp in [first[1].qp, second[0].qp, second[1].qp, qp] {
+        close!(qp, NdkCloseQp);
+    }
+    close!(region, NdkCloseMr);
+    for window in windows {
+        close!(window, NdkCloseMw);
+    }
+    close!(cq, NdkCloseCq);
+    for pd in pds {
+        close!(pd, NdkClosePd);
+    }
+    closer
+}
+
+#[test]
+fn pending_closes_of_each_kind_are_explained_alike_by_all_readers() {
+    let images = Images::built(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("the images are built");
+    let folder = tempfile::tempdir().expect("the host has a folder");
+    let dump = folder.path().join("pending.dmp");
+    let (consumer, mut memory) = (Consumer::new(dump.clone()), Memory::new());
     let machine = Machine::builder().boot();
-    machine.add_adapters([AdapterConfig::new(INDEX, [IpAddr::V4(Ipv4Addr::new(10, 0, 0, 12))])]);
-    let mut driver = machine.load(image).expect("the driver loads");
+    machine.add_adapters([AdapterConfig::new(INDEX, [IpAddr::V4(Ipv4Addr::from(IP))])]);
+    let mut driver = machine.load(&images.softndk).expect("the driver loads");
     machine.start_adapters(&mut driver).expect("its adapter starts");
     let adapter = machine.adapter(INDEX).expect("it runs");
-    let opened = adapter.open_ndk(NDK_VERSION_2_1).expect("it opens");
+    let [opened, other] = [(); 2].map(|()| adapter.open_ndk(NDK_VERSION_2_1).expect("it opens"));
 
-    let context: *mut c_void = (&raw const consumer).cast_mut().cast();
-    let (successors, region, window): (*mut NDK_QP, *mut NDK_MR, *mut NDK_MW) = consume(|| {
-        let cq = create!(opened, NdkCreateCq, 8, Some(notified), context, null_mut());
-        let pd = create!(opened, NdkCreatePd);
-        let region = create!(pd, NdkCreateMr, 0);
-        let window = create!(pd, NdkCreateMw);
-        let srq = create!(pd, NdkCreateSrq, 8, 1, 0, None, null_mut(), null_mut());
-        let qp = create!(pd, NdkCreateQpWithSrq, cq, cq, srq, null_mut(), 4, 1, 0);
-        let other = create!(opened, NdkCreateCq, 8, Some(notified), context, null_mut());
-        let flushed = create!(pd, NdkCreateQp, other, other, null_mut(), 4, 4, 1, 1, 0);
-        consumer.cq.store(other, Ordering::Release);
-        assert_eq!(call!(flushed, NdkReceive, null_mut(), null(), 0), STATUS_SUCCESS);
-        call!(other, NdkArmCq, NDK_CQ_NOTIFY_ANY);
-        for status in [close!(cq, NdkCloseCq), close!(srq, NdkCloseSrq), close!(pd, NdkClosePd)] {
-            assert_eq!(status, STATUS_PENDING, "an antecedent outlives its successors");
-        }
-        // Its receive is cancelled, of which the other CQ's notification tells.
-        close!(flushed, NdkCloseQp);
-        (qp, region, window)
-    });
-    // The notification comes from a processor that the consumer prefers, like an interrupt.
-    let looked = || consumer.pending.lock().expect("no callback has failed").clone();
-    let begin = Instant::now();
-    while looked().is_empty() && begin.elapsed() < TIMEOUT {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let left: Left = consume(|| stop(&consumer, &mut memory, [opened, other]));
+    // The events come from processors, like interrupts.
+    consumer.await_stop();
     machine.settle();
-    let pending = looked();
-
-    let mut expected: Vec<String> = pending.iter().map(line).collect();
-    expected.sort_unstable();
-    assert!(
-        expected.len() >= 4,
-        "CQ, SRQ and PD, and the CQ that was closed inside its callback: {expected:#?}"
-    );
-    assert!(expected.iter().any(|line| line.contains("callbacks in progress")), "{expected:#?}");
-    let mut said = extension(&consumer.dump, &["pending"]);
-    said.sort_unstable();
-    assert_eq!(said, expected);
-    for close in &pending {
-        assert_eq!(extension(&consumer.dump, &["why", &format!("{:#x}", close.handle)]), [line(close)]);
-        // The simulator's own account names the same successors.
-        let named = close.provider_report.iter().flatten();
-        let named: Vec<_> = named.filter(|reason| matches!(reason, ndk::Reason::Successor { .. })).collect();
-        assert!(
-            close
-                .successors
-                .iter()
-                .all(|own| named.iter().any(|reason| reason.to_string() == own.to_string())),
-            "{close}"
-        );
-    }
-    assert!(extension(&consumer.dump, &["objects"]).len() > pending.len());
-    let unknown = extension(&consumer.dump, &["why", "0x1234560"]);
-    assert_eq!(unknown, ["0x1234560 is no object of softndk, or no longer"]);
-
-    consume(move || {
-        close!(successors, NdkCloseQp);
-        close!(region, NdkCloseMr);
-        close!(window, NdkCloseMw);
-    });
+    let (pending, ends) = (consumer.pending(), left.ends);
+    consume(move || close_rest(left)).join().expect("the adapter is closed");
     machine.settle();
     consume(move || ndk::close_adapter(opened));
     // One that cannot be halted is a finding.
@@ -259,4 +281,8 @@ fn pending_closes_are_explained_alike_by_simulator_provider_and_extension() {
     driver.unload();
     let report = machine.shutdown();
     assert!(report.is_clean(), "{report}");
+
+    let built = images.softndk.parent().expect("the images are in a folder");
+    compare(&dump, built, &pending);
+    compare_connections(&dump, ends);
 }

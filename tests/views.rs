@@ -4,11 +4,14 @@
 #![allow(clippy::expect_used, reason = "a test ends when what it needs is not there")]
 #![allow(clippy::std_instead_of_alloc, reason = "the rest comes from std too")]
 
-use std::collections::HashMap;
+#[path = "views/value.rs"]
+mod value;
+
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::path::Path;
 
-use pdb2::{FallibleIterator as _, PDB, TypeData, TypeFinder, TypeIndex, TypeInformation};
+use pdb2::{FallibleIterator as _, PDB, PrimitiveKind, TypeData, TypeFinder, TypeIndex, TypeInformation};
 use runner::Images;
 
 /// The file that the linker puts into the PDB.
@@ -46,9 +49,15 @@ fn named(views: &str) -> Vec<(String, Vec<String>)> {
             for text in between(body, "<DisplayString", "</DisplayString>") {
                 expressions.extend(between(text, "{", "}"));
             }
-            (plain(name), expressions.into_iter().flat_map(|text| paths(&plain(text))).collect())
+            // A format behind a comma is no field.
+            let expressions = expressions.into_iter().map(|text| text.split(',').next().unwrap_or_default());
+            let paths: Vec<_> = expressions.flat_map(|text| paths(&plain(text))).collect();
+            let others = between(body, "<AlternativeType Name=\"", "\"");
+            let names = core::iter::once(name).chain(others).map(plain);
+            names.map(|name| (name, paths.clone())).collect::<Vec<_>>()
         })
-        .collect()
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 /// The paths of fields in an expression: no numbers, and no calls of what a view defines itself.
@@ -104,6 +113,32 @@ impl<'a> Types<'a> {
         })
     }
 
+    /// The offset and the size of the field at the end of a path, which is a number.
+    fn place(&self, of: &str, path: &str) -> Option<(usize, usize)> {
+        let (field, rest) = path.split_once('.').unwrap_or((path, ""));
+        let TypeData::FieldList(list) = self.finder.find(*self.fields.get(of)?).ok()?.parse().ok()? else {
+            return None;
+        };
+        let (offset, kind) = list.fields.iter().find_map(|member| match member {
+            TypeData::Member(member) if member.name.to_string() == field => {
+                Some((usize::try_from(member.offset).ok()?, member.field_type))
+            }
+            _ => None,
+        })?;
+        if rest.is_empty() {
+            let TypeData::Primitive(number) = self.finder.find(kind).ok()?.parse().ok()? else { return None };
+            let size = match number.kind {
+                PrimitiveKind::U8 | PrimitiveKind::UChar => 1,
+                PrimitiveKind::I32 | PrimitiveKind::U32 | PrimitiveKind::Long | PrimitiveKind::ULong => 4,
+                PrimitiveKind::I64 | PrimitiveKind::U64 | PrimitiveKind::Quad | PrimitiveKind::UQuad => 8,
+                _ => return None,
+            };
+            return Some((offset, size));
+        }
+        let (inner, size) = self.place(&self.name(kind)?, rest)?;
+        Some((offset.checked_add(inner)?, size))
+    }
+
     /// Returns whether a path of fields leads from a type.
     fn leads(&self, of: &str, path: &str) -> bool {
         let mut here = Some(of.to_owned());
@@ -154,4 +189,62 @@ fn views_are_in_pdb() {
     let number = of_views.expect("the linker has put them there").stream_id;
     let stream = pdb.raw_stream(number).expect("the stream can be read").expect("it is there");
     assert_eq!(String::from_utf8_lossy(&stream), views());
+}
+
+/// The NTSTATUS values of the driver's sources by number, each by its first name.
+fn statuses() -> BTreeMap<u32, String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("sys/src/status.rs");
+    let source = fs::read_to_string(source).expect("the sources are there");
+    let (_, list) = source.split_once("statuses! { NTSTATUS:").expect("they have the list");
+    let (list, _) = list.split_once("\n}\n").expect("it has an end");
+    let mut all = BTreeMap::new();
+    for line in list.lines().filter(|line| line.trim_start().starts_with("STATUS_")) {
+        let (name, value) = line.trim().split_once(" = 0x").expect("a status has a value");
+        let value = u32::from_str_radix(&value.trim_end_matches(';').replace('_', ""), 16);
+        all.entry(value.expect("it is a number")).or_insert_with(|| name.to_owned());
+    }
+    all
+}
+
+#[test]
+fn status_is_shown_by_its_name_and_unknown_one_by_its_number() {
+    let mut pdb = pdb();
+    let types = pdb.type_information().expect("the PDB has types");
+    let types = Types::new(&types);
+    let all = statuses();
+    assert!(all.len() > 50, "{all:?}");
+    for name in ["provider::status::StatusError", "provider::connection::connector::ConnectError"] {
+        let shown = |value: u32| value::shown(&types, &views(), name, &value.to_le_bytes());
+        for (value, status) in &all {
+            assert_eq!(shown(*value).as_ref(), Some(status), "{name}");
+        }
+        assert_eq!(shown(0xC012_3456).as_deref(), Some("NTSTATUS 0xC0123456"));
+    }
+}
+
+#[test]
+fn token_is_shown_by_index_and_key() {
+    let mut pdb = pdb();
+    let types = pdb.type_information().expect("the PDB has types");
+    let types = Types::new(&types);
+    let shown = |name, value: u32| value::shown(&types, &views(), name, &value.to_le_bytes());
+    assert_eq!(shown("provider::memory::Token", 1).as_deref(), Some("privileged"));
+    assert_eq!(
+        shown("provider::memory::Token", (300 << 14) | 16_383).as_deref(),
+        Some("index 300, key 16383")
+    );
+    assert_eq!(shown("provider::memory::Key", 77).as_deref(), Some("key 77"));
+    assert_eq!(shown("provider::memory::Domain", 77), None);
+}
+
+#[test]
+fn lifetime_is_shown_by_its_counts() {
+    let mut pdb = pdb();
+    let types = pdb.type_information().expect("the PDB has types");
+    let types = Types::new(&types);
+    let word: u64 = 1 << 63 | 7 << 44 | 8 << 24 | 9;
+    let shown =
+        |word: u64| value::shown(&types, &views(), "provider::lifetime::Lifetime", &word.to_le_bytes());
+    assert_eq!(shown(word).as_deref(), Some("closing, 9 successors, 8 requests, 7 callbacks"));
+    assert_eq!(shown(0).as_deref(), Some("open, 0 successors, 0 requests, 0 callbacks"));
 }

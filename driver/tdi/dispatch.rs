@@ -21,7 +21,7 @@ use tdi::{Id, Transport};
 use super::access::Opener;
 use super::irp::finish;
 use super::requests::{device_control, internal_device_control};
-use super::{TdiSystem, device, parameters};
+use super::{TdiSystem, device, parameters, pending};
 
 /// The device's dispatch table.
 pub(super) fn table() -> [Option<PDRIVER_DISPATCH>; IRP_MJ_COUNT] {
@@ -86,7 +86,7 @@ impl Entry {
     }
 }
 
-/// Runs an entry point, whose answer completes the request.
+/// Runs an entry point, whose answer completes the request; a debugger finds the request meanwhile.
 ///
 /// # Safety
 ///
@@ -97,10 +97,14 @@ unsafe fn answer(
 ) -> NTSTATUS {
     // SAFETY: as the caller promises.
     let Some(entry) = (unsafe { Entry::new(irp) }) else { return STATUS_INVALID_DEVICE_REQUEST };
+    // SAFETY: the request is this entry point's, which does not complete it before it is removed.
+    unsafe { pending::add(entry.irp) };
     let outcome = match super::transport() {
         Some(transport) => answer(&transport, &entry),
         None => Err(STATUS_INVALID_DEVICE_REQUEST),
     };
+    // SAFETY: it was entered above.
+    unsafe { pending::remove(entry.irp) };
     match outcome {
         Ok(information) => entry.finish(STATUS_SUCCESS, information),
         Err(status) => entry.finish(status, 0),

@@ -21,7 +21,7 @@ use sys::wdm::{
 use tdi::address::TransportAddress;
 use tdi::{Id, Request, RequestId};
 
-use super::parameters;
+use super::{parameters, pending};
 use crate::kernel::Windows;
 
 /// An IRP that was not completed.
@@ -156,6 +156,8 @@ unsafe impl Request for Irp {
     }
 
     fn complete(self, status: NTSTATUS, information: usize) {
+        // SAFETY: a request that is completed here was entered when it was marked pending, and is ours.
+        unsafe { pending::remove(self.0) };
         // SAFETY: the IRP is ours, its cancel routine is not set, and it is marked pending.
         unsafe { finish(self.0, status, information) };
     }

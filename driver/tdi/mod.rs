@@ -7,6 +7,8 @@
 //! | [`dispatch`] | the entry points that the I/O manager calls; create, cleanup, close |
 //! | [`requests`] | the requests for open files |
 //! | [`irp`] | a request: an IRP |
+//! | [`pending`] | the requests that the device has, in lists |
+//! | [`roots`] | what a debugger finds by an exported symbol |
 //! | [`parameters`] | what a client's stack location asks |
 //! | [`tick_timer`] | the clock of time limits |
 //! | [`user`] | what a program's device control asks |
@@ -21,7 +23,9 @@ mod device;
 mod dispatch;
 mod irp;
 mod parameters;
+mod pending;
 mod requests;
+mod roots;
 mod tick_timer;
 mod user;
 
@@ -72,6 +76,7 @@ impl System for TdiSystem {
 pub(crate) fn load(driver: NDIS_HANDLE, level: PassiveLevel) -> Result<(), NoMemory> {
     let transport = Transport::new(Ndk::default())?;
     device::load(driver, level)?;
+    roots::show(&transport);
     *TRANSPORT.lock() = Some(transport);
     Ok(())
 }
@@ -80,6 +85,7 @@ pub(crate) fn load(driver: NDIS_HANDLE, level: PassiveLevel) -> Result<(), NoMem
 /// Before the driver deregisters.
 pub(crate) fn unload(level: PassiveLevel) {
     device::unload(level);
+    roots::forget();
     let transport = TRANSPORT.lock().take();
     drop(transport);
 }

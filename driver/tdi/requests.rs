@@ -25,7 +25,7 @@ use tdi::{Command, HandlerIrp, Id, Request as _, Transport};
 
 use super::dispatch::Entry;
 use super::irp::Irp;
-use super::{TdiSystem, parameters, user};
+use super::{TdiSystem, parameters, pending, user};
 
 /// `IRP_MJ_DEVICE_CONTROL`: a program's requests. PASSIVE_LEVEL.
 pub(super) unsafe extern "efiapi" fn device_control(_: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
@@ -137,7 +137,7 @@ unsafe fn serve(irp: *mut IRP, parse: impl FnOnce(&Entry) -> Result<FileRequest,
     entry.finish(done.err().unwrap_or(STATUS_SUCCESS), 0)
 }
 
-/// Marks a request pending and takes it over.
+/// Marks a request pending, enters it into the list of those and takes it over.
 ///
 /// # Safety
 ///
@@ -145,6 +145,8 @@ unsafe fn serve(irp: *mut IRP, parse: impl FnOnce(&Entry) -> Result<FileRequest,
 unsafe fn pend(irp: NonNull<IRP>, location: NonNull<IO_STACK_LOCATION>) -> Irp {
     // SAFETY: as the caller promises.
     unsafe { (*location.as_ptr()).Control |= SL_PENDING_RETURNED };
+    // SAFETY: the caller owns the request, and its completion removes it.
+    unsafe { pending::add(irp) };
     // SAFETY: as the caller promises, and it is marked.
     unsafe { Irp::new(irp) }
 }

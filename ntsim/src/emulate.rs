@@ -17,10 +17,10 @@ use ntsim_core::number::{Low, ToU64};
 use ntsim_core::sched::{self, Irql, time};
 
 /// The address of the page of shared data on x64 (`KI_USER_SHARED_DATA` in `wdm.h`).
-const SHARED_DATA: u64 = 0xFFFF_F780_0000_0000;
+pub(super) const SHARED_DATA: u64 = 0xFFFF_F780_0000_0000;
 
 /// Eight-byte words of that page.
-const WORDS: usize = 0x200;
+pub(super) const WORDS: usize = 0x200;
 
 /// Longest instruction.
 const LONGEST: usize = 15;
@@ -66,6 +66,18 @@ fn change_level(to: Irql) {
     }
 }
 
+/// The page of shared data, with the times of now.
+pub(super) fn shared_data() -> &'static [AtomicU64; WORDS] {
+    // InterruptTime, SystemTime (which is not aligned), TickCount: each may be read as one number.
+    let system = sched::system_time();
+    for (at, value) in
+        [(1, sched::now()), (2, system << 32), (3, system >> 32), (0x64, sched::now() / time::TICK)]
+    {
+        SHARED[at].store(value, Ordering::Relaxed);
+    }
+    &SHARED
+}
+
 /// Lets an instruction that reads the page of shared data read another one, and trap behind it.
 fn read_shared(context: &mut ucontext_t, instruction: &Instruction, fault: Va) -> bool {
     let base = instruction.memory_base();
@@ -73,14 +85,8 @@ fn read_shared(context: &mut ucontext_t, instruction: &Instruction, fault: Va) -
     if offset >= size_of_val(&SHARED).to_u64() || index(base).is_none() {
         return false;
     }
-    // InterruptTime, SystemTime (which is not aligned), TickCount: each may be read as one number.
     time::is_read();
-    let system = sched::system_time();
-    for (at, value) in
-        [(1, sched::now()), (2, system << 32), (3, system >> 32), (0x64, sched::now() / time::TICK)]
-    {
-        SHARED[at].store(value, Ordering::Relaxed);
-    }
+    shared_data();
     let before = read(context, base);
     let mut info = InstructionInfoFactory::new();
     let overwritten = info.info(instruction).used_registers().iter().any(|used| {

@@ -80,6 +80,9 @@ unsafe impl<T: Send + Sync> Send for Shared<T> {}
 unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
+    /// The offset of the value from what the pointer points to, for a debugger.
+    pub(crate) const VALUE: usize = core::mem::offset_of!(Counted<T>, value);
+
     /// Allocates.
     ///
     /// # Errors

@@ -16,7 +16,7 @@
 //! | [`kernel`] | the services needed of a kernel: the trait of the crate `softndk-kernel` |
 //! | `combiner`, `ring`, `rundown`, `set_once` | lock-free parts of the data path |
 //! | `heap` | fallible allocation, shared pointers |
-//! | `flags`, `limits`, [`number`], [`processor`], `sync` | flag words; limits of requests; conversions of integers; processor sets; atomics |
+//! | `flags`, `limits`, [`number`], [`processor`], `socket_address`, `sync` | flag words; limits of requests; conversions of integers; processor sets; addresses as debuggers read them; atomics |
 //!
 //! `tests/layers.rs` holds the imports to this table.
 //!
@@ -118,6 +118,7 @@ mod ring;
 pub mod rnic;
 pub mod rundown;
 mod set_once;
+mod socket_address;
 mod status;
 mod sync;
 #[cfg(all(test, not(loom)))]
@@ -127,3 +128,4 @@ mod tests;
 pub use heap::{NoMemory, Shared, Within};
 pub use kernel::Kernel;
 pub use rnic::Rnic;
+pub use socket_address::SocketAddress;

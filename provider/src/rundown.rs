@@ -62,6 +62,16 @@ pub struct Pin<'r, T: Drain> {
 }
 
 impl<T: Drain> Rundown<T> {
+    /// The offsets of the words of the two shards, for a debugger: the initiator's first.
+    pub(crate) const WORDS: [usize; 2] =
+        [core::mem::offset_of!(Self, initiator), core::mem::offset_of!(Self, target)];
+
+    /// The offset of the value, for a debugger: there is one if a shard is open or has pins.
+    pub(crate) const VALUE: usize = {
+        assert!(size_of::<Option<T>>() == size_of::<T>(), "a value lies where the option does");
+        core::mem::offset_of!(Self, value)
+    };
+
     /// Without a value.
     #[must_use]
     pub fn new() -> Self {

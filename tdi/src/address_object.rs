@@ -21,7 +21,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use provider::{NoMemory, Shared, Within as _};
+use provider::{NoMemory, Shared, SocketAddress, Within as _};
 
 use crate::access::ListOf;
 use crate::datagram::Receives;
@@ -39,7 +39,7 @@ pub(crate) type Listeners<S> = Vec<Listener<S>>;
 
 /// An address object.
 pub(crate) struct Address<S: System> {
-    pub(crate) local: SocketAddr,
+    pub(crate) local: SocketAddress,
     pub(crate) state: State<S>,
     pub(crate) handlers: Handlers,
     /// Endpoints that are associated.
@@ -50,7 +50,8 @@ pub(crate) struct Address<S: System> {
     pub(crate) receives: Receives<S::Request>,
 }
 
-/// The state of an address object, with what it owns. See the module's head.
+/// The state of an address object, with what it owns. See the module's head. A debugger reads the number.
+#[repr(u8)]
 pub(crate) enum State<S: System> {
     /// The port is being taken.
     Binding {
@@ -58,22 +59,22 @@ pub(crate) enum State<S: System> {
         list: Option<ListOf<S>>,
         /// Signalled when the port is taken, or can't be.
         settled: Shared<EventOf<S>>,
-    },
+    } = 0,
     /// Connections and datagrams arrive.
     Live {
         /// By which others may open the same address; none if it is exclusive.
         list: Option<ListOf<S>>,
         /// Never empty.
         listeners: Listeners<S>,
-    },
+    } = 1,
     /// Every adapter that the address was bound on is gone: nothing arrives, nothing can be sent, and the
     /// address is free.
     AdapterGone {
         /// The client was told so.
         told: bool,
-    },
+    } = 2,
     /// The file was cleaned up.
-    Closed,
+    Closed = 3,
 }
 
 impl<S: System> State<S> {
@@ -135,6 +136,11 @@ impl<S: System> Lost<S> {
 }
 
 impl<S: System> Address<S> {
+    /// The address and port, as the client opened it, with the port that it has.
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.local.into()
+    }
+
     /// Returns whether connections and datagrams to `at` are for this address: it is bound there.
     pub(crate) fn covers(&self, at: SocketAddr) -> bool {
         match &self.state {

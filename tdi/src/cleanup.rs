@@ -144,7 +144,7 @@ impl<S: System<Client = Self>> Transport<S> {
                     address_object::State::AdapterGone { told } if !*told => *told = true,
                     _ => return None,
                 }
-                Some((id, address.local, address.handlers.error()))
+                Some((id, address.local(), address.handlers.error()))
             });
             let Some((id, local, handler)) = untold else { return false };
             (local, handler.and_then(|handler| Some((handler, locked.call(id)?))))

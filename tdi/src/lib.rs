@@ -7,6 +7,7 @@
 //!
 //! | module | knows |
 //! |---|---|
+//! | [`debugger`] | layouts and places for a debugger without private symbols |
 //! | `open`, `cleanup`, `query`, `set`, `trace`, `drive` | create, cleanup and close; queries and sets; the actions that a state machine asks for |
 //! | `listen` | pending listens, and the target of a connect request |
 //! | `transport` ⇄ `state` ⇄ `datagram` ⇄ `handler_irp` ⇄ `address_object` | all files, under one lock; datagrams; handlers that run |
@@ -81,6 +82,7 @@ mod cleanup;
 pub mod completion_status;
 #[expect(unsafe_code, reason = "a handler gives away requests by their address")]
 mod datagram;
+pub mod debugger;
 #[expect(unsafe_code, reason = "a handler gives away requests by their address")]
 mod drive;
 pub mod ea;

@@ -139,7 +139,7 @@ impl<S: System<Client = Self>> Transport<S> {
         let settled = Shared::new(EventOf::<S>::new())?;
         settled.initialise();
         let address = Address {
-            local,
+            local: local.into(),
             state: State::Closed,
             handlers: Handlers::new(),
             associations: 0,
@@ -226,7 +226,7 @@ impl<S: System<Client = Self>> Transport<S> {
         let (outcome, unneeded) = match bound {
             Ok((local, listeners)) => {
                 if let Some(address) = locked.address(id) {
-                    address.local = local;
+                    address.local = local.into();
                     address.state = State::Live { list, listeners };
                 }
                 (Ok(()), (None, None))

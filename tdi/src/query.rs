@@ -139,10 +139,10 @@ fn address_info<S: System>(state: &mut TransportState<S>, file: Id) -> Result<An
         None => file,
     };
     let address = state.address(address).ok_or(STATUS_INVALID_DEVICE_REQUEST)?;
-    let (local, live) = (address.local, address.state.is_live());
+    let (local, live) = (address.local(), address.state.is_live());
     // An address that can't be used any more is none of those that have it open now.
     let sharers = state.files.iter().filter(|(_, file)| match &file.object {
-        Object::Address(other) => live && other.state.is_live() && other.local == local,
+        Object::Address(other) => live && other.state.is_live() && other.local() == local,
         Object::Endpoint(_) | Object::ControlChannel => false,
     });
     let activity = count(sharers.count());

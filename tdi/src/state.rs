@@ -21,13 +21,14 @@ use crate::system::{EventOf, System};
 
 /// The phase of a file's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Phase {
     /// Not begun.
-    Open,
+    Open = 0,
     /// Its last handle was closed: whatever comes is refused.
-    CleanedUp,
+    CleanedUp = 1,
     /// Its last reference is gone: no request for it exists or comes. What is left goes by itself.
-    Closed,
+    Closed = 2,
 }
 
 /// The state behind a file object.
@@ -44,11 +45,12 @@ pub(crate) struct File<S: System> {
     pub(crate) object: Object<S>,
 }
 
-/// The kinds of file.
+/// The kinds of file. A debugger reads it, by the [layout](crate::debugger): a byte that says which, then the contents.
+#[repr(C, u8)]
 pub(crate) enum Object<S: System> {
-    Address(Address<S>),
-    Endpoint(Endpoint<S>),
-    ControlChannel,
+    Address(Address<S>) = 0,
+    Endpoint(Endpoint<S>) = 1,
+    ControlChannel = 2,
 }
 
 /// See the module's head.
@@ -87,7 +89,7 @@ impl<S: System> TransportState<S> {
     /// An address object by which just this address is in use. Port 0 is never in use.
     pub(crate) fn holder(&self, local: SocketAddr) -> Option<&Address<S>> {
         self.files.iter().find_map(|(_, file)| match &file.object {
-            Object::Address(address) if address.state.held().is_some() && address.local == local => {
+            Object::Address(address) if address.state.held().is_some() && address.local() == local => {
                 Some(address).filter(|_| local.port() != 0)
             }
             _ => None,
@@ -180,7 +182,7 @@ impl<S: System> TransportState<S> {
     fn view(&mut self, id: Id, requested_at: Option<SocketAddr>) -> Option<View> {
         let address = self.address(id)?;
         let takes_connect_request = requested_at.is_some_and(|at| address.covers(at));
-        let (local, live, handlers) = (address.local, address.state.is_live(), address.handlers);
+        let (local, live, handlers) = (address.local(), address.state.is_live(), address.handlers);
         Some(View { id, local, live, takes_connect_request, handlers })
     }
 

@@ -237,6 +237,11 @@ impl<S: System<Client = Self>> Transport<S> {
 }
 
 impl<S: System> Transport<S> {
+    /// The place of the state, for a debugger.
+    pub(crate) fn state(&self) -> *const TransportState<S> {
+        self.0.state.data_ptr()
+    }
+
     pub(crate) fn lock(&self) -> Guard<'_, S> {
         self.0.state.lock()
     }

@@ -27,12 +27,12 @@ pub(crate) fn test() -> Result<(), CommandError> {
     let (compiler, arm64) = (Compiler::find(), Compiler::for_target(ARM64));
     let linters = Linters::find();
     packages::provide(|need| match need {
-        Use::Drivers | Use::Llvm | Use::Fuzz | Use::Extension => true,
+        Use::Drivers | Use::Llvm | Use::Fuzz | Use::Debugger | Use::Extension => true,
         Use::Compiler | Use::Lints => {
             [compiler, arm64].contains(&Compiler::Debian) || linters == Linters::Debian
         }
         Use::Format => linters == Linters::Debian,
-        Use::Program | Use::Wine | Use::Verify | Use::Debugger | Use::Python | Use::Interop => false,
+        Use::Program | Use::Wine | Use::Verify | Use::Python | Use::Interop => false,
     })?;
     eprintln!("From a clean clone this takes about fifteen minutes on two cores.");
     for (name, mut command) in source_checks(compiler, arm64, linters) {

@@ -1,15 +1,21 @@
-//! The memory of a dump: the images, and all that has been written to.
+//! The memory of a dump: the images, and all that has been written to; and the page of times that the kernel shares.
 //!
 //! It is read through the host's file of the process's memory, so that a page that is gone is an error and no fault.
 //! While the other threads stand still, nothing here allocates: one of them may have the heap's lock.
 
 use core::ops::Range;
+use core::sync::atomic::Ordering;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
 use ntsim_core::address::Va;
 use ntsim_core::loader::mapping::IMAGES;
+
+use crate::emulate::{self, WORDS};
+
+/// The address of the page of shared data.
+const SHARED_DATA: usize = Va::from_bits(emulate::SHARED_DATA).get();
 
 /// Bytes of a page.
 const PAGE: usize = 0x1000;
@@ -39,6 +45,8 @@ pub(super) struct Memory {
     content: File,
     text: Vec<u8>,
     chunk: Vec<u8>,
+    /// The page that the kernel shares with processes: the dump has it at the kernel's address.
+    shared: [u64; WORDS],
     pub(super) ranges: Vec<Range<usize>>,
 }
 
@@ -55,6 +63,7 @@ impl Memory {
             content: File::open("/proc/self/mem")?,
             text: vec![0; MAPS],
             chunk: vec![0; CHUNK],
+            shared: emulate::shared_data().each_ref().map(|word| word.load(Ordering::Relaxed)),
             ranges: Vec::with_capacity(RANGES),
         })
     }
@@ -81,6 +90,7 @@ impl Memory {
                 _ => add(ranges, mapping),
             }
         }
+        add(ranges, SHARED_DATA..SHARED_DATA + size_of_val(&self.shared));
         Ok(())
     }
 
@@ -90,6 +100,10 @@ impl Memory {
     /// The host's, of the file.
     pub(super) fn copy(&mut self, file: &mut File) -> io::Result<()> {
         for range in &self.ranges {
+            if range.start == SHARED_DATA {
+                self.shared.iter().try_for_each(|word| file.write_all(&word.to_le_bytes()))?;
+                continue;
+            }
             let mut at = range.start;
             while at < range.end {
                 let wanted = &mut self.chunk[..CHUNK.min(range.end - at)];

@@ -25,6 +25,9 @@ pub(crate) struct Adapter<K: Kernel> {
 }
 
 impl<K: Kernel> Adapter<K> {
+    /// The offset of the token table, for a debugger.
+    pub(crate) const TABLE: usize = core::mem::offset_of!(Self, table);
+
     /// An opening of `rnic`.
     ///
     /// # Errors
@@ -130,6 +133,8 @@ pub(crate) type PinnedEntry<'t, K> = memory::PinnedEntry<'t, K, Pd<K>>;
 
 impl<K: Kernel> ObjectType<K> for Pd<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypePd;
+
+    const REFERENCES: [usize; 3] = [Object::<K, Self>::at(core::mem::offset_of!(Self, adapter)), 0, 0];
 
     type Antecedents = ObjectRef<K, Adapter<K>>;
 

@@ -316,6 +316,8 @@ impl<K: Kernel, A: CqAdapter<K>> Object<K, CompletionQueue<K, A>> {
 impl<K: Kernel, A: CqAdapter<K>> ObjectType<K> for CompletionQueue<K, A> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeCq;
 
+    const REFERENCES: [usize; 3] = [Object::<K, Self>::at(core::mem::offset_of!(Self, adapter)), 0, 0];
+
     type Antecedents = ObjectRef<K, A>;
 
     fn registry(&self) -> &Registry<K> {

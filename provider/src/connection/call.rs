@@ -18,11 +18,12 @@ use crate::rundown::Shard;
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Side {
     /// The one that connected.
-    Active,
+    Active = 0,
     /// The one that was indicated by a listener.
-    Passive,
+    Passive = 1,
 }
 
 impl Side {

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod connect;
+mod layout;
 
 use core::net::SocketAddr;
 
@@ -15,6 +16,7 @@ use sys::status::{
 use self::attempts::Attempts;
 pub(crate) use self::attempts::Turn;
 pub(crate) use self::connect::{AddressPair, Origin, Source};
+pub use self::layout::ConnectorLayout;
 
 use super::call::{Accept, Disconnected};
 use super::claim::Claim;
@@ -66,17 +68,21 @@ impl From<BindError> for ConnectError {
     }
 }
 
-/// Role of a connector, which never changes.
+/// Role of a connector, which never changes. A debugger reads it, by its [layout].
+#[repr(C, u8)]
 enum Role<K: Kernel> {
     /// Created by the consumer: it may connect, again and again until a connection is established.
-    Active(Lock<K, Attempts<K>>),
+    Active(Lock<K, Attempts<K>>) = 0,
     /// A listener indicated it, for this attempt of a peer. It never connects.
-    Passive {
-        listener: ObjectRef<K, Listener<K>>,
-        /// The listener's, which it inherits (CL-12).
-        endpoint: Option<Shared<Endpoint<K>>>,
-        link: Link<K>,
-    },
+    Passive(Indicated<K>) = 1,
+}
+
+/// The parts of a connector that a listener indicated.
+struct Indicated<K: Kernel> {
+    listener: ObjectRef<K, Listener<K>>,
+    /// The listener's, which it inherits (CL-12).
+    endpoint: Option<Shared<Endpoint<K>>>,
+    link: Link<K>,
 }
 
 /// Type-specific state of a connector.
@@ -103,14 +109,14 @@ impl<K: Kernel> Connector<K> {
         link: Link<K>,
     ) -> Self {
         let endpoint = listener.endpoint();
-        Self { adapter, role: Role::Passive { listener, endpoint, link } }
+        Self { adapter, role: Role::Passive(Indicated { listener, endpoint, link }) }
     }
 
     /// The last attempt to connect.
     pub(crate) fn link(&self) -> Option<Link<K>> {
         match &self.role {
             Role::Active(attempts) => attempts.lock().last.clone(),
-            Role::Passive { link, .. } => Some(link.clone()),
+            Role::Passive(indicated) => Some(indicated.link.clone()),
         }
     }
 
@@ -174,7 +180,7 @@ impl<K: Kernel> Object<K, Connector<K>> {
         event: Option<DisconnectEvent>,
         request: Request<K, Connector<K>>,
     ) -> Result<(), ConnectError> {
-        let Role::Passive { link, .. } = &self.role else {
+        let Role::Passive(Indicated { link, .. }) = &self.role else {
             request.answered_inline();
             return Err(ConnectError(STATUS_CONNECTION_INVALID));
         };
@@ -227,6 +233,8 @@ impl<K: Kernel> Object<K, Connector<K>> {
 impl<K: Kernel> ObjectType<K> for Connector<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeConnector;
 
+    const REFERENCES: [usize; 3] = [Object::<K, Self>::at(core::mem::offset_of!(Self, adapter)), 0, 0];
+
     type Antecedents = (Option<ObjectRef<K, Listener<K>>>, AntecedentRefs<K>, ObjectRef<K, Adapter<K>>);
 
     fn registry(&self) -> &Registry<K> {
@@ -243,7 +251,7 @@ impl<K: Kernel> ObjectType<K> for Connector<K> {
                     link.name_antecedents(name);
                 }
             }
-            Role::Passive { listener, link, .. } => {
+            Role::Passive(Indicated { listener, link, .. }) => {
                 name(Id::of(listener));
                 link.name_antecedents(name);
             }
@@ -269,7 +277,7 @@ impl<K: Kernel> ObjectType<K> for Connector<K> {
     fn into_antecedents(self) -> Self::Antecedents {
         let (listener, endpoint, link) = match self.role {
             Role::Active(attempts) => (None, None, attempts.into_inner().last),
-            Role::Passive { listener, endpoint, link } => (Some(listener), endpoint, Some(link)),
+            Role::Passive(Indicated { listener, endpoint, link }) => (Some(listener), endpoint, Some(link)),
         };
         drop(endpoint);
         let ties = link.map_or_else(AntecedentRefs::none, |link| {

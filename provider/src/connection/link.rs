@@ -21,11 +21,14 @@ use crate::object::{Id, ObjectRef};
 
 /// One side of an attempt. Nothing here calls a consumer but [`Link::deliver`]; all of it may be called up to
 /// DISPATCH_LEVEL, with no lock held unless it says so.
+///
+/// A debugger reads it, by [`layout`](super::layout): a kind of remotes that it does not know it shows by its number.
+#[repr(C, u8)]
 pub(crate) enum Link<K: Kernel> {
     /// Both sides are connectors of this driver.
-    Loopback(Shared<Connection<K>>, Side),
+    Loopback(Shared<Connection<K>>, Side) = 1,
     /// The other side is another machine's.
-    Wire(Shared<Wire<K>>),
+    Wire(Shared<Wire<K>>) = 2,
 }
 
 impl<K: Kernel> Clone for Link<K> {

@@ -360,6 +360,8 @@ impl<K: Kernel> Object<K, Listener<K>> {
 impl<K: Kernel> ObjectType<K> for Listener<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeListener;
 
+    const REFERENCES: [usize; 3] = [Object::<K, Self>::at(core::mem::offset_of!(Self, adapter)), 0, 0];
+
     type Antecedents = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {

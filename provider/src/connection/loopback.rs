@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "consumers are called back")]
 
+use core::mem::offset_of;
 use core::net::SocketAddr;
 
 use sys::status::NTSTATUS;
@@ -12,14 +13,15 @@ use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent, End};
 use super::established::Established;
 use super::private_data::PrivateData;
-use super::state::{State, Transition, Withdrawn};
+use super::state::{State, StateLayout, Transition, Withdrawn};
 use crate::consumer::Request;
 use crate::heap::{NoMemory, Shared};
 use crate::kernel::event::{self, Event, Handle, RequestCall, Status};
-use crate::kernel::{Kernel, Lock};
+use crate::kernel::{self, Kernel, Lock};
 use crate::limits::ReadLimits;
 use crate::object::{Id, ObjectRef};
 use crate::rundown::{Drain as _, Pin, Rundown};
+use crate::socket_address::SocketAddress;
 
 /// One connection attempt, and the connection that comes of it. A connector that connects again gets another
 /// one: so whatever acts on a connection acts on the attempt that it was meant for.
@@ -27,9 +29,46 @@ pub(crate) struct Connection<K: Kernel> {
     state: Lock<K, State<K>>,
     established: Rundown<Established<K>>,
     /// The active side's address and port.
-    source: SocketAddr,
+    source: SocketAddress,
     /// The listener's.
-    destination: SocketAddr,
+    destination: SocketAddress,
+}
+
+/// Offsets of what a debugger reads, from what a pointer to a connection points to, in bytes.
+#[derive(Debug)]
+#[repr(C)]
+pub struct LoopbackPlaces {
+    /// Of the lock of the state.
+    pub lock: usize,
+    /// From the lock's value.
+    pub state: StateLayout,
+    /// Of the words of the two sides' transfers: the highest bit, that they may begin, and how many run.
+    pub transfers: [usize; 2],
+    /// Of the [address](SocketAddress) of the side that connected.
+    pub source: usize,
+    /// Of the listener's address.
+    pub destination: usize,
+}
+
+impl LoopbackPlaces {
+    /// The places on the kernel `K`.
+    pub(super) const fn of<K: Kernel>() -> Self {
+        let value = Shared::<Connection<K>>::VALUE;
+        let established = value.saturating_add(offset_of!(Connection<K>, established));
+        let [initiator, target] = Rundown::<Established<K>>::WORDS;
+        Self {
+            lock: value.saturating_add(offset_of!(Connection<K>, state)),
+            state: StateLayout::of::<K>(),
+            transfers: [established.saturating_add(initiator), established.saturating_add(target)],
+            source: value.saturating_add(offset_of!(Connection<K>, source)),
+            destination: value.saturating_add(offset_of!(Connection<K>, destination)),
+        }
+    }
+
+    /// The offset of the state in its lock.
+    pub(crate) fn state_in_lock<K: Kernel>() -> usize {
+        kernel::value_in_lock::<K, State<K>>()
+    }
 }
 
 impl<K: Kernel> Connection<K> {
@@ -40,11 +79,11 @@ impl<K: Kernel> Connection<K> {
     /// [`NoMemory`]; all that was passed is dropped, and so given back.
     pub(crate) fn new(connect: Connect<K>) -> Result<Shared<Self>, NoMemory> {
         let Connect { connector, ties, claim, departure, remote, limits, data, request } = connect;
-        let source = departure.address();
+        let source = departure.address().into();
         let active = End { connector: Some(connector), ties, limits: Some(limits), data, ..End::new() };
         let state = State::requested(active, claim, request, departure);
         let (state, established) = (Lock::<K, _>::new(state), Rundown::new());
-        Shared::new(Self { state, established, source, destination: remote })
+        Shared::new(Self { state, established, source, destination: remote.into() })
     }
 
     /// The connect request stands, and NdkConnect answers STATUS_PENDING: what ends the attempt completes the
@@ -55,12 +94,12 @@ impl<K: Kernel> Connection<K> {
 
     /// The address of the active side.
     pub(super) fn source(&self) -> SocketAddr {
-        self.source
+        self.source.into()
     }
 
     /// The address of the passive side.
     pub(super) fn destination(&self) -> SocketAddr {
-        self.destination
+        self.destination.into()
     }
 
     /// Returns true if the connection still occupies the active side's local address.
@@ -211,7 +250,7 @@ impl<K: Kernel> Connection<K> {
 
     /// A transfer broke the connection.
     pub(crate) fn fail(&self) {
-        let (local, remote) = (Some(self.source), Some(self.destination));
+        let (local, remote) = (Some(self.source()), Some(self.destination()));
         event::write::<K>(|| Event::ConnectionTerminated { local, remote });
         self.step(|state, next| *next = state.fail());
     }
@@ -245,8 +284,8 @@ impl<K: Kernel> Connection<K> {
     /// The local and the remote address of `side`.
     fn seen_from(&self, side: Side) -> (SocketAddr, SocketAddr) {
         match side {
-            Side::Active => (self.source, self.destination),
-            Side::Passive => (self.destination, self.source),
+            Side::Active => (self.source(), self.destination()),
+            Side::Passive => (self.destination(), self.source()),
         }
     }
 

@@ -13,6 +13,7 @@
 //! | `loopback`, `state`, `established` | a remote in this driver |
 //! | `wire` | a remote in another machine |
 //! | `claim`, `departure`, `endpoint` | the resources of an attempt |
+//! | [`layout`] | the places of what a debugger reads |
 //! | [`lookup`] | requests that wait for an address of the RNIC |
 
 mod call;
@@ -23,6 +24,7 @@ mod departure;
 mod end;
 mod endpoint;
 mod established;
+pub(crate) mod layout;
 mod link;
 mod listener;
 pub(crate) mod lookup;

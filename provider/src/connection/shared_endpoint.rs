@@ -48,6 +48,8 @@ impl<K: Kernel> SharedEndpoint<K> {
 impl<K: Kernel> ObjectType<K> for SharedEndpoint<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeSharedEndpoint;
 
+    const REFERENCES: [usize; 3] = [Object::<K, Self>::at(core::mem::offset_of!(Self, adapter)), 0, 0];
+
     type Antecedents = ObjectRef<K, Adapter<K>>;
 
     fn registry(&self) -> &Registry<K> {

@@ -8,12 +8,14 @@
 //! |---|---|
 //! | this one | the state, and the transitions of an attempt |
 //! | `ending` | the transitions of a connection that ends |
+//! | `layout` | the places of what a debugger reads |
 //! | `phase` | the phases, with what they own |
 //! | `transition` | actions that a transition asks for |
 
 #![forbid(unsafe_code)]
 
 mod ending;
+mod layout;
 mod phase;
 mod transition;
 
@@ -22,6 +24,7 @@ use sys::status::{
     STATUS_CONNECTION_REFUSED, STATUS_SUCCESS,
 };
 
+pub use self::layout::StateLayout;
 use self::phase::{Acceptor, PerSide, Phase, Requester};
 pub(super) use self::transition::{Transition, Withdrawn};
 use super::call::{Accept, Side, StateError};

@@ -86,7 +86,7 @@ const FREE: u64 = CLOSING;
 #[repr(u32)]
 pub enum Kind {
     /// An object that was created from this one or tied to it by use (OBJ-2).
-    Successor,
+    Successor = 0,
     /// A request that is not completed, a call in progress, a connection that is not drained.
     Request,
     /// A DPC that is queued or running.
@@ -254,6 +254,12 @@ impl Lifetime {
     pub fn finish_close(&self) -> CloseStatus {
         let word = self.0.fetch_and(!CLOSE_CALL, Ordering::AcqRel);
         if word & !CLOSE_CALL == FREE { CloseStatus::Closed } else { CloseStatus::Pending }
+    }
+
+    /// Returns true if anything but the close call holds the object: its close will probably be pending.
+    #[must_use]
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & !CLOSE_CALL != FREE
     }
 
     /// Returns a snapshot of the counts; another processor may change them at once.

@@ -10,6 +10,7 @@
 //! | `table`, `slot` | what a token admits |
 //! | `chain`, `mapping` | how a consumer describes memory |
 //! | `transfer`, `entry`, `run` | the memory of a list; of a single entry; the copy |
+//! | `layout` | the places of what a debugger reads |
 //!
 //! The objects here know no more of the layers above than [`ProtectionDomain`], and of a work request that waits for
 //! them its [`Resumption`](crate::object::Resumption).
@@ -17,6 +18,7 @@
 mod chain;
 mod entry;
 mod fast_register;
+mod layout;
 mod mapping;
 mod owner;
 mod region;
@@ -30,6 +32,7 @@ mod window;
 
 pub(crate) use entry::PinnedEntry;
 pub(crate) use fast_register::{Layout, MAX_PAGES};
+pub use layout::WindowLayout;
 pub(crate) use mapping::{Mapped, Mappings, extent};
 pub(crate) use owner::{Invalidated, PendingRegistration, RegionOrWindow, RegistrationError};
 pub(crate) use region::{Deregistered, Mr, RegisterError};
@@ -93,6 +96,9 @@ impl Token {
     /// Admits any locally addressed system memory; never valid remotely (WR-8). Its index is never given
     /// to a region.
     pub(crate) const PRIVILEGED: Self = Self(0x01);
+
+    /// Bits of the key, for a debugger.
+    const KEY_BITS: usize = crate::number::usize_from(Key::BITS);
 
     pub(crate) fn new(index: u32, Key(key): Key) -> Self {
         Self((index << Key::BITS) | key)

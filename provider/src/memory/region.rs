@@ -166,6 +166,9 @@ impl Domain {
 impl<K: Kernel, P: ProtectionDomain<K>> ObjectType<K> for Mr<K, P> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMr;
 
+    const REFERENCES: [usize; 3] =
+        [Object::<K, Self>::at(core::mem::offset_of!(Self, registration_state.pd)), 0, 0];
+
     type Antecedents = ObjectRef<K, P>;
 
     fn registry(&self) -> &Registry<K> {

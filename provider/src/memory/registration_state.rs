@@ -77,8 +77,8 @@ pub(super) enum Tokens {
 
 /// See the module's head.
 pub(super) struct RegistrationState<K: Kernel, P: ProtectionDomain<K>> {
-    pd: ObjectRef<K, P>,
-    slot: u32,
+    pub(super) pd: ObjectRef<K, P>,
+    pub(super) slot: u32,
     tokens: Tokens,
     state: Lock<K, State<K, P>>,
 }

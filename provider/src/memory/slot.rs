@@ -105,7 +105,7 @@ pub(crate) struct Registration<K: Kernel, P: ProtectionDomain<K>> {
 
 /// See the module's head. It belongs to one region or window while that lives.
 pub(crate) struct Slot<K: Kernel, P: ProtectionDomain<K>> {
-    registration: Rundown<Registration<K, P>>,
+    pub(super) registration: Rundown<Registration<K, P>>,
     /// The key of the latest registration, or of the next; its owner decides which.
     key: AtomicU32,
     /// The latest generation.

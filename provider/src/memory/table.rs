@@ -12,7 +12,7 @@ use core::sync::atomic::AtomicPtr;
 use super::owner::RegionOrWindow;
 use super::slot::{Generation, Registration, Slot};
 use super::{AccessError, Domain, ProtectionDomain, Rights, Token};
-use crate::heap::{self, NoMemory, Slice};
+use crate::heap::{NoMemory, Slice};
 use crate::kernel::{Kernel, Lock};
 use crate::number::usize_from;
 use crate::rundown::{Pin, Shard};
@@ -36,18 +36,21 @@ struct Free {
 
 /// See the module's head.
 pub(crate) struct Table<K: Kernel, P: ProtectionDomain<K>> {
-    chunks: alloc::vec::Vec<AtomicPtr<Chunk<K, P>>>,
+    pub(super) chunks: Slice<AtomicPtr<Chunk<K, P>>>,
     free: Lock<K, Free>,
 }
 
 impl<K: Kernel, P: ProtectionDomain<K>> Table<K, P> {
+    /// Slots in a chunk, for a debugger.
+    pub(super) const SLOTS_IN_CHUNK: usize = usize_from(CHUNK);
+
     /// An empty table.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
     pub(crate) fn new() -> Result<Self, NoMemory> {
-        let chunks = heap::vector(usize_from(CHUNKS), |_| AtomicPtr::new(core::ptr::null_mut()))?;
+        let chunks = Slice::new(usize_from(CHUNKS), |_| AtomicPtr::new(core::ptr::null_mut()))?;
         Ok(Self { chunks, free: Lock::<K, _>::new(Free { first: NONE, last: NONE, chunks: 0 }) })
     }
 
@@ -248,8 +251,8 @@ unsafe fn release<K: Kernel, P: ProtectionDomain<K>>(chunk: NonNull<Chunk<K, P>>
 
 impl<K: Kernel, P: ProtectionDomain<K>> Drop for Table<K, P> {
     fn drop(&mut self) {
-        for chunk in &mut self.chunks {
-            if let Some(chunk) = NonNull::new(*chunk.get_mut()) {
+        for chunk in self.chunks.iter() {
+            if let Some(chunk) = NonNull::new(chunk.load(core::sync::atomic::Ordering::Acquire)) {
                 // SAFETY: published chunks came from `grow`; the table has no user left.
                 unsafe { release(chunk) };
             }

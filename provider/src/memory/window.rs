@@ -12,13 +12,13 @@ use crate::object::{Id, Object, ObjectRef, ObjectType, Registry};
 use crate::rundown::Shard;
 
 /// The region that a window is bound to, if it is.
-type Region<K, P> = Option<ObjectRef<K, Mr<K, P>>>;
+pub(super) type Region<K, P> = Option<ObjectRef<K, Mr<K, P>>>;
 
 /// Type-specific state of a memory window.
 pub(crate) struct Mw<K: Kernel, P: ProtectionDomain<K>> {
-    registration_state: RegistrationState<K, P>,
+    pub(super) registration_state: RegistrationState<K, P>,
     /// The region that it was bound to when it was closed: that must outlive its close completion.
-    bound_to: Lock<K, Region<K, P>>,
+    pub(super) bound_to: Lock<K, Region<K, P>>,
 }
 
 /// Errors of a bind that was refused inline.
@@ -118,6 +118,9 @@ impl<K: Kernel, P: ProtectionDomain<K>> Object<K, Mw<K, P>> {
 
 impl<K: Kernel, P: ProtectionDomain<K>> ObjectType<K> for Mw<K, P> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeMw;
+
+    const REFERENCES: [usize; 3] =
+        [Object::<K, Self>::at(core::mem::offset_of!(Self, registration_state.pd)), 0, 0];
 
     type Antecedents = (Region<K, P>, ObjectRef<K, P>);
 

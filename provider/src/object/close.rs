@@ -126,6 +126,10 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
         event::write::<K>(|| Event::CloseCalled { kind, object: handle });
         let called_at = if K::is_traced() { K::event_time() } else { 0 };
         *this.core.close.lock() = Some(PendingClose { record, called_at });
+        // The close of an object that nothing holds ends in this call, and costs no look at the clock.
+        if this.core.lifetime.is_held() {
+            this.core.pending_since.store(K::event_time(), Ordering::Relaxed);
+        }
         B::start_close(this);
         this.cancel_timer();
         let status = this.core.lifetime.finish_close();

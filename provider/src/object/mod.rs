@@ -28,7 +28,7 @@ mod timer;
 mod vector;
 
 pub use close::Waiter;
-pub use layout::CoreLayout;
+pub use layout::{CoreLayout, RefLayout};
 pub use object_ref::ObjectRef;
 pub use registry::{Id, OnNetwork, Reason, Registry, UnknownHandle};
 pub(crate) use resumption::{Resume, Resumption};
@@ -48,7 +48,7 @@ use crate::heap::{self, NoMemory};
 use crate::kernel::event::{self, Event, Handle};
 use crate::kernel::{Dpc, Kernel, Lock};
 use crate::lifetime::{AcquireError, Holds, Kind, Lifetime};
-use crate::sync::AtomicU32;
+use crate::sync::{AtomicU32, AtomicU64};
 
 /// Type-specific part of an object.
 pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
@@ -57,6 +57,10 @@ pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {
 
     /// The antecedent references, which are kept until the close completion has returned.
     type Antecedents: Send;
+
+    /// Offsets of the references to antecedents that every object of the kind has in it, for a debugger; 0 where there
+    /// are fewer.
+    const REFERENCES: [usize; 3] = [0; 3];
 
     /// The registry that has the object while it exists: its RNIC's.
     fn registry(&self) -> &Registry<K>;
@@ -109,6 +113,8 @@ pub(crate) struct Core<K: Kernel> {
     version: NDK_VERSION,
     kind: NDK_OBJECT_TYPE,
     lifetime: Lifetime,
+    /// The time at which the object was closed while something held it, as [`Kernel::event_time`] has it; 0 before.
+    pending_since: AtomicU64,
     /// In the registry.
     place: registry::Place<K>,
     /// Events to deliver and the state of the DPC, see [`dpc`].
@@ -146,6 +152,14 @@ impl<K: Kernel, B: ObjectType<K>> core::ops::Deref for Object<K, B> {
 }
 
 impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
+    /// The offset of the part that its type alone has, for a debugger.
+    pub(crate) const BODY: usize = core::mem::offset_of!(Self, body);
+
+    /// The offset of something in that part.
+    pub(crate) const fn at(offset: usize) -> usize {
+        Self::BODY.saturating_add(offset)
+    }
+
     /// Allocates an object of interface `version` around `body`. The caller owns it until it hands the
     /// pointer to the consumer, whose close ends it.
     ///
@@ -163,6 +177,7 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
             version,
             kind: B::TYPE,
             lifetime: Lifetime::new(),
+            pending_since: AtomicU64::new(0),
             place: registry::Place::new(),
             events: AtomicU32::new(0),
             dpc: K::Dpc::new(),

@@ -22,6 +22,12 @@ unsafe impl<K: Kernel, B: ObjectType<K>> Send for ObjectRef<K, B> {}
 unsafe impl<K: Kernel, B: ObjectType<K>> Sync for ObjectRef<K, B> {}
 
 impl<K: Kernel, B: ObjectType<K>> ObjectRef<K, B> {
+    /// The offset of the object's address, for a debugger.
+    pub(super) const OBJECT: usize = core::mem::offset_of!(Self, object);
+
+    /// The offset of the [`Kind`]. Where an `Option` is none, that or the address is of no hold.
+    pub(super) const KIND: usize = core::mem::offset_of!(Self, kind);
+
     /// Makes a value of a hold that was taken on the word.
     ///
     /// # Safety

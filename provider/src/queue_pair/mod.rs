@@ -84,6 +84,12 @@ pub(crate) struct Qp<K: Kernel> {
 }
 
 impl<K: Kernel> Qp<K> {
+    /// The offset of the receives, for a debugger, and how many words they have.
+    pub(crate) const RECEIVES: [usize; 2] = [
+        Object::<K, Self>::at(core::mem::offset_of!(Self, responder.receives)),
+        size_of::<Receives<K>>().div_ceil(size_of::<usize>()),
+    ];
+
     /// A queue pair that is not connected, with a receive queue of its own unless `srq` is given.
     ///
     /// # Errors
@@ -233,6 +239,12 @@ pub(crate) fn cq_overflown<K: Kernel>(cq: &Object<K, Cq<K>>) {
 
 impl<K: Kernel> ObjectType<K> for Qp<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeQp;
+
+    const REFERENCES: [usize; 3] = [
+        Object::<K, Self>::at(core::mem::offset_of!(Self, pd)),
+        Object::<K, Self>::at(core::mem::offset_of!(Self, responder.cq)),
+        Object::<K, Self>::at(core::mem::offset_of!(Self, initiator.cq)),
+    ];
 
     type Antecedents =
         (ObjectRef<K, Pd<K>>, ObjectRef<K, Cq<K>>, ObjectRef<K, Cq<K>>, Option<ObjectRef<K, Srq<K>>>);

@@ -40,7 +40,7 @@ impl<S: System<Client = Self>> Transport<S> {
             if !address.state.is_live() {
                 return Err(STATUS_ADDRESS_CLOSED);
             }
-            address.local
+            address.local()
         };
         let named = |to: &SocketAddr| !to.ip().is_unspecified() && to.is_ipv4() == local.is_ipv4();
         let to = to.filter(named).ok_or(STATUS_INVALID_ADDRESS)?;

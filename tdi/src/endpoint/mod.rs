@@ -32,6 +32,7 @@ mod advance;
 mod begin;
 mod cancel;
 mod deadline;
+mod layout;
 mod receive;
 mod send;
 mod state;
@@ -42,6 +43,7 @@ use core::net::SocketAddr;
 
 pub(crate) use action::{Action, CopyToIrp, IndicateReceive};
 use deadline::Deadline;
+pub use layout::EndpointLayout;
 use receive::ReceiveState;
 use send::SendState;
 use state::{Ending, LinkTeardown, State, Why};

@@ -10,24 +10,25 @@ use super::deadline::Deadline;
 use super::{ConnectRequestOf, LinkOf, Stream, Untaken};
 use crate::system::System;
 
-/// The state of an endpoint.
+/// The state of an endpoint. A debugger reads the number.
+#[repr(u8)]
 pub(super) enum State<S: System> {
     /// No connection.
-    Idle,
+    Idle = 0,
     /// The link is to be made.
-    Connecting { to: SocketAddr },
+    Connecting { to: SocketAddr } = 1,
     /// A listen waits for a connect request.
-    Listening { query: bool },
+    Listening { query: bool } = 2,
     /// A listen was completed by a connect request, which the client is to accept.
-    Requested { connect_request: ConnectRequestOf<S>, until: Deadline },
+    Requested { connect_request: ConnectRequestOf<S>, until: Deadline } = 3,
     /// The connect request is to be accepted.
-    Accepting { connect_request: ConnectRequestOf<S> },
+    Accepting { connect_request: ConnectRequestOf<S> } = 4,
     /// The link is made; the other side has not answered.
-    Linking { link: LinkOf<S> },
+    Linking { link: LinkOf<S> } = 5,
     /// Data flows.
-    Connected(Stream<LinkOf<S>>),
+    Connected(Stream<LinkOf<S>>) = 6,
     /// The one way out.
-    Ending(Ending<S>),
+    Ending(Ending<S>) = 7,
 }
 
 /// A connection on its way out.

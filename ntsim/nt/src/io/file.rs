@@ -41,6 +41,14 @@ const TYPE: i16 = 5;
 /// `FILE_OPEN` as the disposition in the highest byte of a create's options.
 const FILE_OPEN: u32 = 1 << 24;
 
+/// Returns the addresses of the file objects that exist, of all devices.
+#[must_use]
+pub fn open_files() -> Vec<Va> {
+    let mut all: Vec<_> = FILES.get().live.lock().keys().copied().collect();
+    all.sort_unstable();
+    all
+}
+
 /// The state that belongs to an open file.
 struct Memory {
     _object: Block,

@@ -166,6 +166,41 @@ pub(super) fn functions(wanted: impl Fn(&dyn Job) -> bool) -> Vec<Function> {
     wanted.map(|(&address, _)| function(unsafe { &*address.ptr::<IRP>() })).collect()
 }
 
+/// A request that the I/O manager has sent and that was not completed.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct PendingRequest {
+    /// The file object that it is for.
+    pub file: Va,
+    /// The packet.
+    pub packet: Va,
+    /// The function, as the first stack location has it.
+    pub function: Function,
+    /// Set if its driver has set a cancel routine.
+    pub cancellable: bool,
+}
+
+/// Returns the requests that drivers have, in no order of their own. The machine's other threads may go on meanwhile.
+#[must_use]
+pub fn pending_requests() -> Vec<PendingRequest> {
+    let live = PACKETS.get().live.lock();
+    let jobs = live.iter().filter_map(|(&packet, record)| match &record.owner {
+        Owner::Manager(job) if in_use(record) || record.progress.lock().sent.is_empty() => {
+            Some((packet, job))
+        }
+        Owner::Manager(_) | Owner::Driver | Owner::Caller => None,
+    });
+    let mut all: Vec<_> = jobs
+        .map(|(packet, job)| {
+            // SAFETY: a packet is taken out of the table, which is locked, before its memory goes.
+            let irp = unsafe { &*packet.ptr::<IRP>() };
+            let (function, cancellable) = (function(irp), irp.CancelRoutine.is_some());
+            PendingRequest { file: Va::of(job.file()), packet, function, cancellable }
+        })
+        .collect();
+    all.sort_unstable();
+    all
+}
+
 /// Returns the number of packets, among those of [`functions`], that a driver keeps after its dispatch
 /// routine has returned.
 pub(super) fn count_kept(wanted: impl Fn(&dyn Job) -> bool) -> usize {

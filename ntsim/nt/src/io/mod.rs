@@ -49,9 +49,11 @@ pub use device::{
 };
 pub use dispatch::set_route;
 pub use file::File;
+pub use file::open_files;
 pub use force_pending::force_pending;
 pub use irp::{IoAllocateIrp, IoFreeIrp, IoReuseIrp};
 pub use lend::{LendError, give_back, lend, mark_lent_pending};
+pub use irp::{PendingRequest, pending_requests};
 pub use mdl::{IoAllocateMdl, IoFreeMdl};
 pub use namespace::{device_names, link, unlink};
 pub use open::{open, open_as};

@@ -10,20 +10,21 @@ use crate::consumer::Request;
 use crate::kernel::Kernel;
 
 /// The phase of a connection, with what it owns in that phase only. The place of a pending request says what it waits
-/// for: each can be called in one phase only, so none takes the place of another (RQ-2).
+/// for: each can be called in one phase only, so none takes the place of another (RQ-2). A debugger reads the number.
+#[repr(u8)]
 pub(in crate::connection) enum Phase<K: Kernel> {
     /// Connect was called; the passive side has not answered.
-    Requested { active: Requester<K>, departure: Departure<K> },
+    Requested { active: Requester<K>, departure: Departure<K> } = 0,
     /// The passive side accepted; the active side has not completed the connect.
-    Accepted { active: Claim<K>, passive: Acceptor<K>, departure: Departure<K> },
+    Accepted { active: Claim<K>, passive: Acceptor<K>, departure: Departure<K> } = 1,
     /// Transfers run. They own the claims, see [`Established`](crate::connection::established::Established).
-    Established { departure: Departure<K> },
+    Established { departure: Departure<K> } = 2,
     /// No transfer begins any more; some may still run.
-    Ending { sides: PerSide<Leaving<K>>, departure: Departure<K> },
+    Ending { sides: PerSide<Leaving<K>>, departure: Departure<K> } = 3,
     /// The transfers have drained. The active side's connector keeps its address until it is closed.
-    Disconnected { departure: Option<Departure<K>> },
+    Disconnected { departure: Option<Departure<K>> } = 4,
     /// The attempt came to nothing.
-    Refused,
+    Refused = 5,
 }
 
 /// The active side of an attempt that was not answered.

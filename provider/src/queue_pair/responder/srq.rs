@@ -273,6 +273,8 @@ impl<K: Kernel> Object<K, Srq<K>> {
 impl<K: Kernel> ObjectType<K> for Srq<K> {
     const TYPE: NDK_OBJECT_TYPE = NDK_OBJECT_TYPE::NdkObjectTypeSrq;
 
+    const REFERENCES: [usize; 3] = [Object::<K, Self>::at(core::mem::offset_of!(Self, pd)), 0, 0];
+
     type Antecedents = ObjectRef<K, Pd<K>>;
 
     fn registry(&self) -> &Registry<K> {

@@ -1,6 +1,6 @@
 //! The layout of objects for a debugger that has no private symbols: offsets that an extension reads from the image.
 
-pub use crate::connection::layout::{ConnectionLayout, ConnectorLayout, LoopbackPlaces, StateLayout};
+pub use crate::connection::layout::{ConnectionLayout, ConnectionPlaces, ConnectorLayout, StateLayout};
 pub use crate::memory::WindowLayout;
 pub use crate::object::{CoreLayout, RefLayout};
 
@@ -77,7 +77,7 @@ impl Layout {
 pub fn values_in_locks<K: Kernel>() -> [usize; 3] {
     [
         ConnectorLayout::lock::<K>(),
-        LoopbackPlaces::state_in_lock::<K>(),
+        ConnectionPlaces::state_in_lock::<K>(),
         WindowLayout::region_in_lock::<K, Pd<K>>(),
     ]
 }

@@ -1,4 +1,4 @@
-//! What the readers of a dump say, held to the account of the simulator and the provider.
+//! Holds the readers of a dump to the account of the simulator and the provider.
 
 use core::mem::offset_of;
 use std::collections::BTreeSet;

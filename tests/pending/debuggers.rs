@@ -23,7 +23,7 @@ pub(crate) fn without_time(line: &str) -> (String, Option<f64>) {
     }
 }
 
-/// What a lifetime word counts.
+/// The counts of a lifetime word.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Counts {
     pub(crate) closing: bool,

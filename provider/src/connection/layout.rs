@@ -12,7 +12,7 @@ use crate::kernel::Kernel;
 use crate::number::usize_from;
 
 pub use super::connector::ConnectorLayout;
-pub use super::loopback::LoopbackPlaces;
+pub use super::loopback::ConnectionPlaces;
 pub use super::state::StateLayout;
 
 /// Offsets of links, and of the connections that they lead to, in bytes.
@@ -28,7 +28,7 @@ pub struct ConnectionLayout {
     /// Of the side of the connection, one byte, from such a link: 0 connected, 1 was indicated.
     pub side: usize,
     /// In a connection, from what that pointer points to.
-    pub places: LoopbackPlaces,
+    pub places: ConnectionPlaces,
 }
 
 /// The contents of a link of the kind of loopback: a variant of a `repr(C, u8)` lies as this.
@@ -45,7 +45,7 @@ impl ConnectionLayout {
             loopback: 1,
             connection: content.saturating_add(offset_of!(Contents<K>, 0)),
             side: content.saturating_add(offset_of!(Contents<K>, 1)),
-            places: LoopbackPlaces::of::<K>(),
+            places: ConnectionPlaces::of::<K>(),
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Connection<K: Kernel> {
 /// Offsets of what a debugger reads, from what a pointer to a connection points to, in bytes.
 #[derive(Debug)]
 #[repr(C)]
-pub struct LoopbackPlaces {
+pub struct ConnectionPlaces {
     /// Of the lock of the state.
     pub lock: usize,
     /// From the lock's value.
@@ -50,7 +50,7 @@ pub struct LoopbackPlaces {
     pub destination: usize,
 }
 
-impl LoopbackPlaces {
+impl ConnectionPlaces {
     /// The places on the kernel `K`.
     pub(super) const fn of<K: Kernel>() -> Self {
         let value = Shared::<Connection<K>>::VALUE;

@@ -231,12 +231,12 @@ impl Lifetime {
     }
 
     /// Begins to close. From here on [`Lifetime::try_acquire`] refuses; the close call itself holds the
-    /// object until [`Lifetime::finish_close`].
+    /// object until [`Lifetime::finish_close`]. Returns true if anything holds it now: its close will probably be pending.
     ///
     /// # Errors
     ///
     /// [`AlreadyClosing`] if close was called before.
-    pub fn close(&self) -> Result<(), AlreadyClosing> {
+    pub fn close(&self) -> Result<bool, AlreadyClosing> {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             if word & CLOSING != 0 {
@@ -244,7 +244,7 @@ impl Lifetime {
             }
             let closing = word | CLOSING | CLOSE_CALL;
             match self.0.compare_exchange_weak(word, closing, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Ok(()),
+                Ok(before) => return Ok(before != 0),
                 Err(now) => word = now,
             }
         }
@@ -254,12 +254,6 @@ impl Lifetime {
     pub fn finish_close(&self) -> CloseStatus {
         let word = self.0.fetch_and(!CLOSE_CALL, Ordering::AcqRel);
         if word & !CLOSE_CALL == FREE { CloseStatus::Closed } else { CloseStatus::Pending }
-    }
-
-    /// Returns true if anything but the close call holds the object: its close will probably be pending.
-    #[must_use]
-    pub(crate) fn is_held(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & !CLOSE_CALL != FREE
     }
 
     /// Returns a snapshot of the counts; another processor may change them at once.

@@ -121,13 +121,13 @@ impl<K: Kernel, B: ObjectType<K>> Object<K, B> {
     unsafe fn begin(object: NonNull<Self>, record: CloseRecord<K>) -> Option<CloseStatus> {
         // SAFETY: the consumer owns the object until it closes it, and CLOSE CALL keeps it from then on.
         let this = unsafe { object.as_ref() };
-        this.core.lifetime.close().ok()?;
+        let held = this.core.lifetime.close().ok()?;
         let (kind, handle) = (B::TYPE, Handle(object.addr().get()));
         event::write::<K>(|| Event::CloseCalled { kind, object: handle });
         let called_at = if K::is_traced() { K::event_time() } else { 0 };
         *this.core.close.lock() = Some(PendingClose { record, called_at });
         // The close of an object that nothing holds ends in this call, and costs no look at the clock.
-        if this.core.lifetime.is_held() {
+        if held {
             this.core.pending_since.store(K::event_time(), Ordering::Relaxed);
         }
         B::start_close(this);

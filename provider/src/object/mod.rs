@@ -41,6 +41,7 @@ pub(crate) use dpc::TIMER;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::ptr::NonNull;
+use core::sync::atomic::AtomicU64;
 
 use sys::ndk::{NDK_OBJECT_HEADER, NDK_OBJECT_HEADER_RESERVED_BLOCK, NDK_OBJECT_TYPE, NDK_VERSION};
 
@@ -48,7 +49,7 @@ use crate::heap::{self, NoMemory};
 use crate::kernel::event::{self, Event, Handle};
 use crate::kernel::{Dpc, Kernel, Lock};
 use crate::lifetime::{AcquireError, Holds, Kind, Lifetime};
-use crate::sync::{AtomicU32, AtomicU64};
+use crate::sync::AtomicU32;
 
 /// Type-specific part of an object.
 pub trait ObjectType<K: Kernel>: Sized + Send + Sync + 'static {

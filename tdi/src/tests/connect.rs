@@ -20,7 +20,7 @@ fn connect_meets_a_listen_and_each_learns_of_the_other() {
     pump();
     assert_eq!((listen.outcome(), connect.outcome()), (done(0), done(0)));
     assert_eq!(connect.peer(), Some(FAR.parse().unwrap()));
-    let near = pair.client.transport.lock().address(pair.near_address).unwrap().local;
+    let near = pair.client.transport.lock().address(pair.near_address).unwrap().local();
     assert_eq!(listen.peer(), Some(near));
     pair.tear_down();
 }
@@ -301,7 +301,7 @@ fn address_that_is_not_local_or_none_is_refused_and_the_first_local_one_is_taken
         list.extend(&crate::address::TransportAddress::new(address.parse().unwrap()).bytes()[4..]);
     }
     let second = client.transport.create(&Opening::Address(&list), None, test_kernel::passive()).unwrap();
-    assert_eq!(client.transport.lock().address(second).unwrap().local, "10.0.0.1:8".parse().unwrap());
+    assert_eq!(client.transport.lock().address(second).unwrap().local(), "10.0.0.1:8".parse().unwrap());
     client.close(second);
     client.tear_down();
 }

@@ -33,9 +33,9 @@ mod windbg;
 use core::net::{IpAddr, Ipv4Addr};
 use core::ptr::{null, null_mut};
 use core::sync::atomic::Ordering;
+use core::time::Duration;
 use std::path::Path;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use compare::{compare, compare_connections};
 use consumer::{BYTES, Consumer, Memory, address, consume, disconnected, done, notified, requested};

@@ -3,10 +3,11 @@
 use core::ffi::c_void;
 use core::ptr::{null_mut, with_exposed_provenance_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ntsim::{boundary, dump, ndk, sched};
 use sys::ndk::{NDK_ADAPTER, NDK_CONNECTOR, NDK_CQ, NDK_OBJECT_HEADER};

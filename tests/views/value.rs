@@ -80,7 +80,7 @@ impl Scope<'_> {
     }
 
     /// Operands with operators between them, of which the sources have one kind without parentheses.
-    fn operation<'t>(self, tokens: &'t [String]) -> Option<(u64, &'t [String])> {
+    fn operation(self, tokens: &[String]) -> Option<(u64, &[String])> {
         let (mut value, mut rest) = self.operand(tokens)?;
         while let Some((operator, behind)) = rest.split_first().filter(|(operator, _)| *operator != ")") {
             let (other, behind) = self.operand(behind)?;
@@ -96,7 +96,7 @@ impl Scope<'_> {
         Some((value, rest))
     }
 
-    fn operand<'t>(self, tokens: &'t [String]) -> Option<(u64, &'t [String])> {
+    fn operand(self, tokens: &[String]) -> Option<(u64, &[String])> {
         let (first, rest) = tokens.split_first()?;
         if first == "(" {
             let (value, rest) = self.operation(rest)?;

@@ -262,7 +262,7 @@ impl<K: Kernel> ObjectType<K> for Connector<K> {
     fn on_network(&self) -> Option<OnNetwork> {
         match &self.role {
             Role::Active(attempts) => attempts.lock().last.as_ref()?.wire()?.on_network(),
-            Role::Passive { link, .. } => link.wire()?.on_network(),
+            Role::Passive(Indicated { link, .. }) => link.wire()?.on_network(),
         }
     }
 

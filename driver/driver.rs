@@ -12,6 +12,7 @@ use sys::ndis::NDIS_MINIPORT_DRIVER_CHARACTERISTICS;
 use crate::framework::Framework;
 use crate::kernel::{events, flush_dpcs};
 use crate::registration::{self, Loaded, Objects, Registration};
+use crate::sockets::Sockets;
 use crate::step::{Step, StepError};
 use crate::{nt, tdi};
 
@@ -38,8 +39,13 @@ pub(crate) unsafe fn load(
     // SAFETY: as the caller promises.
     let registration = unsafe { Registration::new(object, registry_path, characteristics, level) };
     let registration = registration.map_err(|status| Step::Registration.failed(status))?;
-    tdi::load(registration.handle(), level).map_err(|_| Step::LegacyTransport.out_of_memory())?;
-    registration::keep(Loaded { registration, fabric, framework });
+    let sockets = Sockets::register(registration.handle(), level);
+    let sockets = sockets.map_err(|status| Step::Sockets.failed(status))?;
+    if tdi::load(registration.handle(), level).is_err() {
+        sockets.deregister(level);
+        return Err(Step::LegacyTransport.out_of_memory());
+    }
+    registration::keep(Loaded { registration, sockets, fabric, framework });
     events::register::<Objects>(level);
     Ok(())
 }
@@ -50,8 +56,10 @@ pub(crate) unsafe fn load(
 ///
 /// NDIS unloads the driver: it has no adapter left.
 pub(crate) unsafe fn unload(level: PassiveLevel) {
-    let Some(Loaded { registration, fabric, framework }) = registration::take() else { return };
+    let Some(Loaded { registration, sockets, fabric, framework }) = registration::take() else { return };
     tdi::unload(level);
+    // With the last adapter the last socket has gone: a halt waits for the closes of its adapter's.
+    sockets.deregister(level);
     drop(registration);
     // What the last closes deferred has begun, but may not have returned from the driver's code yet.
     flush_dpcs(level);

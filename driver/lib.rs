@@ -13,9 +13,11 @@
 //! | `adapter` | one network adapter: initialisation, attributes, halt |
 //! | `rdma` | an adapter's RDMA side: enabled or not, opened and closed |
 //! | `addresses`, `ethernet`, `tdi` | the IP addresses of an interface; the ports of the Ethernet switch, which is `vswitch`, on NDIS; the legacy transport's device |
-//! | `registration`, `step`, `supported`, `work_item` | the loaded driver; steps of an initialisation that can fail; supported OIDs and statistics; work items |
+//! | `registration` | the loaded driver |
+//! | `sockets` | the driver as a client of Winsock Kernel |
+//! | `step`, `supported`, `work_item` | steps of an initialisation that can fail; supported OIDs and statistics; work items |
 //! | `debugger` | the roots of a debugger |
-//! | `framework`, `kernel` | KMDF; the kernel that the provider asks for |
+//! | `framework`, `kernel` ⇄ `wsk` | KMDF; the kernel that the provider asks for; its TCP, by Winsock Kernel |
 //! | `heap`, `identity`, `nt` | memory; versions, pool tag and header; the functions of `wdk-sys` in use |
 //!
 //! `tests/layers.rs` holds the imports to this table.
@@ -44,10 +46,12 @@ mod nt;
 mod oid;
 mod rdma;
 mod registration;
+mod sockets;
 mod step;
 mod supported;
 mod tdi;
 mod work_item;
+mod wsk;
 
 use sys::irql::PassiveLevel;
 use sys::status::{NTSTATUS, STATUS_SUCCESS};

@@ -8,11 +8,12 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use lifecycle::Events;
 use lock_api::RawMutex as _;
-use provider::rnic::{OpenError, Statistics};
+use provider::rnic::{OpenError, Statistics, WireSettings};
 use provider::{Kernel, Rnic};
 use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NET_PNP_EVENT, NET_PNP_EVENT_CODE, NET_PNP_EVENT_NOTIFICATION};
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
+use sys::netioapi::NET_IFINDEX;
 use sys::status::{
     NDIS_STATUS, NDIS_STATUS_ADAPTER_NOT_READY, NDIS_STATUS_BAD_VERSION, NDIS_STATUS_RESOURCES,
 };
@@ -20,6 +21,7 @@ use sys::status::{
 use crate::debugger::Listed;
 use crate::identity::header;
 use crate::kernel::{Lock, SpinLock, Windows};
+use crate::wsk::WskNetwork;
 use crate::{registration, tdi};
 
 /// An adapter's RDMA side.
@@ -31,24 +33,40 @@ pub(crate) struct Rdma {
     /// Before the RNIC: what is listed is there.
     _listed: Listed,
     rnic: Rnic<Windows>,
+    /// TCP for the RNIC's connections to other machines.
+    network: WskNetwork,
     /// The RNIC in the legacy transport, while it is enabled.
     transport: Lock<Option<tdi::TransportRnic>>,
 }
 
 impl Rdma {
-    /// The RDMA side of the adapter with this handle, enabled if it is allowed.
+    /// The RDMA side of the adapter with this handle, enabled if it is allowed. Its interface has this index.
     ///
     /// # Errors
     ///
     /// `NDIS_STATUS_RESOURCES`.
-    pub(crate) fn new(handle: NDIS_HANDLE, allowed: bool) -> Result<Self, NDIS_STATUS> {
+    pub(crate) fn new(
+        handle: NDIS_HANDLE,
+        interface: NET_IFINDEX,
+        allowed: bool,
+        wire: WireSettings,
+    ) -> Result<Self, NDIS_STATUS> {
         let fabric = registration::fabric().ok_or(NDIS_STATUS_RESOURCES)?;
-        let rnic = Rnic::new(&fabric).map_err(|_| NDIS_STATUS_RESOURCES)?;
+        let network = WskNetwork::new(interface).map_err(|_| NDIS_STATUS_RESOURCES)?;
+        let rnic = Rnic::with_network(&fabric, network.clone(), wire).map_err(|_| NDIS_STATUS_RESOURCES)?;
         rnic.set_enabled(allowed);
         let transport = Lock::const_new(SpinLock::INIT, None);
         let events = Lock::const_new(SpinLock::INIT, Events::Allowed);
         let listed = Listed::new(&rnic);
-        Ok(Self { handle, wanted: AtomicBool::new(allowed), events, _listed: listed, rnic, transport })
+        Ok(Self {
+            handle,
+            wanted: AtomicBool::new(allowed),
+            events,
+            _listed: listed,
+            rnic,
+            network,
+            transport,
+        })
     }
 
     /// Lets the legacy transport run over the RNIC if that is enabled; `refresh` reads its addresses.
@@ -81,6 +99,12 @@ impl Rdma {
         if let Some(removed) = removed {
             removed.remove(level);
         }
+    }
+
+    /// Waits until the RNIC has no socket. Consumers have closed, which has cut connections off and given ports up: this
+    /// waits for TCP's own side alone, and for no peer (TD-7).
+    pub(crate) fn wait_for_sockets(&self, level: PassiveLevel) {
+        self.network.wait_until_closed(level);
     }
 
     /// Replaces the RNIC's addresses. If the legacy transport loses any, what is returned ends what runs over

@@ -12,6 +12,7 @@ use crate::framework::{Device, Framework, Stack};
 use crate::kernel::events::CaptureState;
 use crate::kernel::{Lock, SpinLock, Windows};
 use crate::nt;
+use crate::sockets::Sockets;
 
 /// The driver while it is loaded. MiniportDriverUnload gets no context, so it lives here.
 static LOADED: Lock<Option<Loaded>> = Lock::const_new(SpinLock::INIT, None);
@@ -19,6 +20,7 @@ static LOADED: Lock<Option<Loaded>> = Lock::const_new(SpinLock::INIT, None);
 /// The parts of a loaded driver.
 pub(crate) struct Loaded {
     pub(crate) registration: Registration,
+    pub(crate) sockets: Sockets,
     pub(crate) fabric: Fabric<Windows>,
     pub(crate) framework: Framework,
 }

@@ -524,9 +524,29 @@ fn inf_offers_every_keyword_the_driver_reads() {
         r#"HKR,Ndi\Params\*NetworkDirectTechnology\Enum,"1",0,%iWARP%"#,
         r#"HKR,Ndi\Params\ImmediateNotification,Default,0,"0""#,
         r#"HKR,Ndi\Params\ImmediateNotification\Enum,"1",0,%Enabled%"#,
+        r#"HKR,Ndi\Params\ForceWire,Default,0,"0""#,
+        r#"HKR,Ndi\Params\ForceWire\Enum,"1",0,%Enabled%"#,
+        r#"HKR,Ndi\Params\MpaCrc,Default,0,"1""#,
+        r#"HKR,Ndi\Params\MpaCrc\Enum,"0",0,%Disabled%"#,
+        r#"HKR,Ndi\Params\FpduSize,Type,0,"int""#,
+        r#"HKR,Ndi\Params\FpduSize,Default,0,"0""#,
     ] {
         assert!(entries.iter().any(|listed| listed == entry), "{entry}");
     }
+}
+
+#[test]
+fn keyword_that_does_not_parse_is_traced_and_its_default_counts() {
+    let values = [("ForceWire", "2"), ("MpaCrc", "off"), ("FpduSize", "65536")];
+    let mut wrong = configuration(12);
+    wrong.keywords.extend(values.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let network = Network::with(vec![wrong, configuration(13)]);
+    let lines = network.machine.log();
+    for (name, _) in values {
+        let told = lines.iter().filter(|line| line.contains(&format!("the value of {name} is no number")));
+        assert_eq!(told.count(), 1, "{lines:?}");
+    }
+    network.end_clean();
 }
 
 /// Plays one schedule: an adapter is halted while NDIS changes the state of its RDMA. What was wrong.

@@ -55,8 +55,18 @@ fn entries(fixture: &Fixture, adapter: u32, oid: NDIS_OID, size: usize) -> Vec<V
     let count = number(&list, 8) as usize;
     assert_eq!((list[0], list[1], list.len()), (0x80, 1, HEAD + count * size));
     assert_eq!(u16::from_le_bytes([list[2], list[3]]) as usize, list.len());
-    assert_eq!((number(&list, 4), number(&list, 12)), (0, 0), "no flags, and not paired with TCP's");
-    list[HEAD..].chunks(size).map(<[u8]>::to_vec).collect()
+    assert_eq!((number(&list, 4), number(&list, 12)), (0, 1), "no flags, and paired with TCP's");
+    let pairs = list[HEAD..].chunks_exact(2 * size);
+    assert!(pairs.remainder().is_empty(), "each has its TCP endpoint");
+    let addresses = if size == CONNECTION { 56 } else { 28 };
+    pairs
+        .map(|pair| {
+            let (own, tcp) = pair.split_at(size);
+            assert_eq!(own[..addresses], tcp[..addresses], "TCP has the same addresses");
+            assert!(tcp[addresses..].iter().all(|byte| *byte == 0), "nothing else is written");
+            own.to_vec()
+        })
+        .collect()
 }
 
 /// Local and remote addresses.
@@ -116,9 +126,9 @@ fn list_query_with_short_buffer_returns_needed_size() {
     let session = open(&fixture, IPV4, 5445);
     let adapter = fixture.machine().adapter(NEAR).expect("it is running");
     let refused =
-        adapter.query(OID_NDK_CONNECTIONS, HEAD + 2 * CONNECTION - 1).expect_err("one byte is missing");
+        adapter.query(OID_NDK_CONNECTIONS, HEAD + 4 * CONNECTION - 1).expect_err("one byte is missing");
     assert_eq!(refused.0, NDIS_STATUS_BUFFER_TOO_SHORT);
-    assert!(adapter.query(OID_NDK_CONNECTIONS, HEAD + 2 * CONNECTION).is_ok());
+    assert!(adapter.query(OID_NDK_CONNECTIONS, HEAD + 4 * CONNECTION).is_ok());
     close(session);
     let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");

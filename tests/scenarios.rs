@@ -22,7 +22,13 @@ use runner::{Client, Fixture, Place};
 /// Plays one scenario on a machine of its own.
 #[track_caller]
 fn play(scenario: Scenario, level: Level, network: Network) {
-    let fixture = common::boot(network);
+    play_at(&network.places(), scenario, level, network);
+}
+
+/// Plays one scenario between these adapters.
+#[track_caller]
+fn play_at(places: &[Place], scenario: Scenario, level: Level, network: Network) {
+    let fixture = Fixture::boot(&common::images(), places).unwrap_or_else(|error| panic!("{error}"));
     let [near, far] = network.ends();
     let report = Client::open(&fixture).and_then(|client| client.run_scenario(scenario, level, near, far));
     let found = fixture.shut_down();
@@ -102,6 +108,41 @@ fn notification_on_single_processor_waits_for_end_of_post() {
 fn notification_with_keyword_comes_inside_the_post() {
     let broken = on_single_processor(1, &IPV4.places().map(Place::immediate));
     assert!(broken.contains("no notification inside the post"), "{broken}");
+}
+
+/// Scenarios that state what memory copies alone have: a Write is at the peer when it completes, and fails by itself if
+/// the peer does not admit it; a Send waits for its receive.
+const LOOPBACK_ONLY: [Scenario; 13] = [
+    Scenario::DeepestQueues,
+    Scenario::FastRegistration,
+    Scenario::KeptToken,
+    Scenario::Largest,
+    Scenario::LargestMemory,
+    Scenario::ListsOfMappings,
+    Scenario::ListsOfRegions,
+    Scenario::Mebibyte,
+    Scenario::PrivilegedMemory,
+    Scenario::ReceiverNotReady,
+    Scenario::RemoteAccess,
+    Scenario::SharedWaiters,
+    Scenario::Windows,
+];
+
+/// Plays every scenario but those, with its connections over TCP.
+fn play_over_wire(level: Level) {
+    for scenario in Scenario::ALL.iter().filter(|scenario| !LOOPBACK_ONLY.contains(scenario)) {
+        play_at(&IPV4.places().map(Place::wire), *scenario, level, IPV4);
+    }
+}
+
+#[test]
+fn scenarios_play_over_wire_at_passive_level() {
+    play_over_wire(Level::Passive);
+}
+
+#[test]
+fn scenarios_play_over_wire_at_dispatch_level() {
+    play_over_wire(Level::Dispatch);
 }
 
 macro_rules! scenarios {

@@ -2,17 +2,27 @@
 
 #![expect(unsafe_code, reason = "NDIS is called")]
 
+use core::ops::RangeInclusive;
 use core::ptr::{NonNull, null_mut};
 
+use provider::Kernel;
+use provider::rnic::WireSettings;
 use sys::irql::PassiveLevel;
-use sys::ndis::{self, NDIS_CONFIGURATION_OBJECT, NDIS_HANDLE, NDIS_PARAMETER_TYPE, NDIS_STRING};
+use sys::ndis::{
+    self, NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER, NDIS_HANDLE, NDIS_PARAMETER_TYPE,
+    NDIS_STRING,
+};
 use sys::status::{NDIS_STATUS, NDIS_STATUS_SUCCESS};
 
 use crate::identity::header;
+use crate::kernel::Windows;
 use vswitch::Address;
 
 /// The `*NetworkDirectTechnology` that the provider speaks: iWARP.
 const IWARP: u32 = 1;
+
+/// The lengths of an FPDU that can be set; 0 is none.
+const FPDU_SIZES: RangeInclusive<u32> = 0..=65_535;
 
 /// An adapter's settings.
 pub(crate) struct Configuration {
@@ -21,6 +31,9 @@ pub(crate) struct Configuration {
     pub(super) network_direct: bool,
     /// True if a notification may come inside the call that causes it: `ImmediateNotification` is 1.
     pub(super) immediate_notification: bool,
+    /// Connections to other machines (UP-2): `ForceWire` 1 sends those within this machine over TCP, too (AD-9); `MpaCrc`
+    /// 0 wants no sums (MPA-4); `FpduSize` is the length of an FPDU in bytes, 0 that of a segment of TCP (FP-2).
+    pub(super) wire: WireSettings,
     /// The Ethernet address to use in place of the adapter's own, if it is a legal one.
     pub(super) address: Option<Address>,
 }
@@ -41,6 +54,11 @@ impl Configuration {
         Ok(Self {
             network_direct: open.network_direct(),
             immediate_notification: open.integer(b"ImmediateNotification\0").is_some_and(|value| value == 1),
+            wire: WireSettings {
+                force: open.number(b"ForceWire\0", 0..=1).is_some_and(|value| value == 1),
+                crc: open.number(b"MpaCrc\0", 0..=1).is_none_or(|value| value != 0),
+                fpdu_size: open.number(b"FpduSize\0", FPDU_SIZES).filter(|value| *value != 0),
+            },
             address: open.network_address(),
         })
     }
@@ -98,8 +116,36 @@ impl Open {
         enabled && self.integer(b"*NetworkDirectTechnology\0").is_none_or(|value| value == IWARP)
     }
 
+    /// The value of a keyword, which ends with a null character, if it is there and within `range`. One that is there and
+    /// is not is traced.
+    fn number<const N: usize>(&self, keyword: &[u8; N], range: RangeInclusive<u32>) -> Option<u32> {
+        let value = self.integer(keyword);
+        let taken = value.filter(|value| range.contains(value));
+        if taken.is_none() && self.value(keyword, NDIS_PARAMETER_TYPE::NdisParameterString).is_some() {
+            let name = core::str::from_utf8(keyword).unwrap_or_default().trim_end_matches('\0');
+            let (from, to) = (range.start(), range.end());
+            <Windows as Kernel>::trace(format_args!(
+                "the value of {name} is no number from {from} to {to}: the default counts"
+            ));
+        }
+        taken
+    }
+
     /// The value of a keyword, which ends with a null character, if it is there and an integer.
     fn integer<const N: usize>(&self, keyword: &[u8; N]) -> Option<u32> {
+        let value = self.value(keyword, NDIS_PARAMETER_TYPE::NdisParameterInteger)?;
+        // SAFETY: the value lives until the configuration is closed.
+        let value = unsafe { value.as_ref() };
+        // SAFETY: an integer was asked for.
+        Some(unsafe { value.ParameterData.IntegerData })
+    }
+
+    /// The value of a keyword, which ends with a null character, as this type, if it is there and can be.
+    fn value<const N: usize>(
+        &self,
+        keyword: &[u8; N],
+        kind: NDIS_PARAMETER_TYPE,
+    ) -> Option<NonNull<NDIS_CONFIGURATION_PARAMETER>> {
         let mut text = keyword.map(u16::from);
         let whole = u16::try_from(size_of_val(&text)).ok()?;
         let length = whole.checked_sub(2)?;
@@ -112,14 +158,10 @@ impl Open {
                 &raw mut value,
                 self.handle,
                 &raw const keyword,
-                NDIS_PARAMETER_TYPE::NdisParameterInteger,
+                kind,
             );
         }
-        let value = NonNull::new(value).filter(|_| status == NDIS_STATUS_SUCCESS)?;
-        // SAFETY: the value lives until the configuration is closed.
-        let value = unsafe { value.as_ref() };
-        // SAFETY: an integer was asked for.
-        Some(unsafe { value.ParameterData.IntegerData })
+        NonNull::new(value).filter(|_| status == NDIS_STATUS_SUCCESS)
     }
 
     /// The Ethernet address that the administrator has set, if an adapter may have it.

@@ -121,7 +121,8 @@ impl Adapter {
         let configuration = configuration.map_err(|status| Step::Configuration.failed(status))?;
         let permanent = Address::local(index(parameters.NetLuid));
         let current = configuration.address.unwrap_or(permanent);
-        let rdma = Rdma::new(handle, configuration.network_direct);
+        let Configuration { network_direct, wire, .. } = configuration;
+        let rdma = Rdma::new(handle, parameters.IfIndex, network_direct, wire);
         let rdma = rdma.map_err(|status| Step::Rdma.failed(status))?;
         rdma.rnic().set_immediate_notifications(configuration.immediate_notification);
         let apply_state = |adapter: &Self, level| {
@@ -218,6 +219,8 @@ impl Adapter {
         // its consumers have closed.
         self.apply_state.finish(level);
         self.rdma.remove_from_transport(level);
+        // Last: what ran over the RNIC has ended, and closed its sockets.
+        self.rdma.wait_for_sockets(level);
     }
 
     /// Surprise removal (NdisDevicePnPEventSurpriseRemoved): sends and OID requests are not accepted any more. The

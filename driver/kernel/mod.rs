@@ -24,6 +24,8 @@ use provider::kernel::Unmapped;
 use sys::wdm;
 pub(crate) use timer::Timer;
 
+use crate::wsk::WskNetwork;
+
 /// A lock that owns its data.
 pub(crate) type Lock<T> = lock_api::Mutex<SpinLock, T>;
 
@@ -45,7 +47,7 @@ unsafe impl provider::Kernel for Windows {
     type Timer = Timer;
     type Event = Event;
     type Mapping = Mapping;
-    type Network = provider::kernel::NoNetwork;
+    type Network = WskNetwork;
 
     unsafe fn map(mdl: NonNull<wdm::MDL>, length: usize) -> Result<Mapping, Unmapped> {
         // SAFETY: as the caller promises.

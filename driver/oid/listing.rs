@@ -1,6 +1,8 @@
 //! Lists of an adapter's connections, listeners and shared endpoints (NDIS-3).
 //!
-//! No connection of ours is carried by a TCP connection, so neither list pairs its entries with TCP's.
+//! An ND endpoint is a TCP endpoint with the same address and port (AD-1), so both lists pair each entry with that of TCP:
+//! the addresses again, in an entry of which nothing else is written. A connection between two adapters of the driver has
+//! no TCP connection, and repeats its addresses (AD-8).
 //! (<https://learn.microsoft.com/windows-hardware/drivers/network/oid-ndk-connections>,
 //! <https://learn.microsoft.com/windows-hardware/drivers/network/oid-ndk-local-endpoints>)
 //!
@@ -24,9 +26,13 @@ use crate::rdma::Rdma;
 /// Bytes before the entries, the same in both lists.
 const HEAD: usize = offset_of!(NDIS_NDK_CONNECTIONS, Connections);
 
+/// The place of the flag that says that entries come in pairs.
+const MAPPED: usize = offset_of!(NDIS_NDK_CONNECTIONS, NDConnectionsMappedtoTCPConnections);
+
 const _: () = assert!(
     HEAD == offset_of!(NDIS_NDK_LOCAL_ENDPOINTS, LocalEndpoints)
-        && offset_of!(NDIS_NDK_CONNECTIONS, Count) == offset_of!(NDIS_NDK_LOCAL_ENDPOINTS, Count),
+        && offset_of!(NDIS_NDK_CONNECTIONS, Count) == offset_of!(NDIS_NDK_LOCAL_ENDPOINTS, Count)
+        && MAPPED == offset_of!(NDIS_NDK_LOCAL_ENDPOINTS, NDLocalEndpointsMappedtoTCPLocalEndpoints),
     "one head serves both lists"
 );
 
@@ -35,9 +41,14 @@ pub(super) fn connections(rdma: &Rdma, answer: &mut Answer) -> Result<(), OidErr
     let mut list = List::new(answer);
     rdma.rnic().connections(|local, remote| {
         let mut entry = [0; size_of::<NDIS_NDK_CONNECTION_ENTRY>()];
-        put(&mut entry, offset_of!(NDIS_NDK_CONNECTION_ENTRY, Local), &inet(local));
-        put(&mut entry, offset_of!(NDIS_NDK_CONNECTION_ENTRY, Remote), &inet(remote));
-        list.push(&entry);
+        let addresses = [
+            (offset_of!(NDIS_NDK_CONNECTION_ENTRY, Local), inet(local)),
+            (offset_of!(NDIS_NDK_CONNECTION_ENTRY, Remote), inet(remote)),
+        ];
+        for (offset, address) in &addresses {
+            put(&mut entry, *offset, address);
+        }
+        list.push(&entry, &addresses);
     });
     list.end(ndis::NDIS_NDK_CONNECTIONS_REVISION_1)
 }
@@ -47,11 +58,12 @@ pub(super) fn endpoints(rdma: &Rdma, answer: &mut Answer) -> Result<(), OidError
     let mut list = List::new(answer);
     rdma.rnic().endpoints(|local, listens| {
         let mut entry = [0; size_of::<NDIS_NDK_LOCAL_ENDPOINT_ENTRY>()];
-        put(&mut entry, offset_of!(NDIS_NDK_LOCAL_ENDPOINT_ENTRY, Local), &inet(local));
+        let address = (offset_of!(NDIS_NDK_LOCAL_ENDPOINT_ENTRY, Local), inet(local));
+        put(&mut entry, address.0, &address.1);
         if listens {
             put(&mut entry, offset_of!(NDIS_NDK_LOCAL_ENDPOINT_ENTRY, Listener), &[TRUE]);
         }
-        list.push(&entry);
+        list.push(&entry, &[address]);
     });
     list.end(ndis::NDIS_NDK_LOCAL_ENDPOINTS_REVISION_1)
 }
@@ -68,10 +80,15 @@ impl<'a> List<'a> {
         Self { answer, count: 0, size: HEAD }
     }
 
-    fn push(&mut self, entry: &[u8]) {
+    /// Adds an entry, and that of TCP, of which only the addresses at their offsets are written.
+    fn push(&mut self, entry: &[u8], addresses: &[(usize, Inet)]) {
         self.answer.place(self.size, entry);
-        self.count = self.count.saturating_add(1);
         self.size = self.size.saturating_add(entry.len());
+        for (offset, address) in addresses {
+            self.answer.place(self.size.saturating_add(*offset), address);
+        }
+        self.size = self.size.saturating_add(entry.len());
+        self.count = self.count.saturating_add(2);
     }
 
     /// Puts the head before the entries. Its size is cut to what 16 bits hold, as the pages have it.
@@ -80,14 +97,18 @@ impl<'a> List<'a> {
         let mut head = [0; HEAD];
         put(&mut head, 0, &[ndis::NDIS_OBJECT_TYPE_DEFAULT, revision]);
         put(&mut head, 2, &size.to_le_bytes());
+        put(&mut head, MAPPED, &[TRUE]);
         put(&mut head, offset_of!(NDIS_NDK_CONNECTIONS, Count), &self.count.to_le_bytes());
         self.answer.place(0, &head);
         self.answer.end(self.size)
     }
 }
 
+/// The bytes of a SOCKADDR_INET.
+type Inet = [u8; size_of::<SOCKADDR_INET>()];
+
 /// An address as a SOCKADDR_INET.
-fn inet(address: SocketAddr) -> [u8; size_of::<SOCKADDR_INET>()] {
+fn inet(address: SocketAddr) -> Inet {
     let mut bytes = [0; size_of::<SOCKADDR_INET>()];
     let family = match address.ip() {
         IpAddr::V4(ip) => {

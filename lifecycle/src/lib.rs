@@ -8,21 +8,23 @@
 //!
 //! | module | states of |
 //! |---|---|
-//! | `events`, `shared_device`, `socket`, `watching`, `work` | events to NDIS about an adapter; a device with adapters and files; the calls that bring a socket into use; a registration for changes; a work item |
+//! | `arrival`, `events`, `shared_device`, `socket`, `watching`, `work` | bytes that arrive at a connection; events to NDIS about an adapter; a device with adapters and files; the calls that bring a socket into use; a registration for changes; a work item |
 
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(clippy::as_conversions)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that goes wrong is seen to"))]
 
+mod arrival;
 mod events;
 mod shared_device;
 mod socket;
 mod watching;
 mod work;
 
+pub use arrival::{Arrival, Shown};
 pub use events::Events;
 pub use shared_device::SharedDevice;
-pub use socket::{SetupEnd, SocketCall, SocketRole, SocketSetup};
+pub use socket::{PORT_TRIES, SetupEnd, SocketCall, SocketRole, SocketSetup};
 pub use watching::Watching;
 pub use work::Work;

@@ -3,11 +3,12 @@
 /// The use that a socket is brought into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketRole {
-    /// Connects from a local address, which it may share with other sockets that connect.
-    Connects {
-        /// Set if it shares the address: connections of one shared endpoint (AD-4).
-        shares: bool,
-    },
+    /// Connects from a local address of its own.
+    Connects,
+    /// Connects from a local address that it shares with other sockets (AD-4).
+    ConnectsShared,
+    /// Keeps a local address that sockets which connect share.
+    Keeps,
     /// Listens on a local address of its own.
     Listens,
     /// Was accepted: it exists and is connected.
@@ -17,6 +18,8 @@ pub enum SocketRole {
 /// A call that brings a socket on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketCall {
+    /// Close the socket of an earlier try, whose local port was refused.
+    Discard,
     /// Create it.
     Create,
     /// Keep its local address for itself (SO_EXCLUSIVEADDRUSE).
@@ -41,22 +44,41 @@ pub enum SocketCall {
     LocalAddress,
     /// Connect it.
     Connect,
-    /// Tell its user that it is connected, or that it listens.
+    /// Tell its user that it is open.
     Announce,
     /// Enable its events (SO_WSK_EVENT_CALLBACK).
     Enable,
 }
 
 use SocketCall::{
-    Announce, Bind, Connect, Create, Enable, Exclusive, Inspect, KeepAlive, KeepAliveCount, KeepAliveIdle,
-    KeepAliveInterval, LocalAddress, NoDelay, Share,
+    Announce, Bind, Connect, Create, Discard, Enable, Exclusive, Inspect, KeepAlive, KeepAliveCount,
+    KeepAliveIdle, KeepAliveInterval, LocalAddress, NoDelay, Share,
 };
+
+/// The number of tries with a port that is any free one (AD-3).
+pub const PORT_TRIES: u8 = 16;
 
 /// Options that concern the bind stand before it
 /// (<https://learn.microsoft.com/windows-hardware/drivers/network/so-reuseaddr>). Events are enabled after the connect
 /// (<https://learn.microsoft.com/windows-hardware/drivers/network/so-wsk-event-callback>), and after the user has been
-/// told of it, so that no event comes before.
-const SHARES: &[SocketCall] = &[
+/// told of it, so that no event comes before. A socket of an earlier try is closed first.
+const CONNECTS: [SocketCall; 12] = [
+    Discard,
+    Create,
+    NoDelay,
+    KeepAlive,
+    KeepAliveIdle,
+    KeepAliveCount,
+    KeepAliveInterval,
+    Bind,
+    LocalAddress,
+    Connect,
+    Announce,
+    Enable,
+];
+
+const CONNECTS_SHARED: [SocketCall; 13] = [
+    Discard,
     Create,
     Share,
     NoDelay,
@@ -71,36 +93,32 @@ const SHARES: &[SocketCall] = &[
     Enable,
 ];
 
-const CONNECTS: &[SocketCall] = &[
-    Create,
-    NoDelay,
-    KeepAlive,
-    KeepAliveIdle,
-    KeepAliveCount,
-    KeepAliveInterval,
-    Bind,
-    LocalAddress,
-    Connect,
-    Announce,
-    Enable,
-];
+const KEEPS: [SocketCall; 6] = [Discard, Create, Share, Bind, LocalAddress, Announce];
 
 /// Conditional accept stands before the bind
 /// (<https://learn.microsoft.com/windows-hardware/drivers/network/so-conditional-accept>), the events after it. The user
 /// hears that the socket listens once a connection would reach it.
-const LISTENS: &[SocketCall] = &[Create, Exclusive, Inspect, Bind, LocalAddress, Enable, Announce];
+const LISTENS: [SocketCall; 8] = [Discard, Create, Exclusive, Inspect, Bind, LocalAddress, Enable, Announce];
 
 /// Events are inherited from the listening socket.
-const ACCEPTED: &[SocketCall] = &[NoDelay, KeepAlive, KeepAliveIdle, KeepAliveCount, KeepAliveInterval];
+const ACCEPTED: [SocketCall; 5] = [NoDelay, KeepAlive, KeepAliveIdle, KeepAliveCount, KeepAliveInterval];
 
 impl SocketRole {
-    /// Its calls, in order.
+    /// Its calls in order, those of another try.
     const fn calls(self) -> &'static [SocketCall] {
         match self {
-            Self::Connects { shares: true } => SHARES,
-            Self::Connects { shares: false } => CONNECTS,
-            Self::Listens => LISTENS,
-            Self::Accepted => ACCEPTED,
+            Self::Connects => &CONNECTS,
+            Self::ConnectsShared => &CONNECTS_SHARED,
+            Self::Keeps => &KEEPS,
+            Self::Listens => &LISTENS,
+            Self::Accepted => &ACCEPTED,
+        }
+    }
+
+    /// Its calls in order, those of the first try.
+    const fn first(self) -> &'static [SocketCall] {
+        match self.calls() {
+            [Discard, calls @ ..] | calls => calls,
         }
     }
 }
@@ -111,14 +129,22 @@ impl SocketCall {
     const fn is_vital(self) -> bool {
         match self {
             NoDelay | KeepAlive | KeepAliveIdle | KeepAliveCount | KeepAliveInterval => false,
-            Create | Exclusive | Share | Inspect | Bind | LocalAddress | Connect | Announce | Enable => true,
+            Discard | Create | Exclusive | Share | Inspect | Bind | LocalAddress | Connect | Announce
+            | Enable => true,
         }
     }
 }
 
 /// Setup of a socket: one call at a time, until the socket is in use or a vital call has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketSetup {
+pub struct SocketSetup {
+    role: SocketRole,
+    tries: u8,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
     /// The first of these calls is to be made.
     Due(&'static [SocketCall]),
     /// The first of these calls was made, and is not complete.
@@ -132,11 +158,11 @@ pub enum SocketSetup {
 /// The end of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetupEnd {
-    /// The next call may be made, if there is one.
-    Continues,
-    /// A vital call has failed: the socket is of no use.
+    /// The call was this one, and another may be made, if there is one.
+    Continues(SocketCall),
+    /// This vital call has failed: the socket is of no use.
     Failed(SocketCall),
-    /// No call was under way, or the setup was over before.
+    /// No call was under way.
     Stale,
 }
 
@@ -144,35 +170,57 @@ impl SocketSetup {
     /// The setup of a socket for this use.
     #[must_use]
     pub const fn new(role: SocketRole) -> Self {
-        Self::Due(role.calls())
+        Self { role, tries: 1, state: State::Due(role.first()) }
+    }
+
+    /// The use.
+    #[must_use]
+    pub const fn role(&self) -> SocketRole {
+        self.role
     }
 
     /// The call to be made now, which counts as made from here on; `None` if one is under way or none is left.
     #[must_use]
     pub fn next_call(&mut self) -> Option<SocketCall> {
-        let Self::Due(calls) = *self else { return None };
+        let State::Due(calls) = self.state else { return None };
         let first = calls.first().copied();
-        *self = if first.is_some() { Self::Called(calls) } else { Self::Done };
+        self.state = if first.is_some() { State::Called(calls) } else { State::Done };
         first
     }
 
     /// Completes the call that is under way.
     pub fn complete(&mut self, succeeded: bool) -> SetupEnd {
-        let Self::Called(calls) = *self else { return SetupEnd::Stale };
+        let State::Called(calls) = self.state else { return SetupEnd::Stale };
         let Some((call, rest)) = calls.split_first() else { return SetupEnd::Stale };
         if succeeded || !call.is_vital() {
-            *self = Self::Due(rest);
-            return SetupEnd::Continues;
+            self.state = State::Due(rest);
+            return SetupEnd::Continues(*call);
         }
-        *self = Self::Over;
+        self.state = State::Over;
         SetupEnd::Failed(*call)
     }
 
-    /// Ends the setup: the socket is to be closed. Returns whether it was not in use yet.
-    pub fn end(&mut self) -> bool {
-        let unfinished = matches!(self, Self::Due(_) | Self::Called(_));
-        *self = Self::Over;
+    /// Begins again with another socket, as the port of this one is not to be had. Returns whether there is a try left;
+    /// else the setup is over.
+    #[must_use]
+    pub const fn try_again(&mut self) -> bool {
+        let left = self.tries < PORT_TRIES;
+        self.tries = self.tries.saturating_add(1);
+        self.state = if left { State::Due(self.role.calls()) } else { State::Over };
+        left
+    }
+
+    /// Ends the setup: the socket is to be closed, and no call is under way. Returns whether it was not in use yet.
+    pub const fn end(&mut self) -> bool {
+        let unfinished = matches!(self.state, State::Due(_));
+        self.state = State::Over;
         unfinished
+    }
+
+    /// Returns whether no call is under way and none will be made.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Done | State::Over)
     }
 }
 
@@ -182,23 +230,29 @@ mod tests {
     extern crate alloc;
     use alloc::vec::Vec;
 
-    const ROLES: [SocketRole; 4] = [
-        SocketRole::Connects { shares: false },
-        SocketRole::Connects { shares: true },
+    const ROLES: [SocketRole; 5] = [
+        SocketRole::Connects,
+        SocketRole::ConnectsShared,
+        SocketRole::Keeps,
         SocketRole::Listens,
         SocketRole::Accepted,
     ];
 
-    fn all(role: SocketRole) -> Vec<SocketCall> {
-        let (mut setup, mut calls) = (SocketSetup::new(role), Vec::new());
+    /// Makes all calls that are left.
+    fn rest(setup: &mut SocketSetup) -> Vec<SocketCall> {
+        let mut calls = Vec::new();
         while let Some(call) = setup.next_call() {
             assert_eq!(setup.next_call(), None, "one call at a time");
-            assert_eq!(setup.complete(true), SetupEnd::Continues);
+            assert_eq!(setup.complete(true), SetupEnd::Continues(call));
             calls.push(call);
         }
-        assert_eq!(setup, SocketSetup::Done);
+        assert!(setup.is_over());
         assert_eq!(setup.complete(true), SetupEnd::Stale);
         calls
+    }
+
+    fn all(role: SocketRole) -> Vec<SocketCall> {
+        rest(&mut SocketSetup::new(role))
     }
 
     #[test]
@@ -209,15 +263,17 @@ mod tests {
             for option in [Exclusive, Share, Inspect].into_iter().filter_map(place) {
                 assert!(Some(option) < place(Bind), "{role:?}");
             }
-            assert!(place(Enable) >= place(Bind) && place(Enable) >= place(Connect), "{role:?}");
+            if place(Enable).is_some() {
+                assert!(place(Enable) > place(Bind) && place(Enable) > place(Connect), "{role:?}");
+            }
+            assert_eq!(place(Discard), None, "there is no earlier socket");
         }
     }
 
     #[test]
     fn event_of_a_connection_comes_after_its_announcement() {
-        for shares in [false, true] {
-            let calls = all(SocketRole::Connects { shares });
-            assert_eq!(calls.split_last_chunk::<3>().unwrap().1, &[Connect, Announce, Enable]);
+        for role in [SocketRole::Connects, SocketRole::ConnectsShared] {
+            assert_eq!(all(role).split_last_chunk::<3>().unwrap().1, &[Connect, Announce, Enable]);
         }
     }
 
@@ -229,22 +285,36 @@ mod tests {
                 let end = loop {
                     let Some(call) = setup.next_call() else { break None };
                     match setup.complete(call != failing) {
-                        SetupEnd::Continues => {}
+                        SetupEnd::Continues(_) => {}
                         end => break Some(end),
                     }
                 };
                 assert_eq!(end, failing.is_vital().then_some(SetupEnd::Failed(failing)));
-                assert_eq!(setup.next_call(), None);
+                assert!(setup.is_over() && setup.next_call().is_none());
             }
         }
+    }
+
+    #[test]
+    fn refused_port_is_followed_by_other_tries_up_to_the_limit() {
+        let mut setup = SocketSetup::new(SocketRole::Listens);
+        for attempt in 1..=PORT_TRIES {
+            let wanted: &[SocketCall] = if attempt == 1 { &[Create] } else { &[Discard, Create] };
+            for call in wanted {
+                assert_eq!(setup.next_call(), Some(*call));
+                let _ = setup.complete(true);
+            }
+            assert_eq!(setup.try_again(), attempt < PORT_TRIES);
+        }
+        assert!(setup.is_over() && setup.next_call().is_none());
     }
 
     #[test]
     fn setup_that_was_ended_makes_no_call() {
         let mut setup = SocketSetup::new(SocketRole::Listens);
         assert_eq!(setup.next_call(), Some(Create));
+        assert_eq!(setup.complete(true), SetupEnd::Continues(Create));
         assert!(setup.end());
-        assert_eq!(setup.complete(true), SetupEnd::Stale);
         assert_eq!(setup.next_call(), None);
         assert!(!setup.end());
     }

@@ -83,13 +83,25 @@ impl<T> Shared<T> {
     /// The offset of the value from what the pointer points to, for a debugger.
     pub(crate) const VALUE: usize = core::mem::offset_of!(Counted<T>, value);
 
-    /// Allocates.
+    /// Allocates. Not inlined: a caller that makes a large value would have it twice in its frame.
     ///
     /// # Errors
     ///
     /// [`NoMemory`], and `value` is dropped.
+    #[inline(never)]
     pub fn new(value: T) -> Result<Self, NoMemory> {
-        place(Counted { owners: AtomicU32::new(1), value }).map(Self)
+        // SAFETY: the counter gives the layout a size.
+        let block = unsafe { block::allocate(Layout::new::<Counted<T>>()) }?.cast::<Counted<T>>();
+        // SAFETY: the block is fresh, ours alone, and large and aligned enough.
+        let owners = unsafe { &raw mut (*block.as_ptr()).owners };
+        // SAFETY: as above.
+        let place = unsafe { &raw mut (*block.as_ptr()).value };
+        // SAFETY: as above.
+        unsafe { owners.write(AtomicU32::new(1)) };
+        // Not by way of a whole block: that would lie on the stack, beside the value.
+        // SAFETY: as above.
+        unsafe { place.write(value) };
+        Ok(Self(block))
     }
 
     /// Gives the ownership to a pointer, which a callback of C can carry as its context.

@@ -95,7 +95,7 @@ pub(crate) struct Wire<K: Kernel> {
     state: Lock<K, State<K>>,
     /// The engine. The lock is held for one step or one cut, never while bytes of a message are moved.
     stream: Lock<K, Engine>,
-    startup: Startup<K>,
+    startup: Shared<Startup<K>>,
     batches: Batches<K>,
     /// Batches that TCP has.
     with_tcp: AtomicU32,
@@ -105,7 +105,7 @@ pub(crate) struct Wire<K: Kernel> {
     operating: AtomicBool,
     joined: Rundown<Joined<K>>,
     /// The transfers of the QP: of its module.
-    transfers: WireTransfers<K>,
+    transfers: Shared<WireTransfers<K>>,
     timer: WireTimer<K>,
     /// The port whose listener it is for, until it is offered.
     port: Lock<K, Option<Shared<WirePort<K>>>>,
@@ -124,6 +124,9 @@ impl<K: Kernel> Wire<K> {
         state: State<K>,
         port: Option<Shared<WirePort<K>>>,
     ) -> Result<Shared<Self>, NTSTATUS> {
+        // In blocks of their own: together they would be too large for a kernel's stack.
+        let startup = Startup::shared().map_err(no_memory)?;
+        let transfers = WireTransfers::shared().map_err(no_memory)?;
         let wire = Shared::new(Self {
             rnic: rnic.clone(),
             side,
@@ -133,13 +136,13 @@ impl<K: Kernel> Wire<K> {
             life: TcpLife::new(),
             state: Lock::<K, _>::new(state),
             stream: Lock::<K, _>::new(Owned::initial().map_err(no_memory)?),
-            startup: Startup::new(),
+            startup,
             batches: Batches::new(),
             with_tcp: AtomicU32::new(0),
             finished: AtomicBool::new(false),
             operating: AtomicBool::new(false),
             joined: Rundown::new(),
-            transfers: WireTransfers::new().map_err(no_memory)?,
+            transfers,
             timer: WireTimer::new(),
             port: Lock::<K, _>::new(port),
         })

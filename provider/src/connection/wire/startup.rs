@@ -8,6 +8,7 @@ use iwarp::mpa::{Agreed, Depth, LONGEST_FRAME};
 
 use super::Wire;
 use crate::connection::private_data::PrivateData;
+use crate::heap::{NoMemory, Shared};
 use crate::kernel::network::Runs;
 use crate::kernel::{Kernel, Lock};
 
@@ -30,8 +31,13 @@ pub(super) enum Said {
 
 impl<K: Kernel> Startup<K> {
     /// None.
-    pub(super) fn new() -> Self {
-        Self { frame: Lock::<K, _>::new(ArrayVec::new()) }
+    ///
+    /// # Errors
+    ///
+    /// [`NoMemory`].
+    #[inline(never)]
+    pub(super) fn shared() -> Result<Shared<Self>, NoMemory> {
+        Shared::new(Self { frame: Lock::<K, _>::new(ArrayVec::new()) })
     }
 }
 

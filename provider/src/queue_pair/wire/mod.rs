@@ -30,7 +30,7 @@ pub(super) use flight::{Launched, Until};
 
 use crate::combiner::Combiner;
 use crate::connection::{BATCHES, Batch, Wire};
-use crate::heap::NoMemory;
+use crate::heap::{NoMemory, Shared};
 use crate::kernel::network::{Batch as _, Runs, Taken};
 use crate::kernel::{Kernel, Lock};
 use crate::number::usize_from;
@@ -78,8 +78,9 @@ impl<K: Kernel> WireTransfers<K> {
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn new() -> Result<Self, NoMemory> {
-        Ok(Self {
+    #[inline(never)]
+    pub(crate) fn shared() -> Result<Shared<Self>, NoMemory> {
+        Shared::new(Self {
             pump: Line(Combiner::new(Pump::new())),
             arrival: Line(Combiner::new(Arrival::new())),
             flight: Lock::<K, _>::new(Flight::new()),

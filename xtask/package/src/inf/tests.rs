@@ -104,6 +104,9 @@ const MISTAKES: &[(Rule, &str, &str)] = &[
         "*NetworkDirectTechnology,      Default,   0, \"1\"",
         "*NetworkDirectTechnology,      Default,   0, \"2\"",
     ),
+    (Rule::Keyword, "MpaCrc,         Default,   0, \"1\"", "MpaCrc,         Default,   0, \"2\""),
+    (Rule::Keyword, "FpduSize,       Default,   0, \"0\"", "FpduSize,       Default,   0, \"65536\""),
+    (Rule::Keyword, "FpduSize,       Max,       0, \"65535\"", "FpduSize,       Max,       0, \"64K\""),
 ];
 
 /// The same for the INF of a driver without a device.

@@ -42,18 +42,25 @@ pub struct Place {
     if_index: u32,
     address: IpAddr,
     immediate: bool,
+    wire: bool,
 }
 
 impl Place {
     /// An adapter with this interface index and this address.
     pub const fn new(if_index: u32, address: IpAddr) -> Self {
-        Self { if_index, address, immediate: false }
+        Self { if_index, address, immediate: false, wire: false }
     }
 
     /// The same adapter with `ImmediateNotification` set.
     #[must_use]
     pub const fn immediate(self) -> Self {
         Self { immediate: true, ..self }
+    }
+
+    /// The same adapter with `ForceWire` set: connections go over TCP, those between adapters of the driver too.
+    #[must_use]
+    pub const fn wire(self) -> Self {
+        Self { wire: true, ..self }
     }
 
     pub(super) const fn if_index(&self) -> u32 {
@@ -68,6 +75,9 @@ impl Place {
         let mut config = AdapterConfig::new(self.if_index, [self.address]);
         if self.immediate {
             config.keywords.push(("ImmediateNotification".to_owned(), "1".to_owned()));
+        }
+        if self.wire {
+            config.keywords.push(("ForceWire".to_owned(), "1".to_owned()));
         }
         config
     }

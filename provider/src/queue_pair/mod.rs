@@ -151,11 +151,6 @@ impl<K: Kernel> Qp<K> {
         self.attachment.is_joined()
     }
 
-    /// Returns true if every initiator request that was accepted is over: nothing more is to be sent (TD-4).
-    pub(crate) fn has_sent_all(&self) -> bool {
-        self.initiator.is_idle()
-    }
-
     /// Returns true if the QP is in its error state: every request that is posted is flushed.
     pub(crate) fn is_dead(&self) -> bool {
         self.cancel.load(Ordering::SeqCst) & DEAD != 0
@@ -223,10 +218,8 @@ impl<K: Kernel> Object<K, Qp<K>> {
 impl<K: Kernel> Resume<K> for Qp<K> {
     fn resume(object: &Object<K, Self>) {
         object.progress();
-        // Or a message of the peer does.
-        if let Some(wire) = object.attachment.wire()
-            && wire.transfers().is_stalled()
-        {
+        // Or a message of the peer does, perhaps since an instant ago: the arrival has not said so yet.
+        if let Some(wire) = object.attachment.wire() {
             wire.transfers().resume(object, wire);
         }
     }

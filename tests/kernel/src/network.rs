@@ -195,6 +195,11 @@ pub fn reset_all() {
     });
 }
 
+/// Ends the stream of the peer of a connection, as that peer does.
+pub fn end_peer(number: usize) {
+    with(|world| world.connections[number].peer_finished.0 = true);
+}
+
 /// The number of connections and ports that have begun and are not closed.
 #[must_use]
 pub fn live() -> usize {

@@ -57,7 +57,12 @@ impl<K: Kernel> Wire<K> {
                     if rest.is_empty() {
                         break;
                     }
-                    let _fault = this.with_stream(|stream| stream.step(rest).0);
+                    this.with_stream(|stream| {
+                        // The consumer may have answered by now: then they are the transfers' to read.
+                        if stream.state() == Engine::Offered {
+                            stream.step(rest);
+                        }
+                    });
                     Self::settle(this);
                 }
                 Engine::ReplySent | Engine::Operating | Engine::FinSent => {
@@ -100,7 +105,6 @@ impl<K: Kernel> Wire<K> {
             stream.peer_finished().is_ok() && before != Engine::Over
         });
         if orderly {
-            this.operating.store(false, Ordering::Release);
             this.step(|state, next| *next = state.peer_finished());
         }
         Self::settle(this);
@@ -113,12 +117,15 @@ impl<K: Kernel> Wire<K> {
             Engine::ReplySent => {}
             Engine::Operating => {
                 Self::first_fpdu(this);
-                this.finish_if_done();
+                this.finish_behind();
             }
             // The peer is waited for (TM-6).
             Engine::FinSent => this.finish_stream(),
-            // Answered at once (CM-3).
-            Engine::FinReceived => this.finish_if_done(),
+            // Answered at once (CM-3). It may have come while the consumer completed its connect.
+            Engine::FinReceived => {
+                this.step(|state, next| *next = state.peer_finished());
+                this.finish_behind();
+            }
             Engine::Rejecting => {
                 let frame = this.with_stream(|stream| stream.rejection());
                 this.step(|state, _| state.turned_away());
@@ -130,27 +137,36 @@ impl<K: Kernel> Wire<K> {
             }
             Engine::Closing => {
                 this.break_with(BY_PEER);
-                this.finish_stream();
+                this.finish_behind();
             }
             Engine::Over => this.over(),
         }
         Self::arm(this);
     }
 
-    /// Ends this side's stream if it is to end, and everything is out.
-    fn finish_if_done(&self) {
-        let is_ending = self.state.lock().is_ending();
-        if !is_ending {
+    /// Ends this side's stream if it is to end, behind what the engine of the QP has in hand: that engine does it, at the
+    /// end of a run.
+    fn finish_behind(&self) {
+        if self.is_established() {
             return;
         }
-        let done = match self.joined(Shard::Initiator) {
-            Some(joined) => {
-                let stays = self.with_stream(|stream| stream.state()) == Engine::Operating;
-                !stays || joined.qp().has_sent_all()
-            }
-            None => true,
-        };
-        if done && self.with_stream(|stream| stream.finish()).is_ok() {
+        match self.joined(Shard::Initiator) {
+            Some(joined) if joined.qp().is_joined() => joined.qp().progress(),
+            Some(_) | None => self.finish_if_done(true),
+        }
+    }
+
+    /// Ends this side's stream if it is to end. All that was cut is with TCP; `is_idle`: nothing is left to be cut. Up to
+    /// DISPATCH_LEVEL, no lock held.
+    pub(crate) fn finish_if_done(&self, is_idle: bool) {
+        match self.with_stream(|stream| stream.state()) {
+            Engine::Operating if is_idle => {}
+            Engine::FinReceived => {}
+            Engine::Closing => return self.finish_stream(),
+            _ => return,
+        }
+        let is_ending = self.state.lock().is_ending();
+        if is_ending && self.with_stream(|stream| stream.finish()).is_ok() {
             self.finish_stream();
             if self.with_stream(|stream| stream.state()) == Engine::Over {
                 self.over();
@@ -242,7 +258,6 @@ impl<K: Kernel> Wire<K> {
         // Posts are refused from here on, and what is posted by now is sent.
         let outcome = this.step(|state, next| {
             let (disconnected, transition) = state.disconnect(&mut request)?;
-            this.operating.store(false, Ordering::Release);
             *next = transition;
             Ok(disconnected)
         });

@@ -225,6 +225,12 @@ impl<K: Kernel> Wire<K> {
     /// STATUS_CONNECTION_ABORTED if the connection is not offered any more; STATUS_INSUFFICIENT_RESOURCES. What was
     /// passed is dropped, the request uncalled.
     pub(in crate::connection) fn accept(this: &Shared<Self>, accept: Accept<K>) -> Result<(), NTSTATUS> {
+        // A second accept touches nothing of the first one's.
+        let is_offered = matches!(this.state.lock().phase, Phase::Offered);
+        if !is_offered {
+            accept.request.answered_inline();
+            return Err(STATUS_CONNECTION_ABORTED);
+        }
         let prepared = match this.rnic.network() {
             Some(network) => this.batches.fill(network, BATCHES, BATCH),
             None => Err(STATUS_INSUFFICIENT_RESOURCES),
@@ -338,11 +344,10 @@ impl<K: Kernel> Wire<K> {
         let Some(joined) = self.joined(crate::rundown::Shard::Initiator) else { return };
         let qp = joined.qp();
         qp.join(link);
-        self.operating.store(true, Ordering::Release);
-        if !matches!(self.state.lock().phase, Phase::Established { .. }) {
-            // It has ended meanwhile.
-            self.operating.store(false, Ordering::Release);
-            return;
+        {
+            let state = self.state.lock();
+            // It may have ended meanwhile.
+            self.operating.store(state.is_established(), Ordering::Release);
         }
         if qp.is_dead() {
             self.qp_died();

@@ -101,7 +101,8 @@ pub(crate) struct Wire<K: Kernel> {
     with_tcp: AtomicU32,
     /// This side's stream is ended, or is about to be.
     finished: AtomicBool,
-    /// Transfers may begin.
+    /// Transfers may begin: set and cleared under the lock of the state, so that it is never set in a phase other than
+    /// `Established`.
     operating: AtomicBool,
     joined: Rundown<Joined<K>>,
     /// The transfers of the QP: of its module.
@@ -214,6 +215,9 @@ impl<K: Kernel> Wire<K> {
         let (result, connector) = {
             let mut state = self.state.lock();
             let result = transition(&mut state, &mut next);
+            if !state.is_established() {
+                self.operating.store(false, Ordering::Release);
+            }
             let connector = state.end.connector.as_ref().filter(|_| next.wake);
             (result, connector.and_then(|connector| connector.acquire(Kind::Request).ok()))
         };
@@ -223,7 +227,6 @@ impl<K: Kernel> Wire<K> {
         }
         drop(released);
         if abort {
-            self.operating.store(false, Ordering::Release);
             self.with_stream(|stream| stream.abort());
         }
         if let Some(qp) = flush {

@@ -410,6 +410,11 @@ impl<K: Kernel> State<K> {
         }
     }
 
+    /// Returns true if transfers run, and neither side has ended the connection.
+    pub(super) fn is_established(&self) -> bool {
+        matches!(self.phase, Phase::Established { .. })
+    }
+
     /// Returns true if either side has ended the connection, and TCP's goes on.
     pub(super) fn is_ending(&self) -> bool {
         matches!(self.phase, Phase::Ending { .. })

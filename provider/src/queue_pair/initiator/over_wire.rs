@@ -34,6 +34,9 @@ impl<K: Kernel> Initiator<K> {
     ) {
         while self.turn((qp, wire), in_flight) {}
         wire.transfers().submit(wire);
+        if !wire.is_established() {
+            wire.finish_if_done(self.is_idle());
+        }
     }
 
     /// Does what is due, and then a step of the next request. Returns true if another turn may do more.

@@ -122,10 +122,11 @@ impl<K: Kernel> WireTransfers<K> {
     /// been sent, and the connection is about to end.
     pub(crate) fn sent(&self, wire: &Wire<K>, batch: Batch<K>, status: NTSTATUS) {
         let tag = batch.tag();
-        wire.put_batch(batch);
+        // Before the batch can be sent again, for whose number there is room then.
         if status == STATUS_SUCCESS {
             self.out.lock().numbers.retain(|out| *out != tag);
         }
+        wire.put_batch(batch);
         if let Some(joined) = wire.joined(Shard::Initiator) {
             joined.qp().progress();
         }

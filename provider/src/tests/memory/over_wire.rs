@@ -1,14 +1,18 @@
 //! Invalidation by messages and reads over a network (RD-2, WR-3).
 
+use std::cell::Cell;
 use std::ptr::null;
+use std::rc::Rc;
 
 use sys::ndk::*;
 use sys::status::*;
+use test_kernel::network::{self, Action};
+use test_kernel::pump;
 
 use super::{PAGE, Pages, create_fast, fast_register, in_use, initialise};
 use crate::number::u64_from;
-use crate::tests::consumer::{Buffer, Pair, Side, call, close, request, virtual_address};
-use crate::tests::wire::{SETTINGS, establish, run, tear_down};
+use crate::tests::consumer::{Buffer, Pair, Seen, Side, call, close, request, virtual_address};
+use crate::tests::wire::{SETTINGS, establish, meet, retaken, run, shared, tear_down};
 
 const BASE: usize = 0x7000_0000;
 
@@ -77,4 +81,73 @@ fn read_over_network_invalidates_its_sink_when_it_is_done() {
         assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
     }
     tear_down(pair);
+}
+
+/// RD-2: the last transfer that uses the memory may end at any point of the message's arrival.
+#[test]
+fn memory_that_drains_at_any_point_of_the_arrival_completes_the_receive() {
+    let mut meets = true;
+    for point in 0.. {
+        if !meets {
+            assert!(point > 20, "{point}");
+            break;
+        }
+        let mut pair = Pair::over_network(SETTINGS);
+        establish(&mut pair);
+        let pair = shared(pair);
+        let pages = Pages::new();
+        let mr = registered(&pair.far, &pages, NDK_OP_FLAG_ALLOW_REMOTE_READ);
+        let token = call!(mr, NdkGetRemoteTokenFromMr);
+        assert_eq!(call!(pair.far.qp, NdkReceive, request(2), null(), 0), STATUS_SUCCESS);
+        let held = Rc::new(Cell::new(Some(in_use(&pair.far, token, BASE))));
+        let send = call!(pair.near.qp, NdkSendAndInvalidate, request(3), null(), 0, 0, token);
+        assert_eq!(send, STATUS_SUCCESS);
+        let other = held.clone();
+        let drains = move || {
+            drop(other.take());
+            pump();
+        };
+        meets = meet(point, drains, || {
+            assert!(network::step_if(|action| matches!(action, Action::Arrive(_))));
+        });
+        drop(held.take());
+        run(pair);
+        assert_eq!(pair.far.results(), [(STATUS_SUCCESS, 0, 2)], "{point}");
+        assert_eq!(pair.near.results(), [(STATUS_SUCCESS, 0, 3)]);
+        assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+        tear_down(retaken(pair));
+    }
+}
+
+/// TD-4: a request that needs no network is done, and then the stream ends.
+#[test]
+fn disconnect_at_any_point_of_a_fast_registration_ends() {
+    let mut meets = true;
+    for point in 0.. {
+        if !meets {
+            assert!(point > 20, "{point}");
+            break;
+        }
+        let mut pair = Pair::over_network(SETTINGS);
+        establish(&mut pair);
+        let pair = shared(pair);
+        let pages = Pages::new();
+        let mr = create_fast(&pair.near);
+        assert_eq!(initialise(mr, 1, true), STATUS_SUCCESS);
+        let disconnect = || {
+            assert_eq!(pair.disconnect(pair.near.connector, "near"), STATUS_PENDING);
+        };
+        meets = meet(point, disconnect, || {
+            let flags = NDK_OP_FLAG_ALLOW_REMOTE_READ;
+            let _accepted = fast_register(&pair.near, mr, 1, &[pages.at(0)], (0, PAGE, BASE), flags);
+        });
+        if !meets {
+            disconnect();
+        }
+        let seen = run(pair);
+        assert!(seen.contains(&Seen::RequestCompleted("near", STATUS_SUCCESS)), "{point}: {seen:?}");
+        pair.near.results();
+        assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+        tear_down(retaken(pair));
+    }
 }

@@ -5,11 +5,13 @@ mod data;
 mod establish;
 mod hostile;
 mod limits;
+mod meet;
 mod order;
 mod peer;
 mod rig;
 mod shared;
 
+pub(super) use meet::{meet, retaken, shared};
 use sys::status::*;
 use test_kernel::network;
 

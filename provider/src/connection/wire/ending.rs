@@ -233,7 +233,7 @@ impl<K: Kernel> Wire<K> {
         self.break_with(BY_PEER);
         match self.with_stream(|stream| stream.state()) {
             // The Terminate follows, or has been received.
-            Engine::Terminating | Engine::Closing => {}
+            Engine::Terminating | Engine::Closing => self.arm_again(),
             _ => self.cut_off(),
         }
     }

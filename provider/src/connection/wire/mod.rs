@@ -178,6 +178,8 @@ impl<K: Kernel> Wire<K> {
     /// Has the bytes of the peer that were not taken indicated again (RX-7). Up to DISPATCH_LEVEL, no lock held.
     pub(crate) fn resume(&self) {
         K::Network::resume(&self.tcp);
+        // The rest of an FPDU may be awaited again, though nothing of it is to be indicated (TM-4).
+        self.arm_again();
     }
 
     /// The QP, while the connection is not drained: for a transfer or for what arrives.

@@ -15,6 +15,7 @@ use iwarp::{Deadline, Timer};
 use super::Wire;
 use crate::heap::Shared;
 use crate::kernel::{Kernel, Lock, Timer as _};
+use crate::rundown::Shard;
 
 /// See the module's head.
 pub(super) struct WireTimer<K: Kernel> {
@@ -94,6 +95,13 @@ impl<K: Kernel> Wire<K> {
         }
         // SAFETY: it is initialised and, by the setting, not set; the reference keeps it until the routine has begun.
         unsafe { K::Timer::set(NonNull::from(&this.timer.kernel_timer), due.duration()) };
+    }
+
+    /// As [`Wire::arm`], while the connection is not drained.
+    pub(super) fn arm_again(&self) {
+        if let Some(joined) = self.joined(Shard::Target) {
+            Self::arm(&joined.wire);
+        }
     }
 
     /// Cancels the timer for good: the connection is closed. Up to DISPATCH_LEVEL, no lock held.

@@ -3,13 +3,21 @@
 use std::ptr::null;
 use std::time::Duration;
 
+use sys::ndk::{NDK_OP_FLAG_SILENT_SUCCESS, NDK_SGE};
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 use test_kernel::allocations::failing;
-use test_kernel::{network, pass};
+use test_kernel::network::{self, Action};
+use test_kernel::pass;
 
-use super::{SETTINGS, connected, listening, requested, run, tear_down};
-use crate::tests::consumer::{Pair, Seen, call, completed, disconnected, sockaddr};
+use super::peer::{Peer, fpdu, send, write};
+use super::rig::{self, ALL, Rig, receive};
+use super::{SETTINGS, connected, listening, listening_of, requested, run, tear_down};
+use crate::connection::BATCHES;
+use crate::rnic::WireSettings;
+use crate::tests::consumer::{
+    Buffer, Pair, Seen, call, close, completed, disconnected, sockaddr, virtual_address,
+};
 
 #[test]
 fn connection_without_a_request_is_given_up() {
@@ -144,4 +152,58 @@ fn connection_that_is_accepted_without_memory_is_cut_off() {
         assert!(taken == 1 || failed, "{number}");
         tear_down(pair);
     }
+}
+
+/// TM-4: the rest of an FPDU is awaited for its time, also behind a wait for a receive.
+#[test]
+fn rest_of_a_message_that_waited_for_its_receive_is_awaited_for_its_time() {
+    let mut pair = listening_of(WireSettings { crc: false, ..SETTINGS });
+    let peer = Peer::connect(pair.far.address, false);
+    run(&pair);
+    peer.request();
+    let seen = run(&pair);
+    let [Seen::Requested(_, connector)] = seen[..] else { panic!("no connect request: {seen:?}") };
+    pair.far.connector = virtual_address(connector).cast();
+    assert_eq!(pair.accept(b""), STATUS_PENDING);
+    run(&pair);
+    peer.segment(&write(9, 0, true, b""));
+    run(&pair);
+    peer.take();
+    // The time for the first FPDU is over.
+    pass(Duration::from_secs(31));
+    // The header, and no more of it.
+    let message = fpdu(&send(1, 0, true, &[1; 8]), false);
+    peer.send(&message[..message.len() - 12]);
+    run(&pair);
+    let mut buffer = Buffer::new(vec![0; 8]);
+    let (mr, token) = buffer.register(&pair.far, ALL);
+    receive(&pair.far, 1, &[buffer.sge(token)]);
+    pass(Duration::from_secs(61));
+    run(&pair);
+    pass(Duration::from_secs(5));
+    run(&pair);
+    assert!(peer.is_closed());
+    assert_eq!(pair.far.results(), [(STATUS_CANCELLED, 0, 1)]);
+    assert_eq!(close!(pair.log, mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
+    tear_down(pair);
+}
+
+/// LIM-4, TM-6: a peer that takes nothing does not keep a connection that has broken here.
+#[test]
+fn broken_connection_whose_batches_do_not_come_back_is_cut_off_in_time() {
+    let rig = Rig::new(SETTINGS, 100);
+    let near = network::begun() - 2;
+    for number in 1..=BATCHES {
+        rig::send(&rig.pair.far, number, &rig.far_list(100, 1), NDK_OP_FLAG_SILENT_SUCCESS);
+    }
+    let unknown = NDK_SGE { MemoryRegionToken: rig.far_token ^ 1, ..rig.far_list(1, 1)[0] };
+    rig::send(&rig.pair.far, 9, &[unknown], 0);
+    assert_eq!(rig.pair.far.results(), [(STATUS_ACCESS_VIOLATION, 0, 9)]);
+    // What was sent lies there, and is gone with the connection.
+    let lies = || network::actions().contains(&Action::Arrive(near));
+    assert!(lies());
+    pass(Duration::from_secs(5));
+    assert!(!lies());
+    rig.run();
+    rig.tear_down();
 }

@@ -55,7 +55,7 @@
 //! | `Registry` | which objects exist | nothing |
 //! | `Mw::bound_to` | the MR that a window is bound to | nothing; `Registry`, to explain a close |
 //! | `Role::Active` | the attempts of one connector | nothing; `Registry`, to explain a close |
-//! | `Wire::state` | the end of one connection over a network | nothing; `Registry` and `Role::Active`, to explain a close |
+//! | `WireState` | the end of one connection over a network | nothing; `Registry` and `Role::Active`, to explain a close |
 //! | `Wire::stream` | its engine | nothing |
 //! | `Wire::port` | the port that it came to, until its request is there | nothing |
 //! | `Startup::frame` | the frame that it awaits | nothing |

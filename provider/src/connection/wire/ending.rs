@@ -165,7 +165,7 @@ impl<K: Kernel> Wire<K> {
             Engine::Closing => return self.finish_stream(),
             _ => return,
         }
-        let is_ending = self.state.lock().is_ending();
+        let is_ending = self.state.0.lock().is_ending();
         if is_ending && self.with_stream(|stream| stream.finish()).is_ok() {
             self.finish_stream();
             if self.with_stream(|stream| stream.state()) == Engine::Over {
@@ -176,7 +176,7 @@ impl<K: Kernel> Wire<K> {
 
     /// The stream is over: TCP's connection is closed, in order if both streams have ended and nothing is on its way.
     fn over(&self) {
-        let is_whole = self.finished.load(Ordering::Acquire) && self.state.lock().is_ending();
+        let is_whole = self.finished.load(Ordering::Acquire) && self.state.0.lock().is_ending();
         if is_whole && self.with_tcp.load(Ordering::Acquire) != 0 {
             // It is looked at again when they are back.
             return;
@@ -293,7 +293,7 @@ impl<K: Kernel> Wire<K> {
     /// A connection that ended in order stays as it is; any other one has broken.
     fn break_with_if_whole(&self) {
         let is_over =
-            matches!(self.state.lock().phase, Phase::Ending { .. } | Phase::Failed(_) | Phase::Rejected);
+            matches!(self.state.0.lock().phase, Phase::Ending { .. } | Phase::Failed(_) | Phase::Rejected);
         if !is_over {
             self.break_with(BY_PEER);
         }

@@ -63,7 +63,7 @@ impl<K: Kernel> Wire<K> {
 
     /// Allocates what the transfers of the claimed QP will need.
     fn prepare(&self) -> Result<(), NTSTATUS> {
-        let qp = self.state.lock().end.ties.qp.as_ref().and_then(|qp| qp.acquire(Kind::Request).ok());
+        let qp = self.state.0.lock().end.ties.qp.as_ref().and_then(|qp| qp.acquire(Kind::Request).ok());
         match qp {
             Some(qp) => self.transfers.prepare(&qp).map_err(no_memory),
             None => Err(STATUS_INSUFFICIENT_RESOURCES),
@@ -104,7 +104,7 @@ impl<K: Kernel> Wire<K> {
 
     /// Asks TCP to connect. What comes of it may come before this returns.
     pub(in crate::connection) fn begin(this: &Shared<Self>) {
-        let from = match this.state.lock().departure() {
+        let from = match this.state.0.lock().departure() {
             Some(Departure::Shared(destination)) => LocalEnd::Shared(destination.address()),
             Some(departure @ (Departure::Own(_) | Departure::Sought(_))) => {
                 LocalEnd::Own(departure.address())
@@ -160,7 +160,7 @@ impl<K: Kernel> Wire<K> {
             return;
         }
         let (own, data) = {
-            let state = this.state.lock();
+            let state = this.state.0.lock();
             (state.end.limits.unwrap_or(READ_LIMITS), state.end.data.clone())
         };
         let (config, mulpdu) = (config(this.rnic.crc(), own, this.number()), this.mulpdu());
@@ -226,7 +226,7 @@ impl<K: Kernel> Wire<K> {
     /// passed is dropped, the request uncalled.
     pub(in crate::connection) fn accept(this: &Shared<Self>, accept: Accept<K>) -> Result<(), NTSTATUS> {
         // A second accept touches nothing of the first one's.
-        let is_offered = matches!(this.state.lock().phase, Phase::Offered);
+        let is_offered = matches!(this.state.0.lock().phase, Phase::Offered);
         if !is_offered {
             accept.request.answered_inline();
             return Err(STATUS_CONNECTION_ABORTED);
@@ -345,7 +345,7 @@ impl<K: Kernel> Wire<K> {
         let qp = joined.qp();
         qp.join(link);
         {
-            let state = self.state.lock();
+            let state = self.state.0.lock();
             // It may have ended meanwhile.
             self.operating.store(state.is_established(), Ordering::Release);
         }

@@ -84,6 +84,16 @@ type Tcp<K> = <<K as Kernel>::Network as Network>::Connection;
 /// A batch.
 pub(crate) type Batch<K> = <<K as Kernel>::Network as Network>::Batch;
 
+/// The state of a connection, in a block of its own: it has private data, which is long.
+struct WireState<K: Kernel>(Lock<K, State<K>>);
+
+impl<K: Kernel> WireState<K> {
+    #[inline(never)]
+    fn shared(state: State<K>) -> Result<Shared<Self>, NoMemory> {
+        Shared::new(Self(Lock::<K, _>::new(state)))
+    }
+}
+
 /// See the module's head.
 pub(crate) struct Wire<K: Kernel> {
     rnic: Shared<RnicState<K>>,
@@ -92,7 +102,7 @@ pub(crate) struct Wire<K: Kernel> {
     remote: SocketAddr,
     tcp: Tcp<K>,
     life: TcpLife,
-    state: Lock<K, State<K>>,
+    state: Shared<WireState<K>>,
     /// The engine. The lock is held for one step or one cut, never while bytes of a message are moved.
     stream: Lock<K, Engine>,
     startup: Shared<Startup<K>>,
@@ -126,6 +136,7 @@ impl<K: Kernel> Wire<K> {
         port: Option<Shared<WirePort<K>>>,
     ) -> Result<Shared<Self>, NTSTATUS> {
         // In blocks of their own: together they would be too large for a kernel's stack.
+        let state = WireState::shared(state).map_err(no_memory)?;
         let startup = Startup::shared().map_err(no_memory)?;
         let transfers = WireTransfers::shared().map_err(no_memory)?;
         let wire = Shared::new(Self {
@@ -135,7 +146,7 @@ impl<K: Kernel> Wire<K> {
             remote,
             tcp,
             life: TcpLife::new(),
-            state: Lock::<K, _>::new(state),
+            state,
             stream: Lock::<K, _>::new(Owned::initial().map_err(no_memory)?),
             startup,
             batches: Batches::new(),
@@ -215,7 +226,7 @@ impl<K: Kernel> Wire<K> {
     fn step<R>(&self, transition: impl FnOnce(&mut State<K>, &mut Next<K>) -> R) -> R {
         let mut next = Next::default();
         let (result, connector) = {
-            let mut state = self.state.lock();
+            let mut state = self.state.0.lock();
             let result = transition(&mut state, &mut next);
             if !state.is_established() {
                 self.operating.store(false, Ordering::Release);
@@ -251,7 +262,7 @@ impl<K: Kernel> Wire<K> {
     /// As [`Link::local_address`](super::link::Link::local_address).
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
         match self.side {
-            Side::Active => self.state.lock().departure().and_then(Departure::occupied),
+            Side::Active => self.state.0.lock().departure().and_then(Departure::occupied),
             Side::Passive => self.local.get().copied(),
         }
     }
@@ -268,14 +279,14 @@ impl<K: Kernel> Wire<K> {
 
     /// As [`Link::peer_data`](super::link::Link::peer_data).
     pub(super) fn peer_data(&self, own: ReadLimits) -> (ReadLimits, PrivateData) {
-        let state = self.state.lock();
+        let state = self.state.0.lock();
         let own = state.end.limits.unwrap_or(own);
         (state.peer_limits.map_or(own, |peer| own.effective(peer)), state.peer_data.clone())
     }
 
     /// As [`Link::name_antecedents`](super::link::Link::name_antecedents).
     pub(super) fn name_antecedents(&self, name: &mut dyn FnMut(Id)) {
-        let state = self.state.lock();
+        let state = self.state.0.lock();
         let AntecedentRefs { shared, qp } = &state.end.ties;
         if let Some(shared) = shared {
             name(Id::of(shared));
@@ -287,7 +298,7 @@ impl<K: Kernel> Wire<K> {
 
     /// As [`Link::is_refused`](super::link::Link::is_refused).
     pub(super) fn is_refused(&self) -> bool {
-        self.state.lock().is_refused()
+        self.state.0.lock().is_refused()
     }
 
     /// As [`Link::forget_connector`](super::link::Link::forget_connector).

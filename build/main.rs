@@ -4,6 +4,11 @@
 //! too. On Linux the root package itself only serves the integration tests, which need no driver's linker.
 
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::std_instead_of_alloc,
+    reason = "a build script in user mode: a panic ends the build and nothing else"
+)]
 
 #[cfg(any(windows, feature = "kit"))]
 mod messages;

@@ -169,10 +169,13 @@ pub(super) fn disconnect(
 
 /// Disconnects at once: what is pending is cancelled.
 pub(super) fn abort(socket: &Arc<Socket>, connection: &Connection, request: Request) -> NTSTATUS {
+    // Before the phase changes: from then on, the lanes end what they find with the status of that.
+    let mut pending = take_pending(connection);
+    pending.extend(super::input::take_pending(connection));
     *socket.phase.lock() = Phase::Dead(STATUS_LOCAL_DISCONNECT);
     capture::ended(&*socket.end, true, true);
     socket.end.abort();
-    let mut pending = take_pending(connection);
+    pending.extend(take_pending(connection));
     pending.extend(super::input::take_pending(connection));
     pending.into_iter().for_each(|pending| socket.complete_later(pending, STATUS_CANCELLED));
     socket.answer(request, STATUS_SUCCESS)

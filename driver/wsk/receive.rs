@@ -89,8 +89,8 @@ impl Socket<Stream> {
 
     /// See [`provider::kernel::Network::resume`].
     pub(super) fn resume(&self) {
-        if self.owner.arrival.lock().resume() {
-            self.acquire();
+        let asks = self.owner.arrival.lock().resume();
+        if asks && self.acquire() {
             self.ask();
         }
     }

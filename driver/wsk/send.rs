@@ -115,7 +115,10 @@ impl Socket<Stream> {
     /// See [`provider::kernel::Network::send`]. The batch's memory stays as it is until its completion: Winsock Kernel
     /// buffers nothing (<https://learn.microsoft.com/windows-hardware/drivers/ddi/wsk/nc-wsk-pfn_wsk_send>).
     pub(super) fn send(&self, batch: Batch) {
-        self.acquire();
+        if !self.acquire() {
+            // The connection is closed, and the batch is freed.
+            return;
+        }
         let Batch(mut state) = batch;
         state.connection = Some(NonNull::from(self));
         let pin = if self.owner.finished.load(Ordering::Acquire) { None } else { self.pin(Shard::Initiator) };
@@ -157,8 +160,9 @@ impl Socket<Stream> {
         let Some((pin, place)) = self.pin(Shard::Initiator) else { return };
         // SAFETY: the socket is pinned, and one that connects.
         let table = unsafe { option::connection(place) };
-        if let Some(disconnect) = table.WskDisconnect {
-            self.acquire();
+        if let Some(disconnect) = table.WskDisconnect
+            && self.acquire()
+        {
             // SAFETY: the request is used here only, once, and counted.
             let irp = unsafe { self.owner.finish.ready::<_, Finished>(this) };
             // SAFETY: the socket is pinned; there is no last buffer.

@@ -187,10 +187,13 @@ impl<O: Owner> Socket<O> {
         Some((pin, place))
     }
 
-    /// Counts a request that is passed to Winsock Kernel, until [`Socket::release`].
-    pub(super) fn acquire(&self) {
+    /// Counts a request that is passed to Winsock Kernel, until [`Socket::release`]. Returns false if the socket has ended:
+    /// a caller of the user's may come behind its last call up, and what ended once is not to end again.
+    #[must_use]
+    pub(super) fn acquire(&self) -> bool {
         // As many requests as overflow the count do not fit into memory.
-        self.count.fetch_add(1, Ordering::Relaxed);
+        let more = |count: u32| count.checked_add(1).filter(|_| count != 0);
+        self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
     /// Ends what was counted. With the last of it the socket is closed, and the user is told.

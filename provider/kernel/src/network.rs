@@ -135,11 +135,12 @@ pub unsafe trait Network: Sized + Send + Sync + 'static {
     fn connect(on: &Self::Connection, from: LocalEnd, to: SocketAddr, events: ConnectionEvents<Self>);
 
     /// Sends a batch behind those before; answered by `sent`. After [`Network::finish`] or [`Network::abort`] the
-    /// status is an error.
+    /// status is an error. After `closed`, which another processor may be told meanwhile, the batch is dropped.
     fn send(on: &Self::Connection, batch: Self::Batch);
 
     /// Goes on after a short `arrived`: what was not taken is indicated again, with what has come since. Without a
-    /// short one before, nothing happens. A call that overlaps the `arrived` that turns out to be short counts.
+    /// short one before, nothing happens. A call that overlaps the `arrived` that turns out to be short counts. After
+    /// `closed` nothing happens.
     fn resume(on: &Self::Connection);
 
     /// Ends this side's stream behind the batches before. Once.

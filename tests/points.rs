@@ -16,6 +16,7 @@ use std::process::Command;
 use ntsim::sched::{Atomics, Strategy};
 use protocol::Scenario;
 use runner::explore::Play;
+use runner::over_wire::Route;
 
 /// Of the package llvm-22, which builds need too.
 const DISASSEMBLER: &str = "/usr/lib/llvm-22/bin/llvm-objdump";
@@ -48,6 +49,7 @@ fn each_locked_or_exchanging_instruction_of_both_images_is_a_point() {
         seed: 1,
         strategy: Strategy::Atomics,
         atomics: Atomics::All,
+        route: Route::Loopback,
     };
     let outcome = play.run(&images, 0).expect("the images are built");
     let schedule = outcome.report.schedule.expect("the machine had a schedule");

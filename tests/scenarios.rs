@@ -17,7 +17,7 @@ use ntsim::Machine;
 use ntsim::ndk::Statistics;
 use ntsim::sched::{Schedule, Strategy};
 use protocol::{Level, Scenario};
-use runner::{Client, Fixture, Place};
+use runner::{Client, Fixture, Place, over_wire};
 
 /// Plays one scenario on a machine of its own.
 #[track_caller]
@@ -110,30 +110,9 @@ fn notification_with_keyword_comes_inside_the_post() {
     assert!(broken.contains("no notification inside the post"), "{broken}");
 }
 
-/// Scenarios that state what memory copies alone have: a Write is at the peer when it completes, and fails by itself if
-/// the peer does not admit it; a Send waits for its receive. And one that fails now and then: a notification comes inside the
-/// post if TCP completes a send or shows bytes there, at DISPATCH_LEVEL.
-const LOOPBACK_ONLY: [Scenario; 15] = [
-    Scenario::DeepestQueues,
-    Scenario::FastRegistration,
-    Scenario::KeptToken,
-    Scenario::Largest,
-    Scenario::LargestMemory,
-    Scenario::ListsOfMappings,
-    Scenario::ListsOfRegions,
-    Scenario::Mebibyte,
-    Scenario::NotifiedAfterPost,
-    Scenario::PrivilegedMemory,
-    Scenario::ReadAndInvalidate,
-    Scenario::ReceiverNotReady,
-    Scenario::RemoteAccess,
-    Scenario::SharedWaiters,
-    Scenario::Windows,
-];
-
-/// Plays every scenario but those, with its connections over TCP.
+/// Plays every scenario that can be passed so with its connections over TCP.
 fn play_over_wire(level: Level) {
-    for scenario in Scenario::ALL.iter().filter(|scenario| !LOOPBACK_ONLY.contains(scenario)) {
+    for scenario in Scenario::ALL.iter().filter(|scenario| over_wire::is_played(**scenario)) {
         play_at(&IPV4.places().map(Place::wire), *scenario, level, IPV4);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn is_scenario(name: &str) -> bool {
 
 /// Builds the drivers, plays, and prints what was found.
 pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
-    let scenarios = selection::select(&options.scenario)?;
+    let scenarios = selection::select(&options.scenarios(), options.route())?;
     let images = match &options.images {
         Some(folder) => Images { softndk: folder.join("softndk.sys"), ndkhlk: folder.join("ndkhlk.sys") },
         None => {
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
         .map(|seed| {
             let play = Play::of_seed(seed, &scenarios);
             let strategy = options.strategy.unwrap_or(play.strategy);
-            Play { strategy, atomics: options.atomics, ..play }
+            Play { strategy, atomics: options.atomics, route: options.route(), ..play }
         })
         .map(|play| Task { play, traced: if options.seed.is_some() { TRACED } else { 0 } })
         .collect();

@@ -44,6 +44,7 @@ impl fmt::Display for Digests {
 mod tests {
     use ntsim::sched::{Atomics, Strategy};
     use runner::explore::Play;
+    use runner::over_wire::Route;
 
     use super::super::selection::Scenario;
     use super::super::worker::Outcome;
@@ -54,7 +55,8 @@ mod tests {
         let scenario = Scenario::named("flush").unwrap();
         let mut digests = Digests::default();
         for (seed, digest) in [(7, Some("00ff00ff00ff00ff".to_owned())), (8, None)] {
-            let play = Play { scenario, seed, strategy: Strategy::Pct, atomics: Atomics::Off };
+            let (strategy, atomics) = (Strategy::Pct, Atomics::Off);
+            let play = Play { scenario, seed, strategy, atomics, route: Route::Loopback };
             digests.add(&Answer { play, outcome: Outcome { digest, ..Outcome::default() } });
         }
         assert_eq!(

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use ntsim::sched::{Atomics, Strategy};
+use runner::over_wire::Route;
 
 /// Play scenarios under schedules that are chosen from seeds.
 #[derive(clap::Args)]
@@ -18,8 +19,9 @@ pub(crate) struct Options {
     /// Play this seed only, and show the trace.
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from"])]
     pub(super) seed: Option<u64>,
-    /// The scenarios: names, a beginning with *, or a group (close, race, tdi, all); may be repeated.
-    #[arg(long, value_name = "NAME", default_values = ["close", "tdi", "race"])]
+    /// The scenarios: names, a beginning with *, or a group (close, race, tdi, all); may be repeated. Without it close,
+    /// tdi and race, and all with --wire.
+    #[arg(long, value_name = "NAME")]
     pub(super) scenario: Vec<String>,
     /// Choice of the next thread: random, bounded, pct, locks or atomics; the seeds take turns if nothing is said.
     #[arg(long, value_name = "STRATEGY")]
@@ -28,6 +30,13 @@ pub(crate) struct Options {
     /// shared, the locked ones, or none (off).
     #[arg(long, value_name = "WHICH", default_value_t = Atomics::All)]
     pub(super) atomics: Atomics,
+    /// Play with the connections over TCP by Winsock Kernel, over a pipe of the simulator whose choices follow from the
+    /// seed: the scenarios of NDK but those that state what memory copies alone have.
+    #[arg(long)]
+    pub(super) wire: bool,
+    /// Have TCP take some sends in parts, and close its window for a while before others.
+    #[arg(long, requires = "wire")]
+    pub(super) faults: bool,
     /// Play the images in this folder instead of building them.
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub(super) images: Option<PathBuf>,
@@ -68,6 +77,22 @@ pub(crate) fn fresh() -> u64 {
 }
 
 impl Options {
+    /// The names of the scenarios to play.
+    pub(super) fn scenarios(&self) -> Vec<String> {
+        let unsaid: &[&str] = if self.wire { &["all"] } else { &["close", "tdi", "race"] };
+        let said = self.scenario.clone();
+        if said.is_empty() { unsaid.iter().map(ToString::to_string).collect() } else { said }
+    }
+
+    /// The way of the connections.
+    pub(super) fn route(&self) -> Route {
+        match (self.wire, self.faults) {
+            (false, _) => Route::Loopback,
+            (true, false) => Route::Wire,
+            (true, true) => Route::FaultyWire,
+        }
+    }
+
     /// The seeds to play.
     pub(super) fn seeds(&self) -> Range<u64> {
         match self.seed {
@@ -77,5 +102,40 @@ impl Options {
                 from..from.saturating_add(self.seeds)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parsed(words: &str) -> Option<Options> {
+        let words = words.split_whitespace();
+        CommandLine::try_parse_from(words).ok().map(|CommandLine { options }| options)
+    }
+
+    #[test]
+    fn wire_without_scenario_plays_all() {
+        let said = |words| parsed(words).unwrap().scenarios();
+        assert_eq!(said("explore"), ["close", "tdi", "race"]);
+        assert_eq!(said("explore --wire"), ["all"]);
+        assert_eq!(said("explore --wire --scenario flush"), ["flush"]);
+    }
+
+    #[test]
+    fn faults_without_wire_are_a_usage_error() {
+        let route = |words| parsed(words).map(|options| options.route());
+        assert_eq!(route("explore"), Some(Route::Loopback));
+        assert_eq!(route("explore --wire"), Some(Route::Wire));
+        assert_eq!(route("explore --wire --faults"), Some(Route::FaultyWire));
+        assert_eq!(route("explore --faults"), None);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ntsim::sched::Atomics;
 use runner::explore::Play;
+use runner::over_wire::Route;
 use serde::Serialize;
 
 use super::digests::Digests;
@@ -85,10 +86,15 @@ impl Found {
 
 /// The command that plays it again.
 fn command(play: Play<Scenario>) -> String {
-    let Play { scenario, seed, strategy, atomics } = play;
+    let Play { scenario, seed, strategy, atomics, route } = play;
     let scenario = scenario.name();
     let atomics = if atomics == Atomics::All { String::new() } else { format!(" --atomics {atomics}") };
-    format!("cargo xtask explore --scenario {scenario} --strategy {strategy}{atomics} --seed {seed}")
+    let route = match route {
+        Route::Loopback => "",
+        Route::Wire => " --wire",
+        Route::FaultyWire => " --wire --faults",
+    };
+    format!("cargo xtask explore{route} --scenario {scenario} --strategy {strategy}{atomics} --seed {seed}")
 }
 
 /// A finding in one line.
@@ -234,6 +240,30 @@ impl Report {
         println!(
             "  found           {}",
             if self.is_clean() { "nothing".into() } else { format!("{} plays", self.findings.len()) }
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ntsim::sched::Strategy;
+
+    use super::*;
+
+    #[test]
+    fn command_that_plays_again_tells_the_route_and_the_points() {
+        let scenario = Scenario::named("flush").unwrap();
+        let (strategy, atomics) = (Strategy::Pct, Atomics::All);
+        let play = Play { scenario, seed: 7, strategy, atomics, route: Route::Loopback };
+        let rest = "--scenario flush --strategy pct --seed 7";
+        assert_eq!(command(play), format!("cargo xtask explore {rest}"));
+        assert_eq!(
+            command(Play { route: Route::Wire, ..play }),
+            format!("cargo xtask explore --wire {rest}")
+        );
+        assert_eq!(
+            command(Play { route: Route::FaultyWire, atomics: Atomics::Off, ..play }),
+            "cargo xtask explore --wire --faults --scenario flush --strategy pct --atomics off --seed 7"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Scenarios by name.
 
 use protocol::Scenario as Ndk;
+use runner::over_wire::{self, Route};
 use tdi_client::scenario::Scenario as Tdi;
 
 use crate::failure::CommandError;
@@ -40,6 +41,16 @@ impl Scenario {
         all().chain(ALONE).find(|scenario| scenario.name() == name)
     }
 
+    /// Returns whether connections that go this way can pass it.
+    fn is_played(self, route: Route) -> bool {
+        match (route, self) {
+            (Route::Loopback, _) => true,
+            (Route::Wire | Route::FaultyWire, Self::Ndk(scenario)) => over_wire::is_played(scenario),
+            // The legacy transport moves data by memory copies alone.
+            (Route::Wire | Route::FaultyWire, Self::Tdi(_)) => false,
+        }
+    }
+
     fn is_meant(self, wanted: &str) -> bool {
         let name = self.name();
         match (wanted, self) {
@@ -64,12 +75,13 @@ fn kebab(words: &str) -> String {
     name
 }
 
-/// The scenarios that any of `wanted` stands for, each once, in their own order.
-pub(super) fn select(wanted: &[String]) -> Result<Vec<Scenario>, CommandError> {
+/// The scenarios that any of `wanted` stands for, each once, in their own order: those that are played with connections
+/// that go this way.
+pub(super) fn select(wanted: &[String], route: Route) -> Result<Vec<Scenario>, CommandError> {
     let mut selected = Vec::new();
     for one in wanted {
         if let Some(alone) = Scenario::named(one).filter(|scenario| ALONE.contains(scenario)) {
-            return Ok(vec![alone]);
+            return if alone.is_played(route) { Ok(vec![alone]) } else { Err(not_played(one)) };
         }
         let matching: Vec<_> = all().filter(|scenario| scenario.is_meant(one)).collect();
         if matching.is_empty() {
@@ -79,9 +91,18 @@ pub(super) fn select(wanted: &[String]) -> Result<Vec<Scenario>, CommandError> {
                 names.join(", ")
             )));
         }
-        selected.extend(matching);
+        let before = selected.len();
+        selected.extend(matching.into_iter().filter(|scenario| scenario.is_played(route)));
+        if selected.len() == before {
+            return Err(not_played(one));
+        }
     }
     Ok(all().filter(|scenario| selected.contains(scenario)).collect())
+}
+
+/// The error of a name whose scenarios all are for memory copies.
+fn not_played(name: &str) -> CommandError {
+    CommandError::Usage(format!("{name}: not played over the wire"))
 }
 
 #[cfg(test)]
@@ -90,7 +111,7 @@ mod tests {
 
     fn selected(wanted: &[&str]) -> Vec<Scenario> {
         let wanted: Vec<_> = wanted.iter().map(ToString::to_string).collect();
-        select(&wanted).unwrap()
+        select(&wanted, Route::Loopback).unwrap()
     }
 
     #[test]
@@ -130,8 +151,24 @@ mod tests {
     }
 
     #[test]
+    fn selection_over_wire_leaves_out_scenarios_of_loopback_and_of_the_legacy_transport() {
+        let wire = |name: &str| select(&[name.into()], Route::Wire);
+        let all = wire("all").unwrap();
+        assert!(all.contains(&Scenario::Ndk(Ndk::Flush)));
+        assert!(!all.contains(&Scenario::Ndk(Ndk::ReceiverNotReady)));
+        assert!(all.iter().all(|scenario| matches!(scenario, Scenario::Ndk(_))));
+        assert_eq!(wire("flush").unwrap(), [Scenario::Ndk(Ndk::Flush)]);
+        for name in ["receiver-not-ready", "tdi", "tdi-stress", "tdi-thousand"] {
+            let Err(CommandError::Usage(text)) = wire(name) else { panic!("a usage error") };
+            assert_eq!(text, format!("{name}: not played over the wire"));
+        }
+    }
+
+    #[test]
     fn name_that_means_nothing_is_told_with_those_that_do() {
-        let Err(CommandError::Usage(text)) = select(&["clos".into()]) else { panic!("a usage error") };
+        let Err(CommandError::Usage(text)) = select(&["clos".into()], Route::Loopback) else {
+            panic!("a usage error")
+        };
         assert!(text.starts_with("clos: no such scenario") && text.contains("antecedents-first"), "{text}");
     }
 }

@@ -7,6 +7,7 @@ use ntsim::sched::Points;
 use ntsim::sched::{Played, Strategy};
 use runner::Images;
 use runner::explore::Play;
+use runner::over_wire::Route;
 use serde::{Deserialize, Serialize};
 use sys::tdi::TDI_CONNECT;
 use sys::wdm::IRP_MJ_INTERNAL_DEVICE_CONTROL;
@@ -22,6 +23,7 @@ pub(super) struct Request {
     seed: u64,
     strategy: String,
     atomics: String,
+    route: Route,
     traced: usize,
 }
 
@@ -107,16 +109,16 @@ impl Asked {
 
 impl Request {
     pub(super) fn new(play: Play<Scenario>, traced: usize) -> Self {
-        let Play { scenario, seed, strategy, atomics } = play;
+        let Play { scenario, seed, strategy, atomics, route } = play;
         let (strategy, atomics) = (strategy.to_string(), atomics.to_string());
-        Self { scenario: scenario.name(), seed, strategy, atomics, traced }
+        Self { scenario: scenario.name(), seed, strategy, atomics, route, traced }
     }
 
     fn play(&self) -> Option<Play<Scenario>> {
         let scenario = Scenario::named(&self.scenario)?;
         let strategy: Strategy = self.strategy.parse().ok()?;
         let atomics = self.atomics.parse().ok()?;
-        Some(Play { scenario, seed: self.seed, strategy, atomics })
+        Some(Play { scenario, seed: self.seed, strategy, atomics, route: self.route })
     }
 }
 
@@ -193,8 +195,11 @@ mod tests {
     #[test]
     fn play_survives_being_sent() {
         let scenario = Scenario::Tdi(tdi_client::scenario::Scenario::Stress);
-        let play = Play { scenario, seed: u64::MAX, strategy: Strategy::Pct, atomics: Atomics::Locked };
-        let sent = serde_json::to_string(&Request::new(play, 7)).unwrap();
-        assert_eq!(serde_json::from_str::<Request>(&sent).unwrap().play(), Some(play));
+        for route in [Route::Loopback, Route::Wire, Route::FaultyWire] {
+            let (strategy, atomics) = (Strategy::Pct, Atomics::Locked);
+            let play = Play { scenario, seed: u64::MAX, strategy, atomics, route };
+            let sent = serde_json::to_string(&Request::new(play, 7)).unwrap();
+            assert_eq!(serde_json::from_str::<Request>(&sent).unwrap().play(), Some(play));
+        }
     }
 }

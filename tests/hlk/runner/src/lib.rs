@@ -15,7 +15,8 @@
 //! In the simulator alone:
 //!
 //! - `Fixture`: a machine with both drivers and two adapters, and how it is shut down;
-//! - `explore`: a scenario under a schedule that is chosen from a seed.
+//! - `explore`: a scenario under a schedule that is chosen from a seed;
+//! - `over_wire`: the scenarios that are played with their connections over TCP.
 //!
 //! # Layers, each using only those below it
 //!
@@ -78,4 +79,4 @@ pub use selection::{Selection, UnknownName, level_name, name};
 pub use transport::TRANSPORT;
 
 #[cfg(not(windows))]
-pub use simulator::{Fixture, Images, Place, events, explore};
+pub use simulator::{Fixture, Images, Place, events, explore, over_wire};

@@ -11,6 +11,7 @@ use ntsim::sched::{Atomics, Schedule, Strategy};
 use ntsim::{Machine, Report};
 use protocol::{Endpoint, Level, Scenario, ScenarioReport};
 
+use super::over_wire::Route;
 use super::{Fixture, Images, Place};
 use crate::suite::findings;
 use crate::{Client, Error};
@@ -36,6 +37,8 @@ pub struct Play<S = Scenario> {
     pub strategy: Strategy,
     /// The instructions of the drivers that are points of the schedule.
     pub atomics: Atomics,
+    /// The way of the connections.
+    pub route: Route,
 }
 
 /// The outcome of a play.
@@ -56,13 +59,20 @@ impl<S: Copy> Play<S> {
         let number = scenarios.len() as u64;
         let (scenario, round) = (seed % number, seed / number);
         let strategy = Strategy::of_seed(scenario.wrapping_add(round));
-        Self { scenario: scenarios[scenario as usize], seed, strategy, atomics: Atomics::Off }
+        Self {
+            scenario: scenarios[scenario as usize],
+            seed,
+            strategy,
+            atomics: Atomics::Off,
+            route: Route::Loopback,
+        }
     }
 
     /// The same play of another scenario.
     #[must_use]
     pub fn of<T>(self, scenario: T) -> Play<T> {
-        Play { scenario, seed: self.seed, strategy: self.strategy, atomics: self.atomics }
+        let Self { seed, strategy, atomics, route, .. } = self;
+        Play { scenario, seed, strategy, atomics, route }
     }
 
     /// The level from which the consumer calls.
@@ -80,7 +90,7 @@ impl<S: Copy> Play<S> {
     /// The machine of the play.
     #[must_use]
     pub fn machine(self, schedule: Schedule) -> Builder {
-        Machine::builder().processors(self.processors()).schedule(schedule)
+        Machine::builder().processors(self.processors()).schedule(schedule).socket_faults(self.route.faults())
     }
 
     /// The schedule of the play, with the last `traced` events kept.
@@ -99,7 +109,7 @@ impl Play {
     /// If an image can't be loaded or an adapter can't be started.
     pub fn run(self, images: &Images, traced: usize) -> Result<Outcome, Error> {
         let machine = self.machine(self.schedule(traced)).boot();
-        let places = ADAPTERS.map(|(index, address)| Place::new(index, address));
+        let places = ADAPTERS.map(|(index, address)| self.route.place(Place::new(index, address)));
         let fixture = Fixture::on(machine, images, &places).map_err(|(error, _)| error)?;
         let [near, far] = ADAPTERS;
         let near = Endpoint::new(near.0, near.1, 0);

@@ -1,8 +1,10 @@
-//! The simulator as a host: both drivers in [`ntsim`], a scenario under a schedule, and the events of both.
+//! The simulator as a host: both drivers in [`ntsim`], a scenario under a schedule, those that are
+//! played over TCP, and the events of both.
 
 pub mod events;
 pub mod explore;
 mod fixture;
 mod host;
+pub mod over_wire;
 
 pub use fixture::{Fixture, Images, Place};

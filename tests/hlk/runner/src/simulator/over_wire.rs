@@ -1,0 +1,85 @@
+//! The scenarios that are played with their connections over TCP.
+
+use ntsim::sched::SocketFaults;
+use protocol::Scenario;
+use serde::{Deserialize, Serialize};
+
+use super::Place;
+
+/// Scenarios that state what memory copies alone have: a Write is at the peer when it completes, and fails by itself if
+/// the peer does not admit it; a Send waits for its receive. And one that fails now and then: a notification comes inside the
+/// post if TCP completes a send or shows bytes there, at DISPATCH_LEVEL. And two that see the other side's step at once, which over TCP
+/// comes when a packet does: the close of an accepted connector before the connect is completed, and a connect that arrives on this
+/// processor only, after the pause.
+const LOOPBACK_ONLY: [Scenario; 17] = [
+    Scenario::AcceptOutstanding,
+    Scenario::DeepestQueues,
+    Scenario::FastRegistration,
+    Scenario::KeptToken,
+    Scenario::Largest,
+    Scenario::LargestMemory,
+    Scenario::ListsOfMappings,
+    Scenario::ListsOfRegions,
+    Scenario::Mebibyte,
+    Scenario::NotifiedAfterPost,
+    Scenario::PauseWithOffers,
+    Scenario::PrivilegedMemory,
+    Scenario::ReadAndInvalidate,
+    Scenario::ReceiverNotReady,
+    Scenario::RemoteAccess,
+    Scenario::SharedWaiters,
+    Scenario::Windows,
+];
+
+/// Returns whether a scenario can be passed with its connections over TCP.
+#[must_use]
+pub fn is_played(scenario: Scenario) -> bool {
+    !LOOPBACK_ONLY.contains(&scenario)
+}
+
+/// The way that connections between two adapters of the driver go.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Route {
+    /// By copies from memory to memory.
+    #[default]
+    Loopback,
+    /// Over TCP by Winsock Kernel, over the simulator's pipe, whose choices follow from the machine's seed.
+    Wire,
+    /// As [`Wire`](Self::Wire), with sends that TCP takes in parts and with windows that are closed for a while.
+    FaultyWire,
+}
+
+impl Route {
+    /// The adapter, with what the driver reads at its start set for this way.
+    #[must_use]
+    pub const fn place(self, place: Place) -> Place {
+        match self {
+            Self::Loopback => place,
+            Self::Wire | Self::FaultyWire => place.wire(),
+        }
+    }
+
+    /// The faults of the pipe: those that a connection survives, so that a scenario can be passed in spite of them.
+    #[must_use]
+    pub fn faults(self) -> SocketFaults {
+        match self {
+            Self::Loopback | Self::Wire => SocketFaults::default(),
+            Self::FaultyWire => SocketFaults { partial: 100, closed_window: 100, ..SocketFaults::default() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_a_route_leave_its_connections() {
+        assert_eq!(Route::Wire.faults(), SocketFaults::default());
+        let SocketFaults { reset, early_end, address_in_use, dead, partial, closed_window } =
+            Route::FaultyWire.faults();
+        assert_eq!([reset, early_end, address_in_use, dead], [0; 4]);
+        assert!(partial > 0 && closed_window > 0);
+    }
+}

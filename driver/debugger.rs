@@ -19,11 +19,11 @@ const RNICS: usize = 64;
 struct Roots {
     /// `softndk`, and a null.
     signature: [u8; 8],
-    /// 2: the fields as they are here.
+    /// 3: the fields as they are here.
     version: usize,
     layout: Layout,
     /// See [`debugger::values_in_locks`]; known once there is an RNIC.
-    in_locks: [AtomicUsize; 3],
+    in_locks: [AtomicUsize; 5],
     count: usize,
     /// Of each RNIC the place of the pointer to its first object; null where there is none.
     rnics: [AtomicPtr<c_void>; RNICS],
@@ -33,9 +33,9 @@ struct Roots {
 #[unsafe(export_name = "softndk_roots")]
 static ROOTS: Roots = Roots {
     signature: *b"softndk\0",
-    version: 2,
+    version: 3,
     layout: Layout::of::<Windows>(),
-    in_locks: [const { AtomicUsize::new(0) }; 3],
+    in_locks: [const { AtomicUsize::new(0) }; 5],
     count: RNICS,
     rnics: [const { AtomicPtr::new(null_mut()) }; RNICS],
 };

@@ -29,6 +29,8 @@ mod compare;
 mod debuggers;
 #[path = "windbg/extension.rs"]
 mod windbg;
+#[path = "pending/wire.rs"]
+mod wire;
 
 use core::net::{IpAddr, Ipv4Addr};
 use core::ptr::{null, null_mut};
@@ -47,7 +49,6 @@ use sys::ndk::{
     NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MW, NDK_OP_FLAG_ALLOW_REMOTE_READ, NDK_OP_FLAG_SILENT_SUCCESS, NDK_PD,
     NDK_QP, NDK_SHARED_ENDPOINT, NDK_VERSION_2_1,
 };
-use sys::sockaddr::SOCKADDR_IN;
 use sys::status::{STATUS_PENDING, STATUS_SUCCESS};
 use windbg::node;
 
@@ -185,19 +186,12 @@ fn stop(consumer: &Consumer, memory: &mut Memory, [adapter, other]: [*mut NDK_AD
     call!(flushed_cq, NdkArmCq, NDK_CQ_NOTIFY_ANY);
     // Two connections.
     let listener: *mut NDK_LISTENER = create!(adapter, NdkCreateListener, Some(requested), context);
-    let own = address(IP, PORT);
-    let size = u32::try_from(size_of::<SOCKADDR_IN>()).expect("it is small");
-    assert_eq!(
-        call!(listener, NdkListen, (&raw const own).cast(), size, Some(done), context),
-        STATUS_SUCCESS
-    );
-    let from = address(IP, 0);
-    let shared: *mut NDK_SHARED_ENDPOINT =
-        create!(adapter, NdkCreateSharedEndpoint, (&raw const from).cast(), size);
+    let listened = wire::listen(consumer, listener);
+    let shared = wire::share(adapter);
     let used: *mut NDK_PD = create!(adapter, NdkCreatePd);
     let used_cq: *mut NDK_CQ = create!(adapter, NdkCreateCq, 64, Some(notified), context, null_mut());
-    let first = connect(consumer, (adapter, used, used_cq), Some(shared), 0);
-    let second = connect(consumer, (adapter, used, used_cq), None, 2);
+    let first = connect(consumer, (adapter, used, used_cq), Some(shared), listened);
+    let second = connect(consumer, (adapter, used, used_cq), None, listened + 2);
     // A region with a window that is bound to it, and one that is to be.
     let bound_to: *mut NDK_MR = create!(used, NdkCreateMr, 0);
     let flags = NDK_MR_FLAG_ALLOW_LOCAL_WRITE;

@@ -248,3 +248,17 @@ fn lifetime_is_shown_by_its_counts() {
     assert_eq!(shown(word).as_deref(), Some("closing, 9 successors, 8 requests, 7 callbacks"));
     assert_eq!(shown(0).as_deref(), Some("open, 0 successors, 0 requests, 0 callbacks"));
 }
+
+#[test]
+fn life_of_a_connection_over_tcp_is_shown_by_its_name() {
+    let mut pdb = pdb();
+    let types = pdb.type_information().expect("the PDB has types");
+    let types = Types::new(&types);
+    let name = "provider::connection::wire::life::TcpLife";
+    let shown = |life: u32| value::shown(&types, &views(), name, &life.to_le_bytes());
+    let texts = [0, 1, 2].map(shown);
+    assert_eq!(
+        texts.each_ref().map(|text| text.as_deref().unwrap_or_default()),
+        ["not begun, or closed", "open", "close issued"]
+    );
+}

@@ -9,11 +9,11 @@
 
 const MODULE = "softndk";
 const SIGNATURE = "0x6b646e74666f73"; // "softndk", and a null
-const VERSION = 2;
+const VERSION = 3;
 const NAMES = [
     "object", "adapter", "QP", "CQ", "MR", "MW", "PD", "shared endpoint", "connector", "listener", "SRQ",
 ];
-const [QP, MW, PD, CONNECTOR, SRQ] = [2, 5, 6, 8, 10];
+const [QP, MW, PD, ENDPOINT, CONNECTOR, LISTENER, SRQ] = [2, 5, 6, 7, 8, 9, 10];
 // The fields of the table behind signature and version, in their order, with how many numbers each has.
 const FIELDS = [
     ["kind", 1], ["lifetime", 1], ["pendingSince", 1], ["before", 1], ["after", 1], ["size", 1],
@@ -22,11 +22,18 @@ const FIELDS = [
     ["boundTo", 1], ["slot", 1], ["chunks", 1], ["slotsInChunk", 1], ["slotSize", 1], ["pins", 2], ["parent", 1],
     ["token", 1], ["keyBits", 1],
     ["connectorPart", 1], ["role", 1], ["attempts", 1], ["last", 1], ["listener", 1], ["indicated", 1],
-    ["noLink", 1], ["loopback", 1], ["connection", 1], ["side", 1],
+    ["noLink", 1], ["loopback", 1], ["overTcp", 1], ["connection", 1], ["side", 1],
     ["lock", 1], ["phase", 1], ["qps", 2], ["shared", 2], ["transfers", 2], ["source", 1], ["destination", 1],
-    ["inLocks", 3], ["count", 1],
+    ["ownSide", 1], ["local", 2], ["remote", 1], ["life", 1], ["sends", 1], ["state", 1], ["stateLock", 1],
+    ["wirePhase", 1], ["ownQp", 1], ["ownShared", 1],
+    ["joined", 2], ["set", 1], ["listenerPort", 2], ["sharedPort", 1], ["portLife", 1],
+    ["inLocks", 5], ["count", 1],
 ];
 const PHASES = ["requested", "accepted", "established", "ending", "disconnected", "refused"];
+const WIRE_PHASES = [
+    "requested", "replied", "awaited", "offered", "accepted", "rejected", "established", "ending", "failed", "disconnected",
+    "refused",
+];
 // The time since boot, which kernel and processes share: InterruptTime of KUSER_SHARED_DATA.
 const INTERRUPT_TIME = "0xfffff78000000008";
 // More than any machine has; a list that is damaged has an end then.
@@ -138,21 +145,67 @@ function region(layout, address) {
     return valid ? antecedent(layout, plus(slot, layout.parent)) : [];
 }
 
-// A connector's link, if there is one: its kind, and if that is known the connection and the side of it.
+// The link at an address, if there is one: its kind, and if that is known the connection and the side of it, or the
+// connection over TCP.
+function linkAt(layout, at) {
+    const kind = small(at, 1);
+    if (kind === layout.noLink) {
+        return null;
+    }
+    const known = kind === layout.loopback || kind === layout.overTcp;
+    const pointer = known ? words(plus(at, layout.connection), 1)[0] : NULL;
+    return kind === layout.loopback
+        ? { kind, connection: pointer, wire: NULL, side: small(plus(at, layout.side), 1) }
+        : { kind, connection: NULL, wire: pointer, side: 0 };
+}
+
+// A connector's link, if there is one.
 function link(layout, address) {
     const part = plus(address, layout.connectorPart);
     const active = small(plus(part, layout.role), 1) === 0;
     const last = layout.attempts + layout.inLocks[0] + layout.last;
     const at = plus(part, active ? last : layout.indicated);
-    const kind = small(at, 1);
-    if (kind === layout.noLink) {
-        return null;
-    }
-    if (kind !== layout.loopback) {
-        return { kind, connection: NULL, side: 0 };
-    }
-    return { kind, connection: words(plus(at, layout.connection), 1)[0], side: small(plus(at, layout.side), 1) };
+    return linkAt(layout, at);
 }
+
+// The link of a QP, once its connection is established.
+function joined(layout, address) {
+    const [set, at] = layout.joined.map(offset => plus(address, offset));
+    return small(set, 4) === layout.set ? linkAt(layout, at) : null;
+}
+
+// The state of a connection over TCP.
+function wireState(layout, wire) {
+    const [block] = words(plus(wire, layout.state), 1);
+    return plus(block, layout.stateLock + layout.inLocks[3]);
+}
+
+// The part that TCP has in an object: of its connection or port, unless that is closed, the sends and whether its close
+// was issued; null otherwise.
+function onNetwork(layout, kind, address) {
+    const ofPort = at => {
+        const [port] = words(at, 1);
+        return port === NULL ? null : lifeAt(plus(port, layout.portLife), 0);
+    };
+    if (kind === QP || kind === CONNECTOR) {
+        const own = kind === QP ? joined(layout, address) : link(layout, address);
+        return own && own.wire !== NULL ? tcp(layout, own.wire) : null;
+    }
+    const [lock, port] = layout.listenerPort;
+    return kind === LISTENER ? ofPort(plus(address, lock + layout.inLocks[4] + port))
+        : kind === ENDPOINT ? ofPort(plus(address, layout.sharedPort)) : null;
+}
+
+// The same of a connection.
+const tcp = (layout, wire) => lifeAt(plus(wire, layout.life), small(plus(wire, layout.sends), 4));
+
+// The same of a life at an address (provider/src/connection/wire/life.rs).
+function lifeAt(at, sends) {
+    const life = small(at, 4);
+    return life === 0 ? null : { sends, closing: life === 2 };
+}
+
+const saidOf = network => `TCP, which has ${network.sends} sends${network.closing ? ", its close issued" : ""}`;
 
 // The address of a connection's state.
 const stateOf = (layout, connection) => plus(connection, layout.lock + layout.inLocks[1]);
@@ -163,6 +216,11 @@ function ofConnector(layout, address) {
     const indicated = small(plus(part, layout.role), 1) !== 0;
     const listener = indicated ? antecedent(layout, plus(part, layout.listener)) : [];
     const attempt = link(layout, address);
+    if (attempt && attempt.wire !== NULL) {
+        const state = wireState(layout, attempt.wire);
+        const own = [layout.ownQp, layout.ownShared];
+        return listener.concat(...own.map(place => antecedent(layout, plus(state, place))));
+    }
     if (!attempt || attempt.connection === NULL) {
         return listener;
     }
@@ -194,6 +252,7 @@ function object(layout, address) {
         successors: bits(word, 0, 24),
         since,
         antecedents: inside(layout, kind, address).concat(more(layout, kind, address)),
+        network: onNetwork(layout, kind, address),
         receives: kind === QP ? words(plus(address, receives), length) : [],
     };
 }
@@ -231,7 +290,8 @@ function reasons(held, all) {
         [held.requests, "requests in progress"],
         [held.callbacks, "callbacks in progress"],
     ];
-    return list.concat(counted.filter(([count]) => count > 0).map(([count, meaning]) => `${count} ${meaning}`));
+    const counts = counted.filter(([count]) => count > 0).map(([count, meaning]) => `${count} ${meaning}`);
+    return list.concat(counts, held.network ? [saidOf(held.network)] : []);
 }
 
 // For how long the close of an object has been pending, as text; empty if the time of the machine is not known.
@@ -307,7 +367,12 @@ function socketAddress(at) {
 function side(layout, all, state, connectors, number) {
     const qps = antecedent(layout, plus(state, layout.qps[number]));
     const own = connectors.filter(connector => connector.attempt.side === number).map(connector => connector.address);
-    const shown = own.concat(qps).map(address => {
+    return shownOf(all, own.concat(qps));
+}
+
+// Objects with the counts of what is outstanding.
+function shownOf(all, addresses) {
+    const shown = addresses.map(address => {
         const found = all.find(other => other.address === address);
         if (!found) {
             return address;
@@ -328,6 +393,21 @@ function outstanding(layout, connection, phase) {
     return phase === "established" || phase === "ending" ? `, ${counts[0] + counts[1]} transfers in progress` : "";
 }
 
+// A connection over TCP in a line, with this machine's end of it.
+function wireLine(layout, all, wire, linked) {
+    const state = wireState(layout, wire);
+    const phase = WIRE_PHASES[small(plus(state, layout.wirePhase), 1)] || "in an unknown phase";
+    const [set, at] = layout.local.map(offset => plus(wire, offset));
+    const local = small(set, 4) === layout.set ? socketAddress(at) : "an address to be found";
+    const remote = socketAddress(plus(wire, layout.remote));
+    const active = small(plus(wire, layout.ownSide), 1) === 0;
+    const ends = active ? `${local} -> ${remote}` : `${remote} -> ${local}`;
+    const network = tcp(layout, wire);
+    const own = linked.filter(other => other.attempt.wire === wire).map(other => other.address);
+    const end = own.length > 0 ? shownOf(all, own) : "closed";
+    return `${ends}: ${phase}, by ${network ? saidOf(network) : "TCP, closed"}; ${active ? "from" : "to"} ${end}`;
+}
+
 // !connections: each connection attempt and what came of it, from the side that connected to the other one.
 function connections() {
     const { layout, rnics } = roots();
@@ -336,6 +416,15 @@ function connections() {
         .filter(object => object.kind === CONNECTOR)
         .map(({ address }) => ({ address, attempt: link(layout, address) }))
         .filter(connector => connector.attempt);
+    const qps = all
+        .filter(object => object.kind === QP)
+        .map(({ address }) => ({ address, attempt: joined(layout, address) }))
+        .filter(qp => qp.attempt);
+    const overTcp = linked.concat(qps).filter(object => object.attempt.wire !== NULL);
+    const wires = overTcp.map(object => object.attempt.wire);
+    const ofWires = wires
+        .filter((address, index) => wires.indexOf(address) === index)
+        .map(wire => wireLine(layout, all, wire, overTcp));
     const known = linked.filter(connector => connector.attempt.connection !== NULL);
     const addresses = known.map(connector => connector.attempt.connection);
     const each = addresses.filter((address, index) => addresses.indexOf(address) === index).map(connection => {
@@ -347,8 +436,8 @@ function connections() {
         const open = outstanding(layout, connection, phase);
         return `${source} -> ${destination}: ${phase}${open}; from ${active}; to ${passive}`;
     });
-    const others = linked.filter(connector => connector.attempt.connection === NULL);
-    return each.concat(others.map(({ address, attempt }) => `connector ${address}: a connection of unknown kind ${attempt.kind}`));
+    const others = linked.filter(({ attempt }) => attempt.connection === NULL && attempt.wire === NULL);
+    return each.concat(ofWires, others.map(({ address, attempt }) => `connector ${address}: a connection of unknown kind ${attempt.kind}`));
 }
 
 // A file of the legacy device at the address of its slot, or null if there is none.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use net::ip_helper::{self, AddressWatch};
 use net::ndis::{self, Adapter, AdapterConfig, LogEntry};
+use net::wsk;
 use nt::ex;
 use nt::io::StatusError;
 use ntsim_core::sched;
@@ -64,6 +65,12 @@ impl Machine {
     /// as it does where it is not there (STATUS_NOT_SUPPORTED); or not any more.
     pub fn refuse_addresses(&self, status: Option<StatusError>) {
         ip_helper::refuse_addresses(status);
+    }
+
+    /// Lets TCP over the pipe stand still, or go on: no byte moves, no request of a socket completes, and no event comes
+    /// meanwhile. Not under a schedule, nor in a call of the machine's.
+    pub fn hold_tcp(&self, held: bool) {
+        wsk::hold(held);
     }
 
     /// Registers for changes of unicast addresses, as a driver does by NotifyUnicastIpAddressChange. `told` is called

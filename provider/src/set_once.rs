@@ -20,6 +20,13 @@ unsafe impl<T: Send + Sync> Send for SetOnce<T> {}
 unsafe impl<T: Send + Sync> Sync for SetOnce<T> {}
 
 impl<T> SetOnce<T> {
+    /// The offsets of the state, of four bytes, and of the value, an option, for a debugger.
+    pub(crate) const PLACES: [usize; 2] =
+        [core::mem::offset_of!(Self, state), core::mem::offset_of!(Self, value)];
+
+    /// The state in which there is a value, for a debugger.
+    pub(crate) const SET: u32 = SET;
+
     /// Not set.
     pub(crate) fn new() -> Self {
         Self { state: AtomicU32::new(EMPTY), value: UnsafeCell::new(None) }

@@ -48,6 +48,9 @@ impl From<SocketAddress> for SocketAddr {
 }
 
 impl SocketAddress {
+    /// An address of no family.
+    pub(crate) const NONE: Self = Self { family: 0, port: 0, flow: 0, ip: [0; 16], scope: 0 };
+
     /// The IP address.
     #[must_use]
     pub fn ip(self) -> IpAddr {

@@ -129,7 +129,7 @@ impl Consumer {
     }
 
     /// Writes the dump of a moment of which the simulator has an account.
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         // Other threads go on with their closes: the account before a dump and behind it has to be the same.
         for _ in 0..TRIES {
             let before = ndk::summary().pending;
@@ -146,7 +146,7 @@ impl Consumer {
 
 /// Waits for a condition.
 #[track_caller]
-fn wait(condition: impl Fn() -> bool) {
+pub(crate) fn wait(condition: impl Fn() -> bool) {
     let begin = Instant::now();
     while !condition() {
         assert!(begin.elapsed() < TIMEOUT, "the condition has not come about");

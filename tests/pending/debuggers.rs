@@ -110,7 +110,7 @@ impl Foreign {
         let image = image.expect("the driver is a module");
         // The table begins with its signature and its version.
         let begins = |at: &u64| {
-            self.word(*at) == Some(u64::from_le_bytes(*b"softndk\0")) && self.word(*at + 8) == Some(2)
+            self.word(*at) == Some(u64::from_le_bytes(*b"softndk\0")) && self.word(*at + 8) == Some(3)
         };
         let all = (image.base_address()..image.base_address() + image.size()).step_by(8);
         let table = all.into_iter().find(begins).expect("the image has the table");

@@ -14,6 +14,7 @@ use crate::number::usize_from;
 pub use super::connector::ConnectorLayout;
 pub use super::loopback::ConnectionPlaces;
 pub use super::state::StateLayout;
+pub use super::wire::WireLayout;
 
 /// Offsets of links, and of the connections that they lead to, in bytes.
 #[derive(Debug)]
@@ -23,12 +24,16 @@ pub struct ConnectionLayout {
     pub no_link: usize,
     /// The kind of the links that lead to a connection of this driver.
     pub loopback: usize,
-    /// Of the pointer to the connection, from such a link.
+    /// The kind of the links that lead to a connection over TCP.
+    pub wire: usize,
+    /// Of the pointer to the connection, from a link of either kind.
     pub connection: usize,
-    /// Of the side of the connection, one byte, from such a link: 0 connected, 1 was indicated.
+    /// Of the side of the connection, one byte, from a link of the kind of loopback: 0 connected, 1 was indicated.
     pub side: usize,
     /// In a connection, from what that pointer points to.
     pub places: ConnectionPlaces,
+    /// In a connection over TCP, from what that pointer points to.
+    pub over_tcp: WireLayout,
 }
 
 /// The contents of a link of the kind of loopback: a variant of a `repr(C, u8)` lies as this.
@@ -43,9 +48,11 @@ impl ConnectionLayout {
         Self {
             no_link: usize_from(Self::first_byte(ManuallyDrop::new(None::<Link<K>>))),
             loopback: 1,
+            wire: 2,
             connection: content.saturating_add(offset_of!(Contents<K>, 0)),
             side: content.saturating_add(offset_of!(Contents<K>, 1)),
             places: ConnectionPlaces::of::<K>(),
+            over_tcp: WireLayout::of::<K>(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::adapter::Adapter;
 use crate::adapter::RnicState;
 use crate::consumer::{Completion, Opaque, Request};
 use crate::heap::{NoMemory, Shared, Within as _};
-use crate::kernel::{Kernel, Lock};
+use crate::kernel::{self, Kernel, Lock};
 use crate::lifetime::Kind;
 use crate::object::{Id, Object, ObjectRef, ObjectType, OnNetwork, Registry};
 use crate::status::StatusError;
@@ -109,6 +109,16 @@ pub(crate) enum ListenError {
 }
 
 impl<K: Kernel> Listener<K> {
+    /// The offset of the lock of the state, from the object's address, and that of the pointer to the port of TCP, from
+    /// the lock's value, for a debugger. The pointer is null if there is none.
+    pub(crate) const PORT: [usize; 2] =
+        [Object::<K, Self>::at(core::mem::offset_of!(Self, state)), core::mem::offset_of!(State<K>, port)];
+
+    /// The offset of the state in its lock, for a debugger.
+    pub(crate) fn state_in_lock() -> usize {
+        kernel::value_in_lock::<K, State<K>>()
+    }
+
     /// A listener that does not listen yet; with room for its backlog.
     ///
     /// # Errors

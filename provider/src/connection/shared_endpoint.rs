@@ -21,6 +21,10 @@ pub(crate) struct SharedEndpoint<K: Kernel> {
 }
 
 impl<K: Kernel> SharedEndpoint<K> {
+    /// The offset of the pointer to the port of TCP, from the object's address, for a debugger. The pointer is null if
+    /// there is none.
+    pub(crate) const PORT: usize = Object::<K, Self>::at(core::mem::offset_of!(Self, port));
+
     /// A shared endpoint that has its address and port.
     ///
     /// # Errors

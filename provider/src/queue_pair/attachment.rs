@@ -17,6 +17,14 @@ pub(super) struct Attachment<K: Kernel> {
 }
 
 impl<K: Kernel> Attachment<K> {
+    /// The offsets of the state and the value of the connection that is [set once](SetOnce), for a debugger.
+    pub(super) const JOINED: [usize; 2] = {
+        assert!(size_of::<Option<Link<K>>>() == size_of::<Link<K>>(), "a link lies where it may lie");
+        let [state, value] = SetOnce::<Link<K>>::PLACES;
+        let joined = core::mem::offset_of!(Self, joined);
+        [joined.saturating_add(state), joined.saturating_add(value)]
+    };
+
     /// Not connected.
     pub(super) fn new() -> Self {
         Self { claimed: AtomicBool::new(false), bound: Lock::<K, _>::new(None), joined: SetOnce::new() }

@@ -90,6 +90,17 @@ impl<K: Kernel> Qp<K> {
         size_of::<Receives<K>>().div_ceil(size_of::<usize>()),
     ];
 
+    /// The offsets of the number that says whether a connection was established, of four bytes, and of the link that leads
+    /// to it, from the object's address, for a debugger.
+    pub(crate) const JOINED: [usize; 2] = {
+        let [state, value] = Attachment::<K>::JOINED;
+        let attachment = core::mem::offset_of!(Self, attachment);
+        [
+            Object::<K, Self>::at(attachment.saturating_add(state)),
+            Object::<K, Self>::at(attachment.saturating_add(value)),
+        ]
+    };
+
     /// A queue pair that is not connected, with a receive queue of its own unless `srq` is given.
     ///
     /// # Errors

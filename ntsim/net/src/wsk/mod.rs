@@ -50,6 +50,12 @@ use ntsim_core::subsystem::Subsystem;
 const EXPORTS: &[&[Export]] =
     &[client::EXPORTS, functions::EXPORTS, listen_functions::EXPORTS, ndk::EXPORTS, provider::EXPORTS];
 
+/// Lets TCP over the pipe stand still: no byte moves, no request of a socket completes, and no event comes, until this is
+/// called with false. Not under a schedule, nor by a thread that a socket has called.
+pub fn hold(held: bool) {
+    work::hold(held);
+}
+
 /// The network programming interface of Winsock Kernel.
 pub(crate) struct Wsk;
 

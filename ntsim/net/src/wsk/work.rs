@@ -73,6 +73,10 @@ struct State {
     /// Sockets whose sends are not acknowledged, which the host does not tell of.
     polled: Vec<Weak<Socket>>,
     started: bool,
+    /// No thread takes work.
+    held: bool,
+    /// Threads that do work.
+    running: usize,
 }
 
 /// Milliseconds between two looks at sends that are not acknowledged.
@@ -135,10 +139,25 @@ pub(super) fn push(socket: Arc<Socket>, lane: Lane) {
 fn take() -> Option<(Arc<Socket>, Lane)> {
     let mut state = WORK.get().state.lock();
     let count = state.queue.len();
-    if count == 0 {
+    if count == 0 || state.held {
         return None;
     }
-    state.queue.remove(choose(count))
+    let work = state.queue.remove(choose(count));
+    state.running += usize::from(work.is_some());
+    work
+}
+
+/// Has the threads take no work from now on, and waits until none of them does any; or take it again.
+pub(super) fn hold(held: bool) {
+    assert!(!is_host(), "the host's sockets go on by themselves");
+    let work = WORK.get();
+    work.state.lock().held = held;
+    if !held {
+        work.state.lock().workers.iter().for_each(|thread| sched::wake(thread));
+    }
+    while held && work.state.lock().running != 0 {
+        std::thread::sleep(core::time::Duration::from_millis(1));
+    }
 }
 
 /// Body of a thread.
@@ -147,7 +166,11 @@ fn serve(stopping: &Stopping) {
     WORK.get().state.lock().workers.push(thread);
     while !stopping.is_set() {
         match take() {
-            Some((socket, lane)) => run(&socket, lane),
+            Some((socket, lane)) => {
+                run(&socket, lane);
+                drop(socket);
+                WORK.get().state.lock().running -= 1;
+            }
             None if is_host() => wait_for_host(stopping),
             None => {
                 sched::block(None);

@@ -196,7 +196,7 @@ impl<K: Kernel> Wire<K> {
     /// The connection breaks: no transfer begins any more, and the QP is flushed.
     fn break_with(&self, cause: Cause) {
         if self.operating.swap(false, Ordering::AcqRel) {
-            let (local, remote) = (self.local.get().copied(), Some(self.remote));
+            let (local, remote) = (self.local(), Some(self.peer_address()));
             event::write::<K>(|| Event::ConnectionTerminated { local, remote });
         }
         self.step(|state, next| *next = state.break_off(cause));
@@ -312,7 +312,7 @@ impl<K: Kernel> Wire<K> {
             request.complete(status);
         }
         if let Some(event) = self.step(|state, _| state.end.take_event()) {
-            let (local, remote) = (self.local.get().copied(), Some(self.remote));
+            let (local, remote) = (self.local(), Some(self.peer_address()));
             event::write::<K>(|| Event::PeerDisconnected { local, remote });
             event.call();
         }
@@ -326,7 +326,7 @@ impl<K: Kernel> Wire<K> {
             Side::Active => RequestCall::Connect,
             Side::Passive => RequestCall::Accept,
         };
-        let (local, remote): (Option<SocketAddr>, _) = (self.local.get().copied(), Some(self.remote));
+        let (local, remote): (Option<SocketAddr>, _) = (self.local(), Some(self.peer_address()));
         Event::RequestCompleted { object, request, local, remote, status: Status(status) }
     }
 

@@ -82,7 +82,7 @@ impl<K: Kernel> Wire<K> {
         (local, remote): (SocketAddr, SocketAddr),
     ) -> Result<Shared<Self>, NTSTATUS> {
         let wire = Self::new(rnic, (Side::Passive, remote), tcp, State::awaited(), Some(port))?;
-        wire.local.set(local);
+        wire.local.set(local.into());
         wire.life.begin();
         let (config, mulpdu) = (config(rnic.crc(), READ_LIMITS, wire.number()), wire.mulpdu());
         wire.with_stream(|stream| stream.begin_listen(config, mulpdu));
@@ -112,10 +112,10 @@ impl<K: Kernel> Wire<K> {
             None => return,
         };
         if from.address().port() != 0 {
-            this.local.set(from.address());
+            this.local.set(from.address().into());
         }
         this.life.begin();
-        K::Network::connect(&this.tcp, from, this.remote, connection_events(this.clone()));
+        K::Network::connect(&this.tcp, from, this.peer_address(), connection_events(this.clone()));
     }
 
     /// As [`Link::stands`](crate::connection::link::Link::stands).
@@ -144,7 +144,7 @@ impl<K: Kernel> Wire<K> {
         let Ok(endpoint) = Endpoint::bind(self.rnic.fabric(), local) else { return false };
         let refused = self.step(|state, _| state.depart(Departure::Own(endpoint)));
         if refused.is_ok() {
-            self.local.set(local);
+            self.local.set(local.into());
         }
         refused.is_ok()
     }

@@ -12,7 +12,7 @@ const OPEN: u32 = 1;
 /// TCP was asked to close it.
 const CLOSING: u32 = 2;
 
-/// See the module's head.
+/// See the module's head. A debugger reads the number.
 pub(super) struct TcpLife(AtomicU32);
 
 impl TcpLife {

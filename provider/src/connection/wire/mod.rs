@@ -16,6 +16,7 @@
 //! | `timer` | the time that a peer is given |
 //! | `life` | the time for which TCP's connection or port is there |
 //! | `stream` | the engine, in a place of its own |
+//! | `layout` | the places of what a debugger reads |
 //!
 //! # Who refers to a wire
 //!
@@ -39,6 +40,7 @@
 mod batches;
 mod ending;
 mod establish;
+mod layout;
 mod life;
 mod phase;
 mod port;
@@ -54,6 +56,7 @@ use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
 
 use self::batches::Batches;
 pub(crate) use self::batches::{BATCH, BATCHES};
+pub use self::layout::WireLayout;
 use self::life::TcpLife;
 use self::phase::Phase;
 pub(crate) use self::port::WirePort;
@@ -76,6 +79,7 @@ use crate::object::{Id, Object, ObjectRef, OnNetwork};
 use crate::queue_pair::{Qp, WireTransfers};
 use crate::rundown::{Drain, Pin, Rundown, Shard};
 use crate::set_once::SetOnce;
+use crate::socket_address::SocketAddress;
 use crate::sync::{AtomicBool, AtomicU32, Ordering};
 
 /// A connection of TCP.
@@ -98,8 +102,8 @@ impl<K: Kernel> WireState<K> {
 pub(crate) struct Wire<K: Kernel> {
     rnic: Shared<RnicState<K>>,
     side: Side,
-    local: SetOnce<SocketAddr>,
-    remote: SocketAddr,
+    local: SetOnce<SocketAddress>,
+    remote: SocketAddress,
     tcp: Tcp<K>,
     life: TcpLife,
     state: Shared<WireState<K>>,
@@ -143,7 +147,7 @@ impl<K: Kernel> Wire<K> {
             rnic: rnic.clone(),
             side,
             local: SetOnce::new(),
-            remote,
+            remote: remote.into(),
             tcp,
             life: TcpLife::new(),
             state,
@@ -263,18 +267,23 @@ impl<K: Kernel> Wire<K> {
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
         match self.side {
             Side::Active => self.state.0.lock().departure().and_then(Departure::occupied),
-            Side::Passive => self.local.get().copied(),
+            Side::Passive => self.local(),
         }
+    }
+
+    /// This side's address, once TCP has it.
+    fn local(&self) -> Option<SocketAddr> {
+        self.local.get().copied().map(SocketAddr::from)
     }
 
     /// The peer's address.
     pub(super) fn peer_address(&self) -> SocketAddr {
-        self.remote
+        self.remote.into()
     }
 
     /// As [`Link::addresses`](super::link::Link::addresses).
     pub(super) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
-        Some((self.local.get().copied().filter(|_| self.is_established())?, self.remote))
+        Some((self.local().filter(|_| self.is_established())?, self.peer_address()))
     }
 
     /// As [`Link::peer_data`](super::link::Link::peer_data).

@@ -11,30 +11,31 @@ use crate::consumer::Request;
 use crate::kernel::Kernel;
 
 /// The phase of a wire, with what it owns in that phase only. What TCP's connection uses stays owned until that is
-/// closed: so a port is free, and a QP can connect again, when TCP has let go of them (AD-2).
+/// closed: so a port is free, and a QP can connect again, when TCP has let go of them (AD-2). A debugger reads the number.
+#[repr(u8)]
 pub(super) enum Phase<K: Kernel> {
     /// Active: TCP connects, or the reply is awaited.
-    Requested(Requester<K>),
+    Requested(Requester<K>) = 0,
     /// Active: the reply accepts, and the consumer is asked.
-    Replied { claim: Claim<K>, departure: Option<Departure<K>> },
+    Replied { claim: Claim<K>, departure: Option<Departure<K>> } = 1,
     /// Passive: the request is awaited.
-    Awaited,
+    Awaited = 2,
     /// Passive: the consumer is asked.
-    Offered,
+    Offered = 3,
     /// Passive: the reply accepts, and the first FPDU is awaited.
-    Accepted { claim: Claim<K>, request: Request<K, Connector<K>> },
+    Accepted { claim: Claim<K>, request: Request<K, Connector<K>> } = 4,
     /// Passive: the reply rejects. Nothing refers to a consumer's object any more; TCP ends by itself, or is cut off.
-    Rejected,
+    Rejected = 5,
     /// Transfers run.
-    Established { claim: Claim<K>, departure: Option<Departure<K>> },
+    Established { claim: Claim<K>, departure: Option<Departure<K>> } = 6,
     /// The connection ends, and TCP's with it.
-    Ending { claim: Claim<K>, leaving: Leaving<K>, departure: Option<Departure<K>> },
+    Ending { claim: Claim<K>, leaving: Leaving<K>, departure: Option<Departure<K>> } = 7,
     /// The attempt came to nothing, and TCP's connection is cut off.
-    Failed(Failed<K>),
+    Failed(Failed<K>) = 8,
     /// It is over. The active side's connector keeps its address until it is closed.
-    Disconnected { departure: Option<Departure<K>> },
+    Disconnected { departure: Option<Departure<K>> } = 9,
     /// It is over, and was never established.
-    Refused,
+    Refused = 10,
 }
 
 /// The active side of an attempt that was not answered.

@@ -82,6 +82,9 @@ fn complete<K: Kernel>(request: Request<K, Listener<K>>, local: Option<SocketAdd
 }
 
 impl<K: Kernel> WirePort<K> {
+    /// The offset of the number of its [life](TcpLife), from what a pointer to a port points to, for a debugger.
+    pub(crate) const LIFE: usize = Shared::<Self>::VALUE.saturating_add(core::mem::offset_of!(Self, tcp));
+
     fn new(
         rnic: &Shared<RnicState<K>>,
         network: &K::Network,

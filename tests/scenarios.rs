@@ -110,6 +110,15 @@ fn notification_with_keyword_comes_inside_the_post() {
     assert!(broken.contains("no notification inside the post"), "{broken}");
 }
 
+/// TCP's threads take processors, so that posters are moved to others.
+#[test]
+fn notification_over_wire_waits_for_end_of_post() {
+    let places = IPV4.places().map(Place::wire);
+    for _ in 0..20 {
+        play_at(&places, Scenario::NotifiedAfterPost, Level::Passive, IPV4);
+    }
+}
+
 /// Plays every scenario that can be passed so with its connections over TCP.
 fn play_over_wire(level: Level) {
     for scenario in Scenario::ALL.iter().filter(|scenario| over_wire::is_played(**scenario)) {

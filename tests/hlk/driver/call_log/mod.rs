@@ -21,6 +21,7 @@ use sys::status::{
     NTSTATUS, STATUS_CONNECTION_INVALID, STATUS_INSUFFICIENT_RESOURCES, STATUS_IO_TIMEOUT, STATUS_PENDING,
     STATUS_SUCCESS,
 };
+use sys::wdm::GROUP_AFFINITY;
 
 pub(crate) use self::call::{Call, StartedCall};
 pub(crate) use self::callback::{
@@ -50,7 +51,9 @@ pub(crate) struct CallLog {
     lost_findings: AtomicU32,
     /// The thread that is in a watched call; zero for none.
     watched: AtomicUsize,
-    /// Notifications that came in that thread during such a call.
+    /// The processor on which that call began.
+    watched_on: AtomicU32,
+    /// Notifications that came in that thread during such a call, on the processor where it began.
     notified_inside: AtomicU32,
 }
 
@@ -63,6 +66,7 @@ impl CallLog {
             findings: List::new(),
             lost_findings: AtomicU32::new(0),
             watched: AtomicUsize::new(0),
+            watched_on: AtomicU32::new(0),
             notified_inside: AtomicU32::new(0),
         }
     }
@@ -78,20 +82,30 @@ impl CallLog {
 
     /// Makes a call during which notifications are counted that come on top of it. One at a time.
     pub(crate) fn watch<R>(&self, call: impl FnOnce() -> R) -> R {
+        self.watched_on.store(packed(kernel::processor()), Ordering::Relaxed);
         self.watched.store(kernel::thread(), Ordering::Release);
         let result = call();
         self.watched.store(0, Ordering::Release);
         result
     }
 
-    /// Notifications that came inside watched calls.
-    pub(crate) fn notified_inside(&self) -> u32 {
-        self.notified_inside.load(Ordering::Acquire)
+    /// Returns true if the last watched call began on one of these processors.
+    pub(crate) fn watched_within(&self, affinity: GROUP_AFFINITY) -> bool {
+        let [number, group @ .., _] = self.watched_on.load(Ordering::Relaxed).to_le_bytes();
+        let own = 1_usize.checked_shl(number.into()).unwrap_or(0);
+        u16::from_le_bytes(group) == affinity.Group && affinity.Mask & own != 0
     }
 
-    /// A notification runs.
+    /// Notifications that came inside watched calls since this was asked last.
+    pub(crate) fn take_notified_inside(&self) -> u32 {
+        self.notified_inside.swap(0, Ordering::AcqRel)
+    }
+
+    /// A notification runs. Below DISPATCH_LEVEL a call may be moved to another processor, and there it meets what that
+    /// one was to run anyway.
     fn notifies(&self) {
-        if self.watched.load(Ordering::Acquire) == kernel::thread() {
+        let is_watched = self.watched.load(Ordering::Acquire) == kernel::thread();
+        if is_watched && self.watched_on.load(Ordering::Relaxed) == packed(kernel::processor()) {
             self.notified_inside.fetch_add(1, Ordering::AcqRel);
         }
     }
@@ -166,4 +180,9 @@ impl CallLog {
     pub(crate) fn require(&self, step: &str, holds: bool) {
         self.expect(step, i32::from(holds), 1);
     }
+}
+
+/// The group and number of a processor in one value.
+fn packed((group, number): (u16, u8)) -> u32 {
+    u32::from(group) << 8 | u32::from(number)
 }

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::Place;
 
 /// Scenarios that state what memory copies alone have: a Write is at the peer when it completes, and fails by itself if
-/// the peer does not admit it; a Send waits for its receive. And one that fails now and then: a notification comes inside the
-/// post if TCP completes a send or shows bytes there, at DISPATCH_LEVEL. And two that see the other side's step at once, which over TCP
+/// the peer does not admit it; a Send waits for its receive. And two that see the other side's step at once, which over TCP
 /// comes when a packet does: the close of an accepted connector before the connect is completed, and a connect that arrives on this
 /// processor only, after the pause.
-const LOOPBACK_ONLY: [Scenario; 17] = [
+const LOOPBACK_ONLY: [Scenario; 16] = [
     Scenario::AcceptOutstanding,
     Scenario::DeepestQueues,
     Scenario::FastRegistration,
@@ -21,7 +20,6 @@ const LOOPBACK_ONLY: [Scenario; 17] = [
     Scenario::ListsOfMappings,
     Scenario::ListsOfRegions,
     Scenario::Mebibyte,
-    Scenario::NotifiedAfterPost,
     Scenario::PauseWithOffers,
     Scenario::PrivilegedMemory,
     Scenario::ReadAndInvalidate,

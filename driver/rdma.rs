@@ -53,7 +53,12 @@ impl Rdma {
     ) -> Result<Self, NDIS_STATUS> {
         let fabric = registration::fabric().ok_or(NDIS_STATUS_RESOURCES)?;
         let network = WskNetwork::new(interface).map_err(|_| NDIS_STATUS_RESOURCES)?;
-        let rnic = Rnic::with_network(&fabric, network.clone(), wire).map_err(|_| NDIS_STATUS_RESOURCES)?;
+        // Over TCP a listen pends, which the legacy transport does not wait for yet: so it is for those that ask for it.
+        let rnic = match wire.force {
+            true => Rnic::with_network(&fabric, network.clone(), wire),
+            false => Rnic::new(&fabric),
+        };
+        let rnic = rnic.map_err(|_| NDIS_STATUS_RESOURCES)?;
         rnic.set_enabled(allowed);
         let transport = Lock::const_new(SpinLock::INIT, None);
         let events = Lock::const_new(SpinLock::INIT, Events::Allowed);

@@ -101,6 +101,7 @@ fn is_shortage(error: &Error) -> bool {
     match error {
         Error::Status { status, .. } => SHORTAGES.contains(status),
         Error::Load(LoadError::Entry { status, .. }) => SHORTAGES.contains(&status.cast_signed()),
+        Error::Host { why, .. } => SHORTAGES.iter().any(|status| why.starts_with(&format!("{status:#010x}"))),
         _ => false,
     }
 }

@@ -9,7 +9,6 @@ use core::ffi::c_void;
 use core::net::{IpAddr, SocketAddrV4};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
-use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -117,13 +116,6 @@ fn played(seed: u64) -> Result<(), String> {
     consumer.listener.store(listener, Ordering::Release);
     adapter.add_address(IpAddr::from(*ADDRESS.ip()));
     machine.settle();
-    // Since TCP opens the port too, in threads of its own.
-    for _ in 0..1_000 {
-        if consumer.outcome() != STATUS_PENDING {
-            break;
-        }
-        sched::block(Some(Duration::from_millis(1)));
-    }
     let outcome = consumer.outcome();
     consume(move || {
         // SAFETY: the listener is open.

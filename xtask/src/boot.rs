@@ -10,6 +10,7 @@ mod report;
 use core::time::Duration;
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::process::Command;
 
 use forked::Limits;
 
@@ -52,14 +53,23 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
 }
 
 /// Loads both drivers, and one with each of its allocations failing in turn; the tests do.
+///
+/// Each in a program of its own: a step has a thread that moves its spinner, and a process with threads isn't copied.
 pub(crate) fn smoke(images: &build::Images) -> Result<(), CommandError> {
-    let step = Step::start("boot of any image");
-    let both = Options::of(["softndk", "ndkhlk"].map(|driver| images.image(driver)).into());
-    let mut report = Report::new(false);
-    report.played(Variant::default(), apart(&both, Variant::default())?);
-    sweep(&Options::of(vec![images.image("ndkhlk")]), &mut report)?;
-    step.done();
-    report.verdict()
+    let program = std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?;
+    let [softndk, ndkhlk] = ["softndk", "ndkhlk"].map(|driver| images.image(driver));
+    for (name, command) in [
+        ("boot of both drivers", Command::new(&program).arg("boot").args([&softndk, &ndkhlk])),
+        (
+            "boot without memory",
+            Command::new(&program).args(["boot", "--fail-allocation", "sweep"]).arg(&ndkhlk),
+        ),
+    ] {
+        let step = Step::start(name);
+        step.run(command)?;
+        step.done();
+    }
+    Ok(())
 }
 
 /// Lets each allocation fail in turn, until a play makes fewer than that.

@@ -44,21 +44,6 @@ pub(super) enum FailAllocation {
 }
 
 impl Options {
-    /// Those of a command line with nothing but images.
-    pub(super) fn of(images: Vec<PathBuf>) -> Self {
-        Self {
-            images,
-            adapters: None,
-            ioctl: Vec::new(),
-            fail_allocation: None,
-            seeds: None,
-            seed: None,
-            allow_missing: false,
-            dump: None,
-            json: false,
-        }
-    }
-
     /// The number of the one allocation that fails.
     pub(super) fn failing(&self) -> Option<u64> {
         match self.fail_allocation {

@@ -48,7 +48,7 @@ impl Report {
     /// # Errors
     ///
     /// Something was found.
-    pub(super) fn verdict(&self) -> Result<(), CommandError> {
+    fn verdict(&self) -> Result<(), CommandError> {
         let found = self.plays.iter().filter(|play| !play.outcome.is_clean()).count();
         match (found, self.plays.len()) {
             (0, _) => Ok(()),

@@ -52,21 +52,19 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     report.print()
 }
 
-/// Loads both drivers, and one with each of its allocations failing in turn; the tests do.
+/// Loads both drivers, and each with every one of its allocations failing in turn; the tests do.
 ///
 /// Each in a program of its own: a step has a thread that moves its spinner, and a process with threads isn't copied.
 pub(crate) fn smoke(images: &build::Images) -> Result<(), CommandError> {
     let program = std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?;
     let [softndk, ndkhlk] = ["softndk", "ndkhlk"].map(|driver| images.image(driver));
-    for (name, command) in [
-        ("boot of both drivers", Command::new(&program).arg("boot").args([&softndk, &ndkhlk])),
-        (
-            "boot without memory",
-            Command::new(&program).args(["boot", "--fail-allocation", "sweep"]).arg(&ndkhlk),
-        ),
+    for (name, options, images) in [
+        ("boot of both drivers", &[][..], &[&softndk, &ndkhlk][..]),
+        ("boot of softndk, each allocation failing", &["--fail-allocation", "sweep"], &[&softndk]),
+        ("boot of ndkhlk, each allocation failing", &["--fail-allocation", "sweep"], &[&ndkhlk]),
     ] {
         let step = Step::start(name);
-        step.run(command)?;
+        step.run(Command::new(&program).arg("boot").args(options).args(images))?;
         step.done();
     }
     Ok(())

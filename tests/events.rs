@@ -18,7 +18,7 @@ use common::{IPV4, PORT};
 use ntsim::Machine;
 use ntsim::etw::{self, Record, Value};
 use ntsim::ex::{Faults, inject};
-use protocol::{Level, Scenario};
+use protocol::{Level, Link, Scenario};
 use provider::kernel::event::{Description, EVENTS, FieldType, PROVIDER, PROVIDER_NAME, keyword, level};
 use runner::command::{self, Evidence, Format, Run, trace};
 use runner::events::{self, SCENARIOS, Session};
@@ -140,7 +140,9 @@ fn provider_without_a_session_writes_nothing() {
     let [near, far] = IPV4.ends();
     let played = |fixture: &Fixture| {
         let client = Client::open(fixture).expect("the harness is there");
-        client.run_scenario(Scenario::DisconnectEvent, Level::Passive, near, far).expect("it is played")
+        client
+            .run_scenario(Scenario::DisconnectEvent, Level::Passive, Link::Loopback, near, far)
+            .expect("it is played")
     };
     played(&fixture);
     assert_eq!(etw::writes(), 0);

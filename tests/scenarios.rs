@@ -1,7 +1,7 @@
 //! The scenarios of a kernel-mode NDK consumer against the built driver, and what must hold then.
 //!
-//! Each scenario of the harness runs from PASSIVE_LEVEL, from DISPATCH_LEVEL and over IPv6; the built
-//! images run in the simulator. A failure shows what the consumer found and what the simulator found.
+//! Each scenario of the harness runs from PASSIVE_LEVEL, from DISPATCH_LEVEL and over IPv6, and from both levels with its
+//! connections over TCP; the built images run in the simulator. A failure shows what the consumer found and what the simulator found.
 
 #![cfg(not(windows))]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends when what it needs is not there")]
@@ -16,21 +16,22 @@ use coverage::COVERAGE;
 use ntsim::Machine;
 use ntsim::ndk::Statistics;
 use ntsim::sched::{Schedule, Strategy};
-use protocol::{Level, Scenario};
-use runner::{Client, Fixture, Place, over_wire};
+use protocol::{Difference, Level, Link, Scenario};
+use runner::{Client, Fixture, Place};
 
 /// Plays one scenario on a machine of its own.
 #[track_caller]
 fn play(scenario: Scenario, level: Level, network: Network) {
-    play_at(&network.places(), scenario, level, network);
+    play_at(&network.places(), scenario, level, Link::Loopback, network);
 }
 
 /// Plays one scenario between these adapters.
 #[track_caller]
-fn play_at(places: &[Place], scenario: Scenario, level: Level, network: Network) {
+fn play_at(places: &[Place], scenario: Scenario, level: Level, link: Link, network: Network) {
     let fixture = Fixture::boot(&common::images(), places).unwrap_or_else(|error| panic!("{error}"));
     let [near, far] = network.ends();
-    let report = Client::open(&fixture).and_then(|client| client.run_scenario(scenario, level, near, far));
+    let report =
+        Client::open(&fixture).and_then(|client| client.run_scenario(scenario, level, link, near, far));
     let found = fixture.shut_down();
     let report = report.unwrap_or_else(|error| panic!("{scenario:?} was not played: {error}\n{found}"));
     let broken = common::broken(&report.outcome);
@@ -64,8 +65,8 @@ fn trace(fresh: u8, scenario: Scenario) -> (u64, u64, Vec<String>) {
     let fixture = Fixture::on(machine, &common::images(), &IPV4.places()).map_err(|(error, _)| error);
     let fixture = fixture.expect("the images are built");
     let [near, far] = IPV4.ends();
-    let played =
-        Client::open(&fixture).and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
+    let played = Client::open(&fixture)
+        .and_then(|client| client.run_scenario(scenario, Level::Passive, Link::Loopback, near, far));
     let report = fixture.shut_down();
     assert!(played.is_ok_and(|played| played.status == 0) && report.is_clean(), "{report}");
     let played = report.schedule.expect("the machine had a schedule");
@@ -90,8 +91,8 @@ fn on_single_processor(seed: u64, places: &[Place]) -> String {
     let fixture = fixture.expect("the images are built");
     let [near, far] = IPV4.ends();
     let scenario = Scenario::NotifiedAfterPost;
-    let played =
-        Client::open(&fixture).and_then(|client| client.run_scenario(scenario, Level::Passive, near, far));
+    let played = Client::open(&fixture)
+        .and_then(|client| client.run_scenario(scenario, Level::Passive, Link::Loopback, near, far));
     let report = fixture.shut_down();
     assert!(report.is_clean(), "{report}");
     common::broken(&played.expect("it is played").outcome)
@@ -110,30 +111,18 @@ fn notification_with_keyword_comes_inside_the_post() {
     assert!(broken.contains("no notification inside the post"), "{broken}");
 }
 
+/// Plays one scenario with its connections over TCP.
+#[track_caller]
+fn play_over_wire(scenario: Scenario, level: Level) {
+    play_at(&IPV4.places().map(Place::wire), scenario, level, Link::Wire, IPV4);
+}
+
 /// TCP's threads take processors, so that posters are moved to others.
 #[test]
 fn notification_over_wire_waits_for_end_of_post() {
-    let places = IPV4.places().map(Place::wire);
     for _ in 0..20 {
-        play_at(&places, Scenario::NotifiedAfterPost, Level::Passive, IPV4);
+        play_over_wire(Scenario::NotifiedAfterPost, Level::Passive);
     }
-}
-
-/// Plays every scenario that can be passed so with its connections over TCP.
-fn play_over_wire(level: Level) {
-    for scenario in Scenario::ALL.iter().filter(|scenario| over_wire::is_played(**scenario)) {
-        play_at(&IPV4.places().map(Place::wire), *scenario, level, IPV4);
-    }
-}
-
-#[test]
-fn scenarios_play_over_wire_at_passive_level() {
-    play_over_wire(Level::Passive);
-}
-
-#[test]
-fn scenarios_play_over_wire_at_dispatch_level() {
-    play_over_wire(Level::Dispatch);
 }
 
 macro_rules! scenarios {
@@ -152,11 +141,37 @@ macro_rules! scenarios {
             }
 
             #[test]
+            fn over_wire_at_passive_level() {
+                play_over_wire(Scenario::$scenario, Level::Passive);
+            }
+
+            #[test]
+            fn over_wire_at_dispatch_level() {
+                play_over_wire(Scenario::$scenario, Level::Dispatch);
+            }
+
+            #[test]
             fn over_ipv6() {
                 play(Scenario::$scenario, Level::Passive, IPV6);
             }
         })*
     };
+}
+
+/// The differences that scenarios state over TCP are those of the page, with the same scenarios.
+#[test]
+fn differences_over_wire_are_those_of_the_page() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/wire.md");
+    let page = std::fs::read_to_string(page).expect("the page is there");
+    let section =
+        page.split("\n## ").find(|section| section.starts_with("What a consumer sees")).expect("it is there");
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let listed: Vec<_> = rows.filter_map(|row| row.split('|').nth_back(1)).map(str::trim).collect();
+    let stated = Difference::ALL.iter().map(|difference| {
+        let names = difference.scenarios().iter().map(|scenario| format!("`{scenario:?}`"));
+        names.collect::<Vec<_>>().join(", ")
+    });
+    assert_eq!(listed, stated.collect::<Vec<_>>());
 }
 
 #[test]

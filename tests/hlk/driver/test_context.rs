@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 
-use protocol::{Endpoint, Kind, Level, Outcome};
+use protocol::{Difference, Endpoint, Kind, Level, Link, Outcome, Scenario};
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION};
 use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT};
 
@@ -106,6 +106,8 @@ pub(crate) struct TestContext<'l> {
     pub(crate) near_end: Endpoint,
     /// The address and port that is listened on.
     pub(crate) far_end: Endpoint,
+    /// The scenario that is played, and the way of its connections.
+    played: Option<(Scenario, Link)>,
 }
 
 impl<'l> TestContext<'l> {
@@ -118,7 +120,17 @@ impl<'l> TestContext<'l> {
         let (call_log, provider) = (&test_state.call_log, &test_state.provider);
         let near = provider.open(call_log, near_end.if_index)?;
         let far = provider.open(call_log, far_end.if_index)?;
-        Ok(Self { test_state, near, far, near_end, far_end })
+        Ok(Self { test_state, near, far, near_end, far_end, played: None })
+    }
+
+    /// The same, for a scenario whose connections go over `link`.
+    pub(crate) const fn of(self, scenario: Scenario, link: Link) -> Self {
+        Self { played: Some((scenario, link)), ..self }
+    }
+
+    /// Returns whether the scenario sees a difference: over TCP, those that it is listed for.
+    pub(crate) fn differs(&self, by: Difference) -> bool {
+        self.played.is_some_and(|(scenario, link)| by.is_seen_by(scenario, link))
     }
 
     /// Opens the near adapter once more, as this version of the interface.

@@ -178,6 +178,8 @@ struct Attacked {
     memory: Memory,
     tcp: BoxConnection,
     crc: bool,
+    /// The peer has ended its stream.
+    finished: Cell<bool>,
 }
 
 impl Attacked {
@@ -217,7 +219,20 @@ impl Attacked {
         let events = unsafe { Events::new(NonNull::dangling(), &TABLE) };
         InABox::connect(&tcp, LocalEnd::Own("10.0.0.9:0".parse().unwrap()), at, events);
         run();
-        Self { rnic, adapter, cq, pd, qp, listener, mrs, tokens, memory, tcp, crc }
+        Self {
+            rnic,
+            adapter,
+            cq,
+            pd,
+            qp,
+            listener,
+            mrs,
+            tokens,
+            memory,
+            tcp,
+            crc,
+            finished: Cell::new(false),
+        }
     }
 
     /// The start of the connection, as a peer does it that means well.
@@ -280,7 +295,12 @@ impl Attacked {
             Part::Flush => call!(self.qp, NdkFlush),
             Part::Wait => drop(expire_timers()),
             Part::Piece(bytes) => network::set_piece(bytes.into()),
-            Part::Finish | Part::Abort => InABox::abort(&self.tcp),
+            Part::Finish => {
+                if !self.finished.replace(true) {
+                    InABox::finish(&self.tcp);
+                }
+            }
+            Part::Abort => InABox::abort(&self.tcp),
         }
         run();
     }

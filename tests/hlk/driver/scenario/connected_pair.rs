@@ -1,5 +1,6 @@
 //! The start of most scenarios: two connected sides with some registered memory.
 
+use protocol::Difference;
 use sys::ndk::{
     NDK_CONNECTOR, NDK_LISTENER, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
     NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_SGE,
@@ -95,6 +96,24 @@ impl<'l> ConnectedPair<'l> {
     /// Posts `count` receives of [`MEMORY`] bytes on the far side.
     pub(super) fn far_receives<const N: usize>(&self) -> Result<[&'l Work; N], NTSTATUS> {
         post_receives(&self.test, self.far, self.far_memory)
+    }
+
+    /// Waits until what the near side has written is at the far side: by the completion of the Write, or over TCP by a
+    /// Send behind it.
+    pub(super) fn settle(&self) -> Result<(), NTSTATUS> {
+        if !self.test.differs(Difference::WriteOnItsWay) {
+            return Ok(());
+        }
+        let call_log = self.test.call_log();
+        let (receive, send) =
+            (self.test.work("receive behind a write")?, self.test.work("send behind a write")?);
+        let posted = self.far.qp.receive(receive.context(), &[]);
+        call_log.expect("post a receive behind a write", posted, STATUS_SUCCESS);
+        let posted = self.near.qp.send(send.context(), &[], 0);
+        call_log.expect("post a send behind a write", posted, STATUS_SUCCESS);
+        call_log.expect("send behind a write", self.near.cq.wait_for(send), STATUS_SUCCESS);
+        call_log.expect("receive behind a write", self.far.cq.wait_for(receive), STATUS_SUCCESS);
+        Ok(())
     }
 
     /// Moves `bytes` from near to far and checks that they arrive.

@@ -94,6 +94,7 @@ fn write(pair: &ConnectedPair<'_>, buffer: &Buffer, base: usize, token: u32) -> 
         let remote = Remote { address: u64_from(base).saturating_add(u64::from(place)), token };
         let status = Rdma::Write.run(pair, &[pair.near_memory.sge(PIECE)], remote)?;
         call_log.expect("write to memory whose lists are gone", status, STATUS_SUCCESS);
+        pair.settle()?;
         let mut arrived = [0; usize_from(PIECE)];
         buffer.take_at(FIRST.saturating_add(place), &mut arrived);
         call_log.require("the bytes are in the buffer", arrived == [written, written].concat_pair());

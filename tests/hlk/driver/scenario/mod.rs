@@ -28,7 +28,7 @@ mod shared;
 
 use alloc::boxed::Box;
 
-use protocol::{Level, Outcome, Scenario, ScenarioReport, ScenarioRequest};
+use protocol::{Level, Link, Outcome, Scenario, ScenarioReport, ScenarioRequest};
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 
 use crate::heap::try_box;
@@ -38,10 +38,11 @@ use crate::test_context::{TestContext, TestState};
 pub(crate) fn run(request: &ScenarioRequest) -> Result<Box<ScenarioReport>, NTSTATUS> {
     let scenario = Scenario::try_from(request.scenario).map_err(|_| STATUS_INVALID_PARAMETER)?;
     let level = Level::try_from(request.level).map_err(|_| STATUS_INVALID_PARAMETER)?;
+    let link = Link::try_from(request.link).map_err(|_| STATUS_INVALID_PARAMETER)?;
     let mut report = try_box(ScenarioReport { status: STATUS_SUCCESS, outcome: Outcome::NONE })?;
     let test_state = TestState::set_up(level)?;
-    let played =
-        TestContext::open(&test_state, request.near, request.far).and_then(|test| play(scenario, &test));
+    let played = TestContext::open(&test_state, request.near, request.far)
+        .and_then(|test| play(scenario, &test.of(scenario, link)));
     report.status = played.err().unwrap_or(STATUS_SUCCESS);
     report.outcome = *test_state.take_down()?;
     Ok(report)

@@ -152,6 +152,7 @@ pub(super) fn largest(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
         STATUS_SUCCESS,
     );
     call_log.expect("the longest write", pair.near.cq.wait_for(work), STATUS_SUCCESS);
+    pair.settle()?;
     let mut arrived = [0; 4];
     sink.take_at(most.saturating_sub(4), &mut arrived);
     call_log.require("its last bytes", &arrived == b"last");

@@ -1,11 +1,12 @@
 //! Resources that several connections share: a receive queue, an address; and memory without a region.
 
+use protocol::Difference;
 use sys::ndk::{NDK_CONNECTOR, NDK_CQ_NOTIFY_ANY, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_OP_FLAG_SILENT_SUCCESS};
 use sys::status::{
-    NTSTATUS, STATUS_ACCESS_VIOLATION, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_CANCELLED,
-    STATUS_SHARING_VIOLATION, STATUS_SUCCESS,
+    NTSTATUS, STATUS_ADDRESS_ALREADY_EXISTS, STATUS_CANCELLED, STATUS_SHARING_VIOLATION, STATUS_SUCCESS,
 };
 
+use super::access::expect_refused_write;
 use super::connected_pair::{ConnectedPair, MEMORY, Memory, QUIET, close_and_wait, wait_event};
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, Remote, Then, mapping_length, sge};
 use crate::number::usize_from;
@@ -52,30 +53,42 @@ pub(super) fn receives(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
 }
 
 /// WR-9: messages that find the shared queue empty take its receives in the order in which they began to wait, one
-/// each; a QP that is closed while it waits takes none.
+/// each; a QP that is closed while it waits takes none. Over TCP it is not the sends that wait, and they may come in any order.
 pub(super) fn waiters(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
+    // Bytes of the messages.
+    const FIRST: u8 = 1;
+    const LAST: u8 = 3;
     let call_log = test.call_log();
     let listener = pair::listen(test)?;
     let cq = test.far.create_cq(CqDepth(32))?;
     let pd = test.far.create_pd()?;
     let srq = pd.start_srq(4, 0, Then::Keep)?.wait()?;
     let mr = pd.create_mr()?;
-    let wait = |step| {
+    let is_sent = test.differs(Difference::SendUnreceived);
+    let wait = |step, value| {
         let far = QpSet { cq, pd, qp: pd.create_qp_with_srq(cq, srq, QpDepths::SMALL)?, mr };
         let near = QpSet::on(test.near, QpDepths::SMALL)?;
-        pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
+        let connection = pair::connect_to(test, listener, (near.qp, b"near"), (far.qp, b"far"))?;
         let source = Memory::of(test, near, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
+        source.buffer.fill(value, 16);
         let send = test.work(step)?;
         call_log.expect(step, near.qp.send(send.context(), &[source.sge(16)], 0), STATUS_SUCCESS);
+        if is_sent {
+            call_log.expect(step, near.cq.wait_for(send), STATUS_SUCCESS);
+        }
         near.cq.arm(NDK_CQ_NOTIFY_ANY);
-        call_log.require("a send waits for a receive", !near.cq.object().event_within(QUIET));
-        Ok::<_, NTSTATUS>((near, far, send))
+        call_log.require("a message waits for a receive", !near.cq.object().event_within(QUIET));
+        Ok::<_, NTSTATUS>((near, far, send, connection.near))
     };
-    let first = wait("send first")?;
-    let closed = wait("send to a QP that is closed")?;
-    let last = wait("send last")?;
+    let first = wait("send first", FIRST)?;
+    let closed = wait("send to a QP that is closed", 2)?;
+    let last = wait("send last", LAST)?;
     closed.1.qp.object().close();
-    call_log.expect("a send to a QP that is closed", closed.0.cq.wait_for(closed.2), STATUS_CANCELLED);
+    if is_sent {
+        wait_event(test, closed.3.object(), "the end of a connection whose QP is closed");
+    } else {
+        call_log.expect("a send to a QP that is closed", closed.0.cq.wait_for(closed.2), STATUS_CANCELLED);
+    }
 
     let memory = Memory::of(test, first.1, NDK_MR_FLAG_ALLOW_LOCAL_WRITE)?;
     let receive = || {
@@ -87,10 +100,14 @@ pub(super) fn waiters(test: &TestContext<'_>) -> Result<(), NTSTATUS> {
     let one = receive()?;
     call_log.expect("the first that waits", first.0.cq.wait_for(first.2), STATUS_SUCCESS);
     call_log.expect("its receive", cq.wait_for(one), STATUS_SUCCESS);
+    let is_first = memory.buffer.holds(FIRST, 16);
+    call_log.require("the message that waits", is_first || is_sent && memory.buffer.holds(LAST, 16));
     call_log.require("one receive serves one", !last.0.cq.object().event_within(QUIET));
     let two = receive()?;
     call_log.expect("the last that waits", last.0.cq.wait_for(last.2), STATUS_SUCCESS);
     call_log.expect("its receive", cq.wait_for(two), STATUS_SUCCESS);
+    let other = if is_first { LAST } else { FIRST };
+    call_log.require("the other message that waits", memory.buffer.holds(other, 16));
     let left = receive()?;
     call_log.require("nothing waits any more", !left.is_done());
     Ok(())
@@ -157,11 +174,8 @@ pub(super) fn privileged_memory(test: &TestContext<'_>) -> Result<(), NTSTATUS> 
     drop(mapping);
 
     let [receive] = pair.far_receives::<1>()?;
-    let work = test.work("write by the privileged token")?;
     let to = Remote { token: pair.far.pd.privileged_token(), ..pair.far_memory.remote(0) };
-    let posted = pair.near.qp.write(work.context(), &[pair.near_memory.sge(16)], to, 0);
-    let status = if posted == STATUS_SUCCESS { pair.near.cq.wait_for(work) } else { posted };
-    call_log.expect("write by the privileged token", status, STATUS_ACCESS_VIOLATION);
+    expect_refused_write(&pair, "write by the privileged token", &[pair.near_memory.sge(16)], to)?;
     call_log.expect("the far side's receive", pair.far.cq.wait_for(receive), STATUS_CANCELLED);
     Ok(())
 }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
-use protocol::Endpoint;
+use protocol::{Endpoint, Link};
 use runner::command::{Format, Run};
 use runner::{PORT, Selection, UnknownName};
 
@@ -87,6 +87,9 @@ pub(crate) struct RunOptions {
     /// The level that the consumer calls from; without one, both in turn.
     #[arg(long)]
     level: Option<Level>,
+    /// The connections go over TCP, because the adapters have the keyword ForceWire.
+    #[arg(long)]
+    wire: bool,
     /// Seconds for which connections are stressed after the scenarios.
     #[arg(long, value_name = "SECONDS")]
     stress: Option<u64>,
@@ -121,13 +124,14 @@ impl RunOptions {
             Level::Passive => protocol::Level::Passive,
             Level::Dispatch => protocol::Level::Dispatch,
         });
+        let link = if self.wire { Link::Wire } else { Link::Loopback };
         let ends = self
             .near
             .zip(self.far)
             .map(|(near, far)| [Endpoint::new(near.0, near.1, 0), Endpoint::new(far.0, far.1, PORT)]);
         Ok(Run {
             ends,
-            selection: Selection::new(&self.names, level)?,
+            selection: Selection::new(&self.names, level)?.over(link),
             stress: self.stress.map(Duration::from_secs),
             format: if self.tap { Format::Tap } else { Format::Text },
             junit: Some(self.junit),
@@ -158,7 +162,7 @@ mod tests {
     fn run_without_a_name_is_of_everything() {
         let run = run("ndkhlk run").unwrap();
         assert_eq!(run.selection.cases().len(), 2 * Scenario::ALL.len());
-        assert_eq!((run.stress, run.format), (None, Format::Text));
+        assert_eq!((run.stress, run.format, run.selection.link()), (None, Format::Text, Link::Loopback));
         assert_eq!(run.junit, Some("ndkhlk-run.xml".into()));
     }
 
@@ -169,6 +173,11 @@ mod tests {
         assert!(run.selection.cases().any(|(scenario, _)| scenario == Scenario::Flush));
         assert_eq!((run.stress, run.format), (Some(Duration::from_secs(60)), Format::Tap));
         assert_eq!(run.json, Some("x.json".into()));
+    }
+
+    #[test]
+    fn run_over_tcp_is_told_to_the_scenarios() {
+        assert_eq!(run("ndkhlk run --wire Flush").unwrap().selection.link(), Link::Wire);
     }
 
     #[test]

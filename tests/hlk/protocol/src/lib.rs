@@ -14,6 +14,7 @@
 //!
 //! | module | contents |
 //! |---|---|
+//! | `link` | the way of a scenario's connections, and what is seen otherwise over TCP |
 //! | `measure`, `scenario`, `stress` | requests and reports of a measuring, a scenario, a stress run |
 //! | `session` | requests and reports of a transfer, and the ends that all requests name |
 //! | `finding` | what a scenario found |
@@ -24,6 +25,7 @@
 
 pub mod control;
 mod finding;
+mod link;
 mod measure;
 mod scenario;
 mod session;
@@ -31,6 +33,7 @@ mod stress;
 mod text;
 
 pub use finding::{Finding, Kind, Outcome, Violation};
+pub use link::{Difference, Link};
 pub use measure::{MEASURE_DEPTH, MEASURE_LENGTH, Measure, MeasureRequest, MeasuringRequest, samples};
 pub use scenario::{Level, Scenario, ScenarioReport, ScenarioRequest};
 pub use session::{
@@ -43,7 +46,7 @@ pub use stress::{
 pub use text::Text;
 
 /// The version both sides must agree on; changed whenever a structure or a code changes.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The device, as the kernel names it.
 pub const DEVICE_NAME: &str = r"\Device\NdkHlk";

@@ -335,6 +335,8 @@ pub struct ScenarioRequest {
     pub scenario: u32,
     /// A [`Level`].
     pub level: u32,
+    /// A [`Link`](crate::Link).
+    pub link: u32,
     /// The end that connects.
     pub near: Endpoint,
     /// The end that listens.

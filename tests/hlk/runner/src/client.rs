@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::{
-    ChunkRequest, CloseRequest, Endpoint, Level, Operation, Outcome, Scenario, ScenarioReport,
+    ChunkRequest, CloseRequest, Endpoint, Level, Link, Operation, Outcome, Scenario, ScenarioReport,
     ScenarioRequest, SessionCounters, SessionReport, SessionRequest, VERSION, control,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -49,7 +49,7 @@ impl Client {
         Ok(Session { client: self, report })
     }
 
-    /// Runs a scenario.
+    /// Runs a scenario over adapters whose connections go over `link`.
     ///
     /// # Errors
     /// The status of the request; that of the scenario is in the report.
@@ -57,11 +57,18 @@ impl Client {
         &self,
         scenario: Scenario,
         level: Level,
+        link: Link,
         near: Endpoint,
         far: Endpoint,
     ) -> Result<ScenarioReport, Error> {
-        let request =
-            ScenarioRequest { version: VERSION, scenario: scenario as u32, level: level as u32, near, far };
+        let request = ScenarioRequest {
+            version: VERSION,
+            scenario: scenario as u32,
+            level: level as u32,
+            link: link as u32,
+            near,
+            far,
+        };
         self.call("run a scenario", control::RUN_SCENARIO, &request)
     }
 

@@ -16,7 +16,7 @@
 //!
 //! - `Fixture`: a machine with both drivers and two adapters, and how it is shut down;
 //! - `explore`: a scenario under a schedule that is chosen from a seed;
-//! - `over_wire`: the scenarios that are played with their connections over TCP.
+//! - `over_wire`: the ways that the connections of a scenario go.
 //!
 //! # Layers, each using only those below it
 //!

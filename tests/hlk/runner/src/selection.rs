@@ -1,6 +1,6 @@
 //! The scenarios and levels that a run is made of.
 
-use protocol::{Level, Scenario};
+use protocol::{Level, Link, Scenario};
 use thiserror::Error;
 
 /// A name that selects nothing.
@@ -13,6 +13,7 @@ pub struct UnknownName(pub String);
 pub struct Selection {
     scenarios: Vec<Scenario>,
     levels: Vec<Level>,
+    link: Link,
 }
 
 impl Selection {
@@ -34,7 +35,19 @@ impl Selection {
         let wanted = |scenario: &Scenario| names.is_empty() || chosen.contains(scenario);
         let scenarios = Scenario::ALL.iter().copied().filter(wanted).collect();
         let levels = level.map_or_else(|| vec![Level::Passive, Level::Dispatch], |level| vec![level]);
-        Ok(Self { scenarios, levels })
+        Ok(Self { scenarios, levels, link: Link::Loopback })
+    }
+
+    /// The same, between adapters whose connections go over `link`.
+    #[must_use]
+    pub fn over(self, link: Link) -> Self {
+        Self { link, ..self }
+    }
+
+    /// The way of the connections.
+    #[must_use]
+    pub const fn link(&self) -> Link {
+        self.link
     }
 
     /// The cases of the run: each scenario from each level.

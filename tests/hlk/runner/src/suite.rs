@@ -82,7 +82,7 @@ pub fn run(
 ) -> Result<(), Error> {
     for (scenario, level) in selection.cases() {
         let began = Instant::now();
-        let findings = match client.run_scenario(scenario, level, near, far) {
+        let findings = match client.run_scenario(scenario, level, selection.link(), near, far) {
             Ok(report) => findings(report.status, &report.outcome),
             Err(Error::Status { status: REVISION_MISMATCH, .. }) => {
                 return Err(Error::Host {

@@ -6,7 +6,7 @@ use ntsim::etw::{self, Record};
 use ntsim::ndk::{self, Checks, UncheckedPd};
 use ntsim::sched::{self, Schedule, Strategy};
 use ntsim::{Machine, Report, boundary};
-use protocol::{Endpoint, Level, Scenario};
+use protocol::{Endpoint, Level, Link, Scenario};
 use sys::ndk::NDK_VERSION_2_1;
 use sys::wdm::GUID;
 
@@ -54,7 +54,8 @@ pub fn record(
     etw::enable(session.provider, session.level, session.keywords);
     let fixture = Fixture::on(machine, images, places).map_err(|(error, _)| error)?;
     for scenario in scenarios {
-        let report = Client::open(&fixture)?.run_scenario(*scenario, Level::Passive, near, far)?;
+        let report =
+            Client::open(&fixture)?.run_scenario(*scenario, Level::Passive, Link::Loopback, near, far)?;
         if report.status != 0 {
             let outcome = Some(Box::new(report.outcome));
             return Err(Error::Status { what: "play a scenario", status: report.status, outcome });

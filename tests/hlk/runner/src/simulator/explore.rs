@@ -114,8 +114,9 @@ impl Play {
         let [near, far] = ADAPTERS;
         let near = Endpoint::new(near.0, near.1, 0);
         let far = Endpoint::new(far.0, far.1, PORT);
-        let consumer = Client::open(&fixture)
-            .and_then(|client| client.run_scenario(self.scenario, self.level(), near, far));
+        let consumer = Client::open(&fixture).and_then(|client| {
+            client.run_scenario(self.scenario, self.level(), self.route.link(), near, far)
+        });
         Ok(Outcome { consumer: said(consumer), report: fixture.shut_down() })
     }
 }

@@ -1,5 +1,5 @@
-//! The simulator as a host: both drivers in [`ntsim`], a scenario under a schedule, those that are
-//! played over TCP, and the events of both.
+//! The simulator as a host: both drivers in [`ntsim`], a scenario under a schedule, the ways that
+//! its connections go, and the events of both.
 
 pub mod events;
 pub mod explore;

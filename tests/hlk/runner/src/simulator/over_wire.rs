@@ -1,39 +1,10 @@
-//! The scenarios that are played with their connections over TCP.
+//! The way that the connections of a scenario go.
 
 use ntsim::sched::SocketFaults;
-use protocol::Scenario;
+use protocol::Link;
 use serde::{Deserialize, Serialize};
 
 use super::Place;
-
-/// Scenarios that state what memory copies alone have: a Write is at the peer when it completes, and fails by itself if
-/// the peer does not admit it; a Send waits for its receive. And two that see the other side's step at once, which over TCP
-/// comes when a packet does: the close of an accepted connector before the connect is completed, and a connect that arrives on this
-/// processor only, after the pause.
-const LOOPBACK_ONLY: [Scenario; 16] = [
-    Scenario::AcceptOutstanding,
-    Scenario::DeepestQueues,
-    Scenario::FastRegistration,
-    Scenario::KeptToken,
-    Scenario::Largest,
-    Scenario::LargestMemory,
-    Scenario::ListsOfMappings,
-    Scenario::ListsOfRegions,
-    Scenario::Mebibyte,
-    Scenario::PauseWithOffers,
-    Scenario::PrivilegedMemory,
-    Scenario::ReadAndInvalidate,
-    Scenario::ReceiverNotReady,
-    Scenario::RemoteAccess,
-    Scenario::SharedWaiters,
-    Scenario::Windows,
-];
-
-/// Returns whether a scenario can be passed with its connections over TCP.
-#[must_use]
-pub fn is_played(scenario: Scenario) -> bool {
-    !LOOPBACK_ONLY.contains(&scenario)
-}
 
 /// The way that connections between two adapters of the driver go.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -49,6 +20,15 @@ pub enum Route {
 }
 
 impl Route {
+    /// The way as a scenario sees it.
+    #[must_use]
+    pub const fn link(self) -> Link {
+        match self {
+            Self::Loopback => Link::Loopback,
+            Self::Wire | Self::FaultyWire => Link::Wire,
+        }
+    }
+
     /// The adapter, with what the driver reads at its start set for this way.
     #[must_use]
     pub const fn place(self, place: Place) -> Place {

@@ -68,6 +68,8 @@ struct Connection {
     short: bool,
     /// A resume has come since the indication began.
     resumed: bool,
+    /// It is being opened, or told that its peer's stream has ended: calls that no other but `sent` overlaps.
+    busy: bool,
 }
 
 struct Port {
@@ -86,6 +88,8 @@ struct World {
     dynamic: u16,
     /// The most bytes of an indication; 0 for any number.
     piece: usize,
+    /// The status of connects to where no port is; STATUS_CONNECTION_REFUSED if there is none.
+    failure: Option<NTSTATUS>,
 }
 
 thread_local! {
@@ -132,8 +136,8 @@ pub fn actions() -> Vec<Action> {
             let owners = connection.events.as_ref().map_or(0, Arc::strong_count);
             let owned = owners != 0;
             match connection.phase {
-                Phase::Connecting(..) => actions.push(Action::Connect(number)),
-                Phase::Open if owned => {
+                Phase::Connecting(..) if !connection.busy => actions.push(Action::Connect(number)),
+                Phase::Open if owned && !connection.busy => {
                     if !connection.incoming.is_empty() && !connection.short && !connection.arriving {
                         actions.push(Action::Arrive(number));
                     }
@@ -145,7 +149,7 @@ pub fn actions() -> Vec<Action> {
                 Phase::Dead if owners == 1 && connection.back.is_empty() => {
                     actions.push(Action::Close(number))
                 }
-                Phase::New | Phase::Open | Phase::Dead | Phase::Closed => {}
+                Phase::New | Phase::Connecting(..) | Phase::Open | Phase::Dead | Phase::Closed => {}
             }
             if !connection.back.is_empty() {
                 actions.push(Action::Return(number));
@@ -182,6 +186,11 @@ pub fn pump() {
 /// Sets the most bytes of an indication.
 pub fn set_piece(bytes: usize) {
     with(|world| world.piece = bytes);
+}
+
+/// Sets the status of connects to an address where no port is.
+pub fn set_failure(status: NTSTATUS) {
+    with(|world| world.failure = Some(status));
 }
 
 /// Resets the connections that are open, as a peer or the network does.
@@ -273,6 +282,7 @@ impl Connection {
             arriving: false,
             short: false,
             resumed: false,
+            busy: false,
         }
     }
 
@@ -334,8 +344,12 @@ fn act(action: Action) {
         Action::Connect(number) => connect(number),
         Action::Arrive(number) => arrive(number),
         Action::Finish(number) => {
-            with(|world| world.connections[number].peer_finished.1 = true);
+            with(|world| {
+                let connection = &mut world.connections[number];
+                (connection.peer_finished.1, connection.busy) = (true, true);
+            });
             events(number).finished();
+            with(|world| world.connections[number].busy = false);
         }
         Action::Return(number) => {
             let (batch, status) = with(|world| world.connections[number].back.pop_front()).expect("it waits");
@@ -360,13 +374,15 @@ fn act(action: Action) {
 fn connect(number: usize) {
     let events = events(number);
     let Phase::Connecting(from, to) = with(|world| world.connections[number].phase) else { return };
+    with(|world| world.connections[number].busy = true);
     let port = with(|world| {
         let is_there = |port: &Port| port.open && port.at == Some(to) && port.purpose == Purpose::Listen;
         world.ports.iter().position(is_there)
     });
     let opened = bind(from.address(), |local| events.bound(local)).and_then(|local| {
         let port = port.map(port_events).filter(|port| port.inspect(local));
-        let port = port.ok_or(STATUS_CONNECTION_REFUSED)?;
+        let failure = with(|world| world.failure.unwrap_or(STATUS_CONNECTION_REFUSED));
+        let port = port.ok_or(failure)?;
         let far = with(|world| world.add(Connection { peer: Some(number), ..Connection::new(Phase::Open) }));
         let accepted = Accepted { connection: BoxConnection(far), local: to, remote: local };
         let owner = port.accepted(accepted).ok_or(STATUS_CONNECTION_REFUSED)?;
@@ -384,6 +400,7 @@ fn connect(number: usize) {
         }
     });
     events.opened(opened);
+    with(|world| world.connections[number].busy = false);
 }
 
 struct Piece(Vec<u8>);

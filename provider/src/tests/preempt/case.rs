@@ -35,6 +35,8 @@ pub(super) struct Case {
     pub(super) ending: Ending,
     /// Accesses to atomics are points too.
     pub(super) atomics: bool,
+    /// The connections go over a network, whose events are DPCs here.
+    pub(super) wire: bool,
 }
 
 fn number_of(op: Op) -> usize {
@@ -44,7 +46,12 @@ fn number_of(op: Op) -> usize {
 /// The numbers of stage and ending, of the operations, and of the interruptions.
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.stage.number(), self.ending.number() | usize::from(self.atomics) << 2)?;
+        write!(
+            f,
+            "{}:{}",
+            self.stage.number(),
+            self.ending.number() | usize::from(self.atomics) << 2 | usize::from(self.wire) << 3
+        )?;
         for op in &self.ops {
             write!(f, ":{}", number_of(*op))?;
         }
@@ -63,8 +70,8 @@ impl Case {
         let mut parts = name.trim().split(':');
         let mut next = || number(parts.next().expect("a name has a stage and an ending"));
         let (stage, way) = (Stage::ALL[next()], next());
-        let (ending, atomics) = (Ending::numbered(way), way & 4 != 0);
-        let mut case = Self { stage, ops: Vec::new(), interruptions: Vec::new(), ending, atomics };
+        let (ending, atomics, wire) = (Ending::numbered(way), way & 4 != 0, way & 8 != 0);
+        let mut case = Self { stage, ops: Vec::new(), interruptions: Vec::new(), ending, atomics, wire };
         for part in parts {
             match part.split('.').collect::<Vec<_>>()[..] {
                 [op] => case.ops.push(all[number(op)]),

@@ -8,7 +8,6 @@ use sys::status::*;
 
 use super::op::{End, FAR, NEAR};
 use super::perform::{lend_address, lend_near};
-use super::stage::CREATED_PORT;
 use super::thing::{ADAPTER, Connection, Role, What};
 use super::world::{Context, World, on_completion, on_create, on_disconnect};
 use crate::tests::consumer::{Lent, call};
@@ -62,9 +61,9 @@ impl World {
     }
 
     /// A shared endpoint, which is there when this returns, or when the request is completed.
-    pub(super) fn create_shared(&self) -> NTSTATUS {
+    pub(super) fn create_shared(&self, port: u16) -> NTSTATUS {
         let request = self.begin(What::CreateShared, ADAPTER, Vec::new());
-        let (at, length) = lend_near(CREATED_PORT);
+        let (at, length) = lend_near(port);
         let out = Lent::new(&[null_mut::<NDK_SHARED_ENDPOINT>()]);
         let status = call!(
             self.adapters[NEAR],
@@ -76,7 +75,7 @@ impl World {
             out.pointer()
         );
         if status == STATUS_SUCCESS {
-            self.add(NEAR, Role::Created, out.get(0).cast(), Vec::new());
+            self.add(NEAR, self.created_role(), out.get(0).cast(), Vec::new());
         }
         self.end(request, status)
     }

@@ -3,7 +3,7 @@
 //! An operation runs, and just before it takes its k-th lock, or a DPC starts, or inside a callback, another
 //! processor does another operation to its end: for all pairs of operations that a legal consumer may have under way
 //! at once ([`op::Op::may_meet`]), all k, all stages of a connection ([`stage::Stage`]). Then everything is brought to
-//! its end, and judged ([`judge`]). Triples and longer are drawn at random from a seed. A case that does not come to
+//! its end, and judged ([`judge`]). All of it is done a second time with the connections over a network. Triples and longer are drawn at random from a seed. A case that does not come to
 //! its end within a minute, or ends the process, is named ([`crash`]).
 //!
 //! | variable | effect |
@@ -88,45 +88,75 @@ fn seconds() -> Option<Duration> {
     variable("SOFTNDK_PREEMPT_SECONDS").map(Duration::from_secs)
 }
 
-#[test]
-fn preempt_every_pair() {
+/// Runs pairs, or the share of them that is for a run without a time.
+fn pairs(share: Share, atomics: bool, wire: bool) {
     let (begin, mut failures) = (Instant::now(), Failures::default());
-    let share = seconds().map_or(Share::Each(9), |_| Share::Everything);
-    let (pairs, runs) = pairs::all(seed(), share, false, &mut failures);
+    let share = seconds().map_or(share, |_| Share::Everything);
+    let (pairs, runs) = pairs::all(seed(), share, (atomics, wire), &mut failures);
     println!("{pairs} pairs in {runs} runs, seed {}, {:?}", seed(), begin.elapsed());
     failures.judge();
 }
 
-#[test]
-fn preempt_pairs_at_atomics() {
-    let (begin, mut failures) = (Instant::now(), Failures::default());
-    let share = seconds().map_or(Share::Some(800), |_| Share::Everything);
-    let (pairs, runs) = pairs::all(seed(), share, true, &mut failures);
-    println!("{pairs} pairs in {runs} runs at atomics, seed {}, {:?}", seed(), begin.elapsed());
-    failures.judge();
-}
-
-#[test]
-fn preempt_results_at_every_atomic() {
-    let (begin, mut failures) = (Instant::now(), Failures::default());
-    let runs = pairs::all_results(&mut failures);
-    println!("{runs} runs of what makes results, {:?}", begin.elapsed());
-    failures.judge();
-}
-
-#[test]
-fn preempt_at_random() {
-    const RUNS: usize = 4000;
+/// Runs cases of a seed.
+fn at_random(wire: bool, count: usize) {
     let (begin, mut random, mut failures) = (Instant::now(), Random(seed()), Failures::default());
     let mut runs = 0;
-    let goes_on = |runs| seconds().map_or(runs < RUNS, |seconds| begin.elapsed() < seconds);
+    let goes_on = |runs| seconds().map_or(runs < count, |seconds| begin.elapsed() < seconds);
     while goes_on(runs) && !failures.are_enough() {
-        let case = random.case();
+        let case = random.case(wire);
         failures.add(&case, &case.run());
         runs += 1;
     }
     println!("{runs} random runs, seed {}, {:?}", seed(), begin.elapsed());
     failures.judge();
+}
+
+/// Runs what makes results, preempted at every atomic.
+fn results(wire: bool) {
+    let (begin, mut failures) = (Instant::now(), Failures::default());
+    let runs = pairs::all_results(wire, &mut failures);
+    println!("{runs} runs of what makes results, {:?}", begin.elapsed());
+    failures.judge();
+}
+
+#[test]
+fn preempt_every_pair() {
+    pairs(Share::Each(9), false, false);
+}
+
+#[test]
+fn preempt_pairs_at_atomics() {
+    pairs(Share::Some(800), true, false);
+}
+
+#[test]
+fn preempt_results_at_every_atomic() {
+    results(false);
+}
+
+#[test]
+fn preempt_at_random() {
+    at_random(false, 4000);
+}
+
+#[test]
+fn preempt_every_pair_over_network() {
+    pairs(Share::Some(150), false, true);
+}
+
+#[test]
+fn preempt_pairs_over_network_at_atomics() {
+    pairs(Share::Some(6000), true, true);
+}
+
+#[test]
+fn preempt_results_over_network_at_every_atomic() {
+    results(true);
+}
+
+#[test]
+fn preempt_over_network_at_random() {
+    at_random(true, 2000);
 }
 
 /// Runs the case that the environment names.

@@ -11,10 +11,10 @@ use super::world::Interruption;
 const WAYS: usize = 8;
 
 /// The number of points that an operation reaches in a stage by itself, if a legal consumer can do it there.
-fn points(stage: Stage, op: Op, atomics: bool) -> usize {
+fn points(stage: Stage, op: Op, atomics: bool, wire: bool) -> usize {
     let interruption = Interruption { after: usize::MAX, op: Op::Dpc, deferred: false };
     let (ops, interruptions) = (vec![op], vec![interruption]);
-    let outcome = Case { stage, ops, interruptions, ending: Ending::numbered(0), atomics }.run();
+    let outcome = Case { stage, ops, interruptions, ending: Ending::numbered(0), atomics, wire }.run();
     if outcome.legal { outcome.points } else { 0 }
 }
 
@@ -22,7 +22,7 @@ fn points(stage: Stage, op: Op, atomics: bool) -> usize {
 /// can do that there.
 fn preempt(
     (stage, first, second): (Stage, Op, Op),
-    (points, atomics): (usize, bool),
+    (points, atomics, wire): (usize, bool, bool),
     mut ways: impl FnMut() -> std::ops::Range<usize>,
     failures: &mut Failures,
 ) -> (usize, bool) {
@@ -31,7 +31,7 @@ fn preempt(
         for way in ways() {
             let interruptions = vec![Interruption { after, op: second, deferred: way & 4 != 0 }];
             let case =
-                Case { stage, ops: vec![first], interruptions, ending: Ending::numbered(way), atomics };
+                Case { stage, ops: vec![first], interruptions, ending: Ending::numbered(way), atomics, wire };
             let outcome = case.run();
             failures.add(&case, &outcome);
             runs += 1;
@@ -54,11 +54,17 @@ pub(super) enum Share {
     Some(usize),
 }
 
-/// Runs pairs, at accesses to atomics too if `atomics`. Returns how many pairs these were, and runs.
-pub(super) fn all(seed: u64, share: Share, atomics: bool, failures: &mut Failures) -> (usize, usize) {
+/// Runs pairs, at accesses to atomics too if `atomics`, over a network if `wire`. Returns how many pairs these were, and runs.
+pub(super) fn all(
+    seed: u64,
+    share: Share,
+    (atomics, wire): (bool, bool),
+    failures: &mut Failures,
+) -> (usize, usize) {
     let (all, mut random, mut runs) = (Op::all(), Random(seed), 0);
     let mut covered = vec![false; all.len() * all.len()];
-    let points = Stage::ALL.map(|stage| all.iter().map(|op| points(stage, *op, atomics)).collect::<Vec<_>>());
+    let points =
+        Stage::ALL.map(|stage| all.iter().map(|op| points(stage, *op, atomics, wire)).collect::<Vec<_>>());
     for all_that_are_left in [false, true] {
         for (stage, points) in Stage::ALL.into_iter().zip(&points) {
             for (pair, covered) in covered.iter_mut().enumerate() {
@@ -79,7 +85,7 @@ pub(super) fn all(seed: u64, share: Share, atomics: bool, failures: &mut Failure
                     if share == Share::Everything && !atomics { 0..WAYS } else { way..way + 1 }
                 };
                 let (done, legal) =
-                    preempt((stage, all[first], all[second]), (points[first], atomics), ways, failures);
+                    preempt((stage, all[first], all[second]), (points[first], atomics, wire), ways, failures);
                 runs += done;
                 *covered |= legal;
             }
@@ -118,14 +124,14 @@ fn results() -> Vec<(Stage, Vec<Op>, Op)> {
 }
 
 /// Preempts what makes results at every atomic; returns how many runs these were.
-pub(super) fn all_results(failures: &mut Failures) -> usize {
+pub(super) fn all_results(wire: bool, failures: &mut Failures) -> usize {
     let mut runs = 0;
     for (stage, ops, op) in results() {
         for way in 0..WAYS {
             for after in 1.. {
                 let interruptions = vec![Interruption { after, op, deferred: way & 4 != 0 }];
                 let ending = Ending::numbered(way);
-                let case = Case { stage, ops: ops.clone(), interruptions, ending, atomics: true };
+                let case = Case { stage, ops: ops.clone(), interruptions, ending, atomics: true, wire };
                 let outcome = case.run();
                 failures.add(&case, &outcome);
                 runs += 1;

@@ -4,8 +4,10 @@ use sys::ndk::*;
 use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 
+use test_kernel::network;
+
 use super::op::{End, FAR, NEAR, Op};
-use super::stage::address;
+use super::stage::{CREATED_PORT, address};
 use super::thing::{Request, Role, State, What};
 use super::world::{Context, Event, World, on_close, on_completion};
 use crate::tests::consumer::{Lent, call, sockaddr, virtual_address};
@@ -56,7 +58,7 @@ impl World {
         match op {
             Op::Connect(qp) => self.connect(qp),
             Op::ConnectShared => self.connect_shared(),
-            Op::CreateShared => self.create_shared(),
+            Op::CreateShared => self.create_shared(CREATED_PORT),
             Op::ConnectIndicated => self.connect_indicated(),
             Op::Accept(qp) => self.accept(qp),
             Op::Reject(end) => {
@@ -96,6 +98,11 @@ impl World {
             Op::Dpc => {
                 let paused = self.paused_at_start.get();
                 test_kernel::pump();
+                while self.wire && !network::actions().is_empty() {
+                    self.paused_at_start.set(self.paused.get());
+                    network::step(0);
+                    test_kernel::pump();
+                }
                 self.paused_at_start.set(paused);
                 STATUS_SUCCESS
             }

@@ -282,6 +282,9 @@ impl World {
         let receive =
             self.post_to(FAR, Queue::Receive, |qp, context| call!(qp, NdkReceive, context, null(), 0));
         let send = self.post(0, |qp, context| call!(qp, NdkSend, context, null(), 0, 0));
+        if self.wire {
+            self.perform(Op::Dpc);
+        }
         for end in [0, FAR] {
             self.poll(end);
         }

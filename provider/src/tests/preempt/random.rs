@@ -23,7 +23,7 @@ impl Random {
     }
 
     /// A case of up to four operations with up to four interruptions.
-    pub(super) fn case(&mut self) -> Case {
+    pub(super) fn case(&mut self, wire: bool) -> Case {
         let all = Op::all();
         let stage = Stage::ALL[self.below(Stage::ALL.len())];
         let ops = (0..=self.below(4)).map(|_| self.op(&all)).collect();
@@ -33,7 +33,7 @@ impl Random {
             Interruption { after, op: self.op(&all), deferred: self.below(2) == 0 }
         });
         let interruptions = interruptions.collect();
-        Case { stage, ops, interruptions, ending: Ending::numbered(self.below(4)), atomics }
+        Case { stage, ops, interruptions, ending: Ending::numbered(self.below(4)), atomics, wire }
     }
 }
 

@@ -7,17 +7,17 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 
 use sys::ndk::*;
-use sys::sockaddr::SOCKADDR;
 use sys::status::*;
 use sys::wdm::PVOID;
 use test_kernel::at_each;
+use test_kernel::network::{self, InABox};
 
 use super::op::{End, FAR, NEAR, Op};
-use super::perform::lend_near;
 use super::thing::Role;
 use super::world::{Context, World, enter, on_connect, on_notification};
 use crate::rnic::{Fabric, Rnic};
 use crate::tests::consumer::{Lent, call};
+use crate::tests::wire::SETTINGS;
 
 /// Stage of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,8 +134,8 @@ impl Stage {
     }
 
     /// Builds the stage.
-    pub(super) fn build(self) -> Rc<World> {
-        let world = Rc::new(World::new(self == Self::WaitingShared, !self.arrives()));
+    pub(super) fn build(self, wire: bool) -> Rc<World> {
+        let world = World::new(self == Self::WaitingShared, wire);
         enter(Some(world.clone()));
         let hook = Rc::downgrade(&world);
         at_each(Some(Rc::new(move |point| {
@@ -143,6 +143,13 @@ impl Stage {
                 world.point(point);
             }
         })));
+        world.share_own();
+        if !self.arrives() {
+            assert!(world.perform(Op::Listen), "the listener is there");
+        }
+        if wire {
+            world.perform(Op::Dpc);
+        }
         for op in self.way() {
             assert!(world.perform(op), "{op:?} leads to {self:?}");
         }
@@ -172,10 +179,12 @@ fn create<T>(create: impl FnOnce(*mut *mut T) -> NTSTATUS) -> PVOID {
 }
 
 impl World {
-    fn new(shares_receives: bool, listens: bool) -> Self {
+    fn new(shares_receives: bool, wire: bool) -> Rc<Self> {
+        network::clear();
         let fabric = Fabric::new().unwrap();
         let rnics = [NEAR, FAR].map(|end| {
-            let rnic = Rnic::new(&fabric).unwrap();
+            let rnic = if wire { Rnic::with_network(&fabric, InABox, SETTINGS) } else { Rnic::new(&fabric) };
+            let rnic = rnic.unwrap();
             rnic.set_addresses(&[address(end).ip()]).unwrap();
             rnic.set_enabled(true);
             // SAFETY: the function uses no context.
@@ -184,6 +193,7 @@ impl World {
         });
         let adapters = [0, 1].map(|end: usize| rnics[end].open(NDK_VERSION_2_1).unwrap().as_ptr());
         let world = Self {
+            wire,
             rnics,
             adapters,
             things: RefCell::new(Vec::with_capacity(24)),
@@ -212,10 +222,15 @@ impl World {
         for end in [NEAR, FAR] {
             world.create_objects(end, shares_receives && end == FAR);
         }
-        if listens {
-            assert!(world.perform(Op::Listen), "the listener is there");
-        }
-        world
+        Rc::new(world)
+    }
+
+    /// Makes the near end's shared endpoint. Over a network that pends.
+    fn share_own(&self) {
+        let status = self.create_shared(SHARED_PORT);
+        assert!(matches!(status, STATUS_SUCCESS | STATUS_PENDING), "{status:#010x}");
+        self.perform(Op::Dpc);
+        assert!(self.open(NEAR, Role::Shared).is_some());
     }
 
     fn create_objects(&self, end: End, shares_receives: bool) {
@@ -271,11 +286,6 @@ impl World {
         if end == NEAR {
             let connector = create(|out| call!(adapter, NdkCreateConnector, None, null_mut(), out));
             self.add(end, Role::Connector, connector, vec![]);
-            let (at, length) = lend_near(SHARED_PORT);
-            let at = at.pointer().cast::<SOCKADDR>();
-            let shared =
-                create(|out| call!(adapter, NdkCreateSharedEndpoint, at, length, None, null_mut(), out));
-            self.add(end, Role::Shared, shared, vec![]);
         } else {
             let context = Context::Thing(self.things.borrow().len()).pointer();
             let listener = create(|out| {

@@ -41,6 +41,8 @@ pub(super) struct Interruption {
 
 /// See the module's head.
 pub(super) struct World {
+    /// The connections go over a network.
+    pub(super) wire: bool,
     pub(super) rnics: [Rnic<Manual>; 2],
     pub(super) adapters: [*mut NDK_ADAPTER; 2],
     pub(super) things: RefCell<Vec<Thing>>,
@@ -215,7 +217,8 @@ impl World {
             self.fail(format!("a create is completed with {status:#010x} and {object:p}"));
         }
         self.judge_completion(number);
-        let made = (status == STATUS_SUCCESS).then(|| self.add(NEAR, Role::Created, object, Vec::new()));
+        let made =
+            (status == STATUS_SUCCESS).then(|| self.add(NEAR, self.created_role(), object, Vec::new()));
         if let Some(id) = made {
             self.things.borrow_mut()[id].inside += 1;
         }
@@ -224,6 +227,11 @@ impl World {
             self.things.borrow_mut()[id].inside -= 1;
         }
         self.requests.borrow_mut()[number].returned += 1;
+    }
+
+    /// The role of a shared endpoint that is made: the first is that of the stage.
+    pub(super) fn created_role(&self) -> Role {
+        if self.find(NEAR, Role::Shared).is_none() { Role::Shared } else { Role::Created }
     }
 
     fn closed(&self, id: usize) {

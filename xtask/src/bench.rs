@@ -2,6 +2,7 @@
 //! can't be faster than, and with an earlier driver, in the same run.
 
 mod compared;
+mod host_tcp;
 mod notifications;
 mod objects;
 mod report;
@@ -9,6 +10,7 @@ mod side_by_side;
 mod statistics;
 mod threads;
 mod transfers;
+mod wire;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -48,6 +50,13 @@ pub(crate) struct Options {
     /// The number of rounds.
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
+    /// Measure over TCP of the host, beside a stream of Winsock Kernel's sockets in the same simulator and TCP of the host
+    /// alone, without CRC and with it.
+    #[arg(long, conflicts_with = "before")]
+    wire: bool,
+    /// Measure operations of this length alone.
+    #[arg(long, value_name = "BYTES", requires = "wire", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    length: Option<u32>,
 }
 
 /// The amount of measuring.
@@ -92,6 +101,9 @@ impl Plan {
 
 /// Builds the drivers and measures.
 pub(crate) fn bench(options: &Options) -> Result<(), CommandError> {
+    if options.wire {
+        return wire::bench(options);
+    }
     let images = build::build()?;
     let before = options.before.iter().map(|folder| Compared::before(folder));
     let drivers: Vec<_> = before.chain([Ok(Compared::built(&images))]).collect::<Result<_, _>>()?;
@@ -108,6 +120,14 @@ pub(crate) fn smoke(images: &build::Images) -> Result<(), CommandError> {
     let report = measure(images, &[Compared::built(images)], &Plan::QUICK)?;
     step.done();
     report.verdict()
+}
+
+/// The same over TCP of the host.
+pub(crate) fn smoke_over_wire(images: &build::Images) -> Result<(), CommandError> {
+    let step = crate::step::Step::start("measure over TCP, quickly");
+    wire::smoke(images)?;
+    step.done();
+    Ok(())
 }
 
 /// One round of what is measured in turns.

@@ -43,6 +43,7 @@ pub(crate) fn write(options: &Options) -> Result<(), CommandError> {
         ("A file through NDKPI", vec!["run", &name]),
         ("A file through the legacy transport", vec!["run", "--tdi", &name]),
         ("The data path", bench),
+        ("Over TCP", vec!["bench", "--wire"]),
     ] {
         let step = Step::start(arguments[..arguments.len().min(2)].join(" "));
         let output = printed(&arguments)?.replace(&name, "FILE");

@@ -46,6 +46,7 @@ pub(crate) fn test() -> Result<(), CommandError> {
     corrupt::smoke(&images)?;
     boot::smoke(&images)?;
     bench::smoke(&images)?;
+    bench::smoke_over_wire(&images)?;
     for (share, from) in [("fixed", FIXED), ("fresh", explore::fresh())] {
         let mut command =
             Command::new(std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?);

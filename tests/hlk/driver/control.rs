@@ -3,13 +3,13 @@
 #![expect(unsafe_code, reason = "the buffers of requests are addresses")]
 
 use protocol::control::{
-    CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STRESS, COLLECT, CONNECT_GROUP, DRIVE_GROUP,
-    MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STRESS, QUERY_SESSION, QUERY_STRESS, RUN_SCENARIO, STOP_SIDE,
-    TRANSMIT,
+    CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STRESS, COLLECT, CONNECT_GROUP, DRIVE_GROUP, FLOW,
+    MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STRESS, PUMP, QUERY_SESSION, QUERY_STRESS, RUN_SCENARIO,
+    STOP_SIDE, TRANSMIT,
 };
 use protocol::{
-    ChunkRequest, CloseRequest, GroupRequest, Level, MeasureRequest, MeasuringRequest, Operation,
-    ScenarioRequest, SessionRequest, Side, SideRequest, StressRequest, VERSION,
+    ChunkRequest, CloseRequest, FlowRequest, GroupRequest, Level, MeasureRequest, MeasuringRequest,
+    Operation, PumpRequest, ScenarioRequest, SessionRequest, Side, SideRequest, StressRequest, VERSION,
 };
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
@@ -22,7 +22,7 @@ use crate::measure::{Measuring, Samples};
 use crate::number::usize_from;
 use crate::session::{Chunk, Session};
 use crate::stress::{Drive, Stress};
-use crate::{kernel, scenario};
+use crate::{kernel, pump, scenario};
 
 /// Serves a control request: its status and its information.
 ///
@@ -89,6 +89,20 @@ unsafe fn run(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
             // SAFETY: they are mapped there until the request completes.
             let samples = unsafe { Samples::new(memory, request.output_length) }?;
             client.measuring.with_alone(|measuring| measuring.measure(&input, samples))
+        }
+        FLOW => {
+            // SAFETY: the code is buffered.
+            let input: FlowRequest = unsafe { input(request) }?;
+            let report = client.measuring.with_alone(|measuring| measuring.flow(&input))?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &report) }
+        }
+        PUMP => {
+            // SAFETY: the code is buffered.
+            let input: PumpRequest = unsafe { input(request) }?;
+            check_version(input.version)?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &pump::run(&input)?) }
         }
         // SAFETY: the code is buffered.
         CLOSE_MEASURING => unsafe { output(request, &*client.measuring.empty(Measuring::close)?) },

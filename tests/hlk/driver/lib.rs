@@ -11,7 +11,7 @@
 //! | `control` | the control codes |
 //! | `client` | the objects of a handle; a request |
 //! | `measure`, `scenario`, `session`, `stress` | what the harness does to a provider |
-//! | `pair` | connected sides |
+//! | `pair`, `pump` | connected sides; a stream of TCP between two sockets |
 //! | `test_context` | open adapters |
 //! | `arrival`, `work`, `wsk` | an address that arrives; work requests; WSK functions, as methods |
 //! | `ndk` | NDK functions, as methods |
@@ -45,6 +45,7 @@ mod measure;
 mod ndk;
 mod number;
 mod pair;
+mod pump;
 mod scenario;
 mod security;
 mod session;

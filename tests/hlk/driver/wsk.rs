@@ -10,9 +10,9 @@ use protocol::Kind;
 use sys::ndk::{NDK_ADAPTER, NDK_VERSION, NDK_VERSION_1_2, NDK_VERSION_2_0, NDK_VERSION_2_1};
 use sys::status::{NDIS_STATUS_BAD_VERSION, NTSTATUS, STATUS_NOINTERFACE, STATUS_SUCCESS};
 use sys::wsk::{
-    WSK_CLIENT_DISPATCH, WSK_CLIENT_NPI, WSK_PROVIDER_NDK_DISPATCH, WSK_PROVIDER_NPI, WSK_REGISTRATION,
-    WSKNDK_GET_WSK_PROVIDER_NDK_DISPATCH, WskCaptureProviderNPI, WskDeregister, WskRegister,
-    WskReleaseProviderNPI,
+    WSK_CLIENT, WSK_CLIENT_DISPATCH, WSK_CLIENT_NPI, WSK_PROVIDER_DISPATCH, WSK_PROVIDER_NDK_DISPATCH,
+    WSK_PROVIDER_NPI, WSK_REGISTRATION, WSKNDK_GET_WSK_PROVIDER_NDK_DISPATCH, WskCaptureProviderNPI,
+    WskDeregister, WskRegister, WskReleaseProviderNPI,
 };
 
 use crate::call_log::{CallLog, Object};
@@ -75,6 +75,17 @@ impl Provider {
         let mut provider = Self { npi, ndk };
         provider.fetch_ndk()?;
         Ok(provider)
+    }
+
+    /// The identity under which the provider knows the driver.
+    pub(crate) const fn client(&self) -> *mut WSK_CLIENT {
+        self.npi.Client
+    }
+
+    /// The provider's functions.
+    pub(crate) const fn dispatch(&self) -> &WSK_PROVIDER_DISPATCH {
+        // SAFETY: WSK's dispatch table lives as long as the capture.
+        unsafe { &*self.npi.Dispatch }
     }
 
     fn fetch_ndk(&mut self) -> Result<(), NTSTATUS> {

@@ -108,7 +108,7 @@ fn once(
 }
 
 /// As many as hide the costs of a round of polling, but few enough to take well under a millisecond.
-fn outstanding(length: u32) -> u32 {
+pub(super) fn outstanding(length: u32) -> u32 {
     match length {
         ..=4096 => 32,
         4097..=65536 => 8,

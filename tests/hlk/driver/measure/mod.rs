@@ -7,6 +7,7 @@
 
 mod bulk;
 mod clock;
+mod flow;
 mod ping_pong;
 mod pool;
 mod samples;
@@ -15,7 +16,8 @@ mod transfer;
 use alloc::boxed::Box;
 
 use protocol::{
-    Kind, Level, MEASURE_DEPTH, MEASURE_LENGTH, Measure, MeasureRequest, MeasuringRequest, Outcome,
+    FlowReport, FlowRequest, Kind, Level, MEASURE_DEPTH, MEASURE_LENGTH, Measure, MeasureRequest,
+    MeasuringRequest, Outcome,
 };
 use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER};
 
@@ -90,6 +92,14 @@ impl Measuring {
             }
         }
         Ok(samples.finish(began.cycles_per_second()))
+    }
+
+    /// Lets bytes flow from the near end to the far one.
+    ///
+    /// # Errors
+    /// `STATUS_INVALID_PARAMETER`, or the status with which an operation failed.
+    pub(crate) fn flow(&mut self, request: &FlowRequest) -> Result<FlowReport, NTSTATUS> {
+        flow::flow(&self.link, request)
     }
 
     fn end_herd(&mut self) {

@@ -6,7 +6,7 @@ use core::ptr::null_mut;
 
 use protocol::{MEASURE_DEPTH, MEASURE_LENGTH, Measure};
 use sys::ndk::{
-    NDK_ADAPTER, NDK_CQ_NOTIFY_ANY, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
+    NDK_ADAPTER, NDK_CQ, NDK_CQ_NOTIFY_ANY, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
     NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_RESULT, NDK_SGE,
 };
 use sys::status::{
@@ -36,6 +36,21 @@ impl Results {
             NDK_RESULT { Status: 0, BytesTransferred: 0, QPContext: null_mut(), RequestContext: null_mut() };
         Self([EMPTY; BATCH])
     }
+
+    /// Polls once. Says how many results there were, all of which have to be successes that moved `length` bytes.
+    ///
+    /// # Errors
+    /// The status of a failure; `STATUS_UNSUCCESSFUL` for another length.
+    pub(super) fn take(&mut self, cq: Handle<'_, NDK_CQ>, length: u32) -> Result<u32, NTSTATUS> {
+        let taken = cq.poll(&mut self.0);
+        for result in self.0.iter().take(taken) {
+            check(result.Status)?;
+            if result.BytesTransferred != length {
+                return Err(STATUS_UNSUCCESSFUL);
+            }
+        }
+        u32::try_from(taken).map_err(|_| STATUS_UNSUCCESSFUL)
+    }
 }
 
 /// Bytes of an end's buffer. What a message is received into, or compared with a copy from, is in the first half. What
@@ -44,8 +59,8 @@ const BUFFER: u32 = MEASURE_LENGTH * 2;
 
 /// One end: its queues and its buffer.
 pub(super) struct End<'l> {
-    qp_set: QpSet<'l>,
-    buffer: &'l Buffer,
+    pub(super) qp_set: QpSet<'l>,
+    pub(super) buffer: &'l Buffer,
     local_token: u32,
     remote_token: u32,
 }
@@ -63,11 +78,11 @@ impl<'l> End<'l> {
     }
 
     /// The first `length` bytes of the buffer, for use on this side.
-    fn sge(&self, length: u32) -> NDK_SGE {
+    pub(super) fn sge(&self, length: u32) -> NDK_SGE {
         sge(self.buffer.address(0), length, self.local_token)
     }
 
-    fn remote(&self) -> Remote {
+    pub(super) fn remote(&self) -> Remote {
         Remote { address: u64_from(self.buffer.address(0)), token: self.remote_token }
     }
 

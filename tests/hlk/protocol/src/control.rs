@@ -77,6 +77,14 @@ pub const CLOSE_ADAPTER: u32 = code(14, Method::Buffered);
 /// Nothing in, [`Outcome`](crate::Outcome) out: closes whatever is open, and audits the stress run.
 pub const CLOSE_STRESS: u32 = code(15, Method::Buffered);
 
+/// [`FlowRequest`](crate::FlowRequest) in, [`FlowReport`](crate::FlowReport) out: lets bytes flow between the ends of what
+/// was opened to measure on.
+pub const FLOW: u32 = code(20, Method::Buffered);
+
+/// [`PumpRequest`](crate::PumpRequest) in, [`FlowReport`](crate::FlowReport) out: connects two sockets, lets bytes flow
+/// between them, and closes them.
+pub const PUMP: u32 = code(21, Method::Buffered);
+
 #[cfg(test)]
 mod tests {
     use super::*;

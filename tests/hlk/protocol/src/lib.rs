@@ -15,7 +15,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `link` | the way of a scenario's connections, and what is seen otherwise over TCP |
-//! | `measure`, `scenario`, `stress` | requests and reports of a measuring, a scenario, a stress run |
+//! | `flow`, `measure`, `scenario`, `stress` | requests and reports of a flow, a measuring, a scenario, a stress run |
 //! | `session` | requests and reports of a transfer, and the ends that all requests name |
 //! | `finding` | what a scenario found |
 //! | [`control`], `text` | control codes; text of bounded length |
@@ -25,6 +25,7 @@
 
 pub mod control;
 mod finding;
+mod flow;
 mod link;
 mod measure;
 mod scenario;
@@ -33,6 +34,7 @@ mod stress;
 mod text;
 
 pub use finding::{Finding, Kind, Outcome, Violation};
+pub use flow::{Flow, FlowReport, FlowRequest, PUMP_LENGTH, PUMP_OUTSTANDING, PumpRequest};
 pub use link::{Difference, Link};
 pub use measure::{MEASURE_DEPTH, MEASURE_LENGTH, Measure, MeasureRequest, MeasuringRequest, samples};
 pub use scenario::{Level, Scenario, ScenarioReport, ScenarioRequest};

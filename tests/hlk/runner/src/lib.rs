@@ -72,7 +72,7 @@ pub use driver_service::{DriverService, load_driver, unload_driver};
 pub use error::Error;
 pub use exit::Exit;
 pub use host::{Adapter, Control, Host, Shortage};
-pub use measure::{Measuring, Samples, Series};
+pub use measure::{Measuring, Samples, Series, pump};
 pub use own_addresses::{PREFIX, Taken, own_addresses};
 pub use pair::{NoPair, PORT, Pair};
 pub use selection::{Selection, UnknownName, level_name, name};

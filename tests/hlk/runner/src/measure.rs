@@ -1,6 +1,9 @@
 //! Taking samples in the harness driver.
 
-use protocol::{Endpoint, Kind, Measure, MeasureRequest, MeasuringRequest, Outcome, VERSION, control};
+use protocol::{
+    Endpoint, Flow, FlowReport, FlowRequest, Kind, Measure, MeasureRequest, MeasuringRequest, Outcome,
+    PumpRequest, VERSION, control,
+};
 use zerocopy::IntoBytes;
 
 use crate::status::SUCCESS;
@@ -90,6 +93,20 @@ impl Measuring {
         }
     }
 
+    /// Lets `count` operations of `length` bytes flow one way, `outstanding` at a time.
+    ///
+    /// # Errors
+    /// The status with which an operation failed.
+    pub fn flow(
+        &self,
+        flow: Flow,
+        (length, outstanding): (u32, u32),
+        count: u32,
+    ) -> Result<FlowReport, Error> {
+        let request = FlowRequest { flow: flow as u32, length, outstanding, count };
+        self.client.call("let bytes flow", control::FLOW, &request)
+    }
+
     /// Closes what was opened.
     ///
     /// # Errors
@@ -97,4 +114,13 @@ impl Measuring {
     pub fn close(self) -> Result<Outcome, Error> {
         self.client.call("close what was measured on", control::CLOSE_MEASURING, &[0_u8; 0])
     }
+}
+
+/// Lets `count` sends flow between two sockets of Winsock Kernel, with no provider in between.
+///
+/// # Errors
+/// The status of a call of Winsock Kernel.
+pub fn pump(host: &impl Host, near: Endpoint, far: Endpoint, count: u32) -> Result<FlowReport, Error> {
+    let request = PumpRequest { version: VERSION, count, near, far };
+    Client::open(host)?.call("let bytes flow between sockets", control::PUMP, &request)
 }

@@ -4,7 +4,7 @@ use core::mem;
 use core::net::SocketAddr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use ntsim_core::number::narrow;
 use parking_lot::{Mutex, RwLock};
@@ -48,7 +48,7 @@ impl HostEnd {
         let shared = Arc::new(Shared {
             number,
             fd: RwLock::new(Some(fd)),
-            ready: OnceLock::new(),
+            ready: RwLock::new(None),
             state: Mutex::new(state),
         });
         host.ends.lock().insert(number, Arc::downgrade(&shared));
@@ -74,7 +74,7 @@ impl Drop for HostEnd {
 
 impl End for HostEnd {
     fn attach(&self, ready: Ready) {
-        let _ = self.0.ready.set(ready);
+        *self.0.ready.write() = Some(ready);
         if self.0.state.lock().accepted {
             self.0.watch();
         }
@@ -152,7 +152,7 @@ impl End for HostEnd {
             };
         }
         self.0.watch();
-        if let Some(ready) = self.0.ready.get() {
+        if let Some(ready) = self.0.ready() {
             ready(Way::Out);
         }
     }

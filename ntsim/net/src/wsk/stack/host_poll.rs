@@ -4,7 +4,7 @@ use core::mem;
 use core::net::SocketAddr;
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::{OnceLock, Weak};
+use std::sync::Weak;
 
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::{Mutex, RwLock};
@@ -49,8 +49,13 @@ impl Default for Host {
 impl Host {
     pub(super) fn watch(&self, fd: RawFd, number: u64, events: libc::c_int) {
         let mut event = libc::epoll_event { events: events.cast_unsigned(), u64: number };
+        let poll = self.poll.as_raw_fd();
         // SAFETY: both descriptors are open, the event lives during the call.
-        unsafe { libc::epoll_ctl(self.poll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
+        let added = unsafe { libc::epoll_ctl(poll, libc::EPOLL_CTL_ADD, fd, &raw mut event) };
+        if check(added) == Err(libc::EEXIST) {
+            // SAFETY: as above.
+            unsafe { libc::epoll_ctl(poll, libc::EPOLL_CTL_MOD, fd, &raw mut event) };
+        }
     }
 }
 
@@ -98,7 +103,9 @@ pub(in crate::wsk) fn wait(limit: i32) {
 pub(super) struct Shared {
     pub(super) number: u64,
     pub(super) fd: RwLock<Option<OwnedFd>>,
-    pub(super) ready: OnceLock<Ready>,
+    /// The function to be told that the end can go on: the listening socket's while it inspects the connection, then the
+    /// connection's own.
+    pub(super) ready: RwLock<Option<Ready>>,
     pub(super) state: Mutex<State>,
 }
 
@@ -121,7 +128,7 @@ impl Shared {
         if flags & libc::EPOLLERR != 0 {
             self.fetch_error();
         }
-        let Some(ready) = self.ready.get() else { return };
+        let Some(ready) = self.ready() else { return };
         let over = libc::EPOLLERR | libc::EPOLLHUP;
         if flags & (libc::EPOLLIN | libc::EPOLLRDHUP | over) != 0 {
             ready(Way::In);
@@ -129,6 +136,11 @@ impl Shared {
         if flags & (libc::EPOLLOUT | over) != 0 {
             ready(Way::Out);
         }
+    }
+
+    /// The function to be told, which is called with no lock held.
+    pub(super) fn ready(&self) -> Option<Ready> {
+        self.ready.read().clone()
     }
 
     /// Keeps the error of the connection, which the host tells once.
@@ -144,7 +156,7 @@ impl Shared {
         self.fd.read().as_ref().map(|fd| f(fd.as_raw_fd()))
     }
 
-    /// Lets the waiting thread watch the descriptor.
+    /// Lets the waiting thread watch the descriptor; what can go on already is told, also where it is watched already.
     pub(super) fn watch(&self) {
         let all = libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET;
         self.with(|fd| HOST.get().watch(fd, self.number, all));

@@ -43,12 +43,13 @@ pub struct Place {
     address: IpAddr,
     immediate: bool,
     wire: bool,
+    sums: bool,
 }
 
 impl Place {
     /// An adapter with this interface index and this address.
     pub const fn new(if_index: u32, address: IpAddr) -> Self {
-        Self { if_index, address, immediate: false, wire: false }
+        Self { if_index, address, immediate: false, wire: false, sums: true }
     }
 
     /// The same adapter with `ImmediateNotification` set.
@@ -61,6 +62,12 @@ impl Place {
     #[must_use]
     pub const fn wire(self) -> Self {
         Self { wire: true, ..self }
+    }
+
+    /// The same adapter with `MpaCrc` cleared: it uses sums over TCP if its peer asks for them.
+    #[must_use]
+    pub const fn without_sums(self) -> Self {
+        Self { sums: false, ..self }
     }
 
     pub(super) const fn if_index(&self) -> u32 {
@@ -78,6 +85,9 @@ impl Place {
         }
         if self.wire {
             config.keywords.push(("ForceWire".to_owned(), "1".to_owned()));
+        }
+        if !self.sums {
+            config.keywords.push(("MpaCrc".to_owned(), "0".to_owned()));
         }
         config
     }

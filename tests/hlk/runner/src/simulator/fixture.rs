@@ -43,13 +43,13 @@ pub struct Place {
     address: IpAddr,
     immediate: bool,
     wire: bool,
-    sums: bool,
+    crc: Option<bool>,
 }
 
 impl Place {
     /// An adapter with this interface index and this address.
     pub const fn new(if_index: u32, address: IpAddr) -> Self {
-        Self { if_index, address, immediate: false, wire: false, sums: true }
+        Self { if_index, address, immediate: false, wire: false, crc: None }
     }
 
     /// The same adapter with `ImmediateNotification` set.
@@ -64,10 +64,10 @@ impl Place {
         Self { wire: true, ..self }
     }
 
-    /// The same adapter with `MpaCrc` cleared: it uses sums over TCP if its peer asks for them.
+    /// The same adapter with `MpaCrc` set: whether it wants sums of what crosses TCP.
     #[must_use]
-    pub const fn without_sums(self) -> Self {
-        Self { sums: false, ..self }
+    pub const fn crc(self, wanted: bool) -> Self {
+        Self { crc: Some(wanted), ..self }
     }
 
     pub(super) const fn if_index(&self) -> u32 {
@@ -86,8 +86,8 @@ impl Place {
         if self.wire {
             config.keywords.push(("ForceWire".to_owned(), "1".to_owned()));
         }
-        if !self.sums {
-            config.keywords.push(("MpaCrc".to_owned(), "0".to_owned()));
+        if let Some(wanted) = self.crc {
+            config.keywords.push(("MpaCrc".to_owned(), u8::from(wanted).to_string()));
         }
         config
     }

@@ -15,9 +15,9 @@
 #define DPFLTR_IHVDRIVER_ID 77
 #define DPFLTR_ERROR_LEVEL 0
 
-#define FUNCTION_COUNT 458 /* of KMDF 1.33 */
+#define FUNCTION_COUNT WdfFunctionTableNumEntries
 
-const WDFFUNC *WdfFunctions_01033;
+const WDFFUNC *WdfFunctions;
 ULONG WdfFunctionCount = FUNCTION_COUNT;
 PWDF_DRIVER_GLOBALS WdfDriverGlobals;
 WDFFUNC WdfDriverMiniportUnloadOverride;
@@ -37,7 +37,7 @@ static WDF_BIND_INFO2 BindInfo = {
         .Component = L"KmdfLibrary",
         .Version = { KMDF_VERSION_MAJOR, KMDF_VERSION_MINOR, 0 },
         .FuncCount = FUNCTION_COUNT,
-        .FuncTable = (WDFFUNC *)&WdfFunctions_01033,
+        .FuncTable = (WDFFUNC *)&WdfFunctions,
     },
     .MinimumVersionRequired = &WdfMinimumVersionRequired,
     .ClientVersionHigherThanFramework = &WdfClientVersionHigherThanFramework,
@@ -92,7 +92,7 @@ NTSTATUS NTAPI FxDriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Path)
         return Status;
     }
     /* Until DriverEntry has succeeded, unbinding is this function's task alone. */
-    WdfDriverMiniportUnloadOverride = WdfFunctions_01033[WdfDriverMiniportUnloadTableIndex];
+    WdfDriverMiniportUnloadOverride = WdfFunctions[WdfDriverMiniportUnloadTableIndex];
 
     Status = DriverEntry(DriverObject, Path);
     if (!NT_SUCCESS(Status)) {

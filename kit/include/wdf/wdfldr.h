@@ -30,7 +30,6 @@ WDF_LAYOUT_FIELD(WDF_BIND_INFO, FuncTable, 32);
 WDF_LAYOUT_FIELD(WDF_BIND_INFO, Module, 40);
 
 /* From KMDF 1.25 on: for drivers that also run on an older framework than they are built for. */
-typedef SIZE_T *WDF_STRUCT_INFO;
 
 typedef struct _WDF_BIND_INFO2 {
     WDF_BIND_INFO V1; /* its Size is that of the whole */

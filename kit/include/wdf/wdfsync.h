@@ -1,9 +1,22 @@
-/* Spin locks. */
+/* Locks. */
 #pragma once
 
+typedef VOID(NTAPI *PFN_WDFOBJECTACQUIRELOCK)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFOBJECT Object);
+#define WdfObjectAcquireLock(...) WDF_CALL(WdfObjectAcquireLock, WDFOBJECTACQUIRELOCK, ##__VA_ARGS__)
+typedef VOID(NTAPI *PFN_WDFOBJECTRELEASELOCK)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFOBJECT Object);
+#define WdfObjectReleaseLock(...) WDF_CALL(WdfObjectReleaseLock, WDFOBJECTRELEASELOCK, ##__VA_ARGS__)
+typedef NTSTATUS(NTAPI *PFN_WDFWAITLOCKCREATE)(PWDF_DRIVER_GLOBALS DriverGlobals,
+    PWDF_OBJECT_ATTRIBUTES LockAttributes, WDFWAITLOCK *Lock);
+#define WdfWaitLockCreate(...) WDF_CALL(WdfWaitLockCreate, WDFWAITLOCKCREATE, ##__VA_ARGS__)
+typedef NTSTATUS(NTAPI *PFN_WDFWAITLOCKACQUIRE)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFWAITLOCK Lock,
+    PLONGLONG Timeout);
+#define WdfWaitLockAcquire(...) WDF_CALL(WdfWaitLockAcquire, WDFWAITLOCKACQUIRE, ##__VA_ARGS__)
+typedef VOID(NTAPI *PFN_WDFWAITLOCKRELEASE)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFWAITLOCK Lock);
+#define WdfWaitLockRelease(...) WDF_CALL(WdfWaitLockRelease, WDFWAITLOCKRELEASE, ##__VA_ARGS__)
 typedef NTSTATUS(NTAPI *PFN_WDFSPINLOCKCREATE)(PWDF_DRIVER_GLOBALS DriverGlobals,
-                                               PWDF_OBJECT_ATTRIBUTES SpinLockAttributes, WDFSPINLOCK *SpinLock);
-
+    PWDF_OBJECT_ATTRIBUTES SpinLockAttributes, WDFSPINLOCK *SpinLock);
+#define WdfSpinLockCreate(...) WDF_CALL(WdfSpinLockCreate, WDFSPINLOCKCREATE, ##__VA_ARGS__)
 typedef VOID(NTAPI *PFN_WDFSPINLOCKACQUIRE)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFSPINLOCK SpinLock);
-
+#define WdfSpinLockAcquire(...) WDF_CALL(WdfSpinLockAcquire, WDFSPINLOCKACQUIRE, ##__VA_ARGS__)
 typedef VOID(NTAPI *PFN_WDFSPINLOCKRELEASE)(PWDF_DRIVER_GLOBALS DriverGlobals, WDFSPINLOCK SpinLock);
+#define WdfSpinLockRelease(...) WDF_CALL(WdfSpinLockRelease, WDFSPINLOCKRELEASE, ##__VA_ARGS__)

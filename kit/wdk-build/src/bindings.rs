@@ -32,6 +32,10 @@ const DEPRECATED: &[&str] = &[
     "ExAllocatePoolWithTagPriority",
 ];
 
+/// Functions that mingw-w64's headers declare and the bindings over a WDK's do not have, one a line: a driver that builds
+/// here builds there.
+const ABSENT: &str = include_str!("absent.txt");
+
 /// AMX tile types in clang's intrinsics, wider than bindgen can lay out.
 const TOO_WIDE: &str = "_.*tile1024i.*";
 
@@ -61,6 +65,11 @@ impl BuilderExt for Builder {
             .iter()
             .chain(inexpressible)
             .fold(Builder::default(), |builder, item| builder.blocklist_item(*item));
+        let absent = match headers::wdk() {
+            Some(_) => "",
+            None => ABSENT,
+        };
+        let builder = absent.lines().fold(builder, |builder, name| builder.blocklist_function(name));
         let builder = undefined
             .iter()
             .fold(builder, |builder, undefined| builder.opaque_type(*undefined))

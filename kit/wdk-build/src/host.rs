@@ -1,16 +1,31 @@
 //! The host on which drivers are built: the kit's folder and the tools.
 
-use std::{path::Path, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::ConfigError;
 
 /// The target whose C dialect mingw-w64's headers are written in. Its layouts are those of the MSVC target.
 pub(crate) const CLANG_TARGET: &str = "--target=x86_64-pc-windows-gnu";
 
-/// The folder of the kit, where its headers, definition files and manifest are.
-pub(crate) fn kit() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+/// The variable that names the folder of the kit, where it may have moved since this crate was compiled.
+const KIT: &str = "SOFTNDK_KIT";
+
+/// The folder of the kit, where its headers and definition files are. A build on which it depends runs its scripts
+/// anew when the folder is another one: a checkout that was copied with what had been built in it reads its own.
+pub(crate) fn kit() -> PathBuf {
+    println!("cargo::rerun-if-env-changed={KIT}");
+    env::var_os(KIT).map_or_else(
+        || {
+            let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+            here.parent().unwrap_or(here).to_owned()
+        },
+        // Without the dot at its end that a path from cargo's configuration has.
+        |kit| Path::new(&kit).components().collect(),
+    )
 }
 
 /// Runs a tool and returns what it prints.
@@ -19,6 +34,6 @@ pub(crate) fn run(command: &mut Command, tool: &'static str) -> Result<String, C
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        Err(ConfigError::Tool { tool, reason: String::from_utf8_lossy(&output.stderr).into_owned() })
+        Err(ConfigError::Tool { tool, reason: String::from_utf8_lossy(&output.stderr).trim_end().to_owned() })
     }
 }

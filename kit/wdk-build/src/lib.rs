@@ -5,7 +5,7 @@
 //! workspace's manifest puts it in place. It takes the headers from `kit/include` and from mingw-w64's
 //! DDK, and the import libraries from `kit/lib`, where the original asks a WDK installation.
 //!
-//! One driver model, KMDF on x86-64, is what it knows.
+//! It knows WDM and KMDF on x86-64. The driver model is that of the package that is being built, wherever that is.
 //!
 //! # Layers, each using only those below it
 //!
@@ -14,7 +14,7 @@
 //! | `bindings` | the options with which bindgen reads the headers |
 //! | `config` | what a build script asks |
 //! | `libraries` | the libraries that a driver links |
-//! | `headers` | the folders of the headers |
+//! | `headers`, `package` | the folders of the headers; the package that is being built |
 //! | `host`, `model` | the kit's folder and the tools; the driver model that a workspace names |
 //! | `error` | errors |
 
@@ -27,6 +27,7 @@ mod headers;
 mod host;
 mod libraries;
 mod model;
+mod package;
 
 pub use bindings::BuilderExt;
 pub use config::{ApiSubset, Config};
@@ -42,7 +43,8 @@ pub fn configure_wdk_library_build() -> Result<(), ConfigError> {
     Config::from_env_auto().map(|config| config.configure_library_build())
 }
 
-/// Configures the build of a library that depends on the WDK, then runs `generate` with the configuration.
+/// Configures the build of a library that depends on the WDK, then runs `generate` with the configuration: the library
+/// that binds it, so what wdk-macros kept of earlier bindings is removed.
 ///
 /// # Errors
 ///
@@ -52,6 +54,7 @@ pub fn configure_wdk_library_build_and_then<E: From<ConfigError>>(
 ) -> Result<(), E> {
     let config = Config::from_env_auto()?;
     config.configure_library_build();
+    config::forget_prototypes();
     generate(config)
 }
 

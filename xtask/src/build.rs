@@ -9,6 +9,7 @@ mod wdk;
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use crate::{
@@ -32,6 +33,13 @@ pub(crate) struct Options {
     /// Build with the headers of the WDK whose content root this is, and put the images under target/softndk-wdk.
     #[arg(long, value_name = "DIR")]
     wdk: Option<PathBuf>,
+}
+
+impl Options {
+    /// The content root of the WDK whose headers are to be used.
+    pub(crate) fn wdk(&self) -> Option<&Path> {
+        self.wdk.as_deref()
+    }
 }
 
 /// A tree of sources, where its drivers are built, and where their images go.
@@ -68,13 +76,28 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
 
 /// Builds the drivers with the headers below a WDK's content root.
 fn build_with(content: &Path) -> Result<Images, CommandError> {
-    let headers = wdk::Headers::find(content)?;
+    let overlay = overlay(content)?;
     let compiler = provide()?;
-    let target = root().join("target/kit-wdk");
-    let overlay = target.join("headers");
-    headers.write(&overlay)?;
     let images = root().join("target/softndk-wdk");
-    Site { tree: root().to_owned(), target, images, wdk: Some(overlay) }.build(compiler)
+    Site { tree: root().to_owned(), target: wdk_target(), images, wdk: Some(overlay) }.build(compiler)
+}
+
+/// The folder of what is built with the headers of a WDK.
+pub(crate) fn wdk_target() -> PathBuf {
+    root().join("target/kit-wdk")
+}
+
+/// Writes an overlay over the headers below a WDK's content root, and returns its folder.
+pub(crate) fn overlay(content: &Path) -> Result<PathBuf, CommandError> {
+    let headers = wdk::Headers::find(content)?;
+    let overlay = wdk_target().join("headers");
+    headers.write(&overlay)?;
+    Ok(overlay)
+}
+
+/// Lets a build see headers through an overlay.
+pub(crate) fn use_overlay(command: &mut Command, overlay: &Path) {
+    wdk::configure(command, overlay);
 }
 
 /// Installs what is missing, builds the drivers and checks their images.
@@ -173,7 +196,7 @@ fn report(images: &Images) {
 }
 
 /// Explains a failed build where the tools' own words leave that open.
-fn explain(output: &str) -> String {
+pub(crate) fn explain(output: &str) -> String {
     let missing = output.split("undefined symbol: ").nth(1).and_then(|rest| rest.split_whitespace().next());
     match missing {
         Some("__chkstk") => {

@@ -10,8 +10,10 @@
 //! | module | contents |
 //! |---|---|
 //! | `test` | all checks, one after the other |
+//! | `drivers` | a driver of each kind that `new` writes |
 //! | `reproduce`, `wine` | the images and the package made twice; the package's program on Wine |
-//! | `bench`, `boot`, `check`, `conformance`, `corrupt`, `debug`, `deny`, `events`, `explore`, `fuzz`, `interop`, `lint_workflows`, `mutants`, `package`, `performance`, `run`, `stress` | a command each |
+//! | `bench`, `boot`, `check`, `conformance`, `corrupt`, `debug`, `deny`, `events`, `explore`, `fuzz`, `interop`, `lint_workflows`, `mutants`, `new`, `package`, `performance`, `run`, `stress` | a command each |
+//! | `driver` | the driver of any author, built |
 //! | `build` | the drivers' images, built and checked |
 //! | `image` | the checks of an image |
 //! | `packages`, `python`, `toolchain` | what a command needs on the machine |
@@ -37,6 +39,8 @@ mod conformance;
 mod corrupt;
 mod debug;
 mod deny;
+mod driver;
+mod drivers;
 mod dump;
 mod events;
 mod explore;
@@ -47,6 +51,7 @@ mod image;
 mod interop;
 mod lint_workflows;
 mod mutants;
+mod new;
 mod package;
 mod packages;
 mod performance;
@@ -71,11 +76,15 @@ pub(crate) use root::root;
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 enum Command {
     /// Build softndk.sys and ndkhlk.sys with their PDBs and map files under target/softndk.
-    Build(build::Options),
+    Build(driver::Options),
     /// Build the drivers, boot them in the simulator and move a file through them.
     Run(run::Options),
+    /// Write a small driver into a folder of its own, with all that it needs to be built and booted.
+    New(new::Options),
     /// Boot any driver image in the simulator, do what its kind allows, and unload it.
     Boot(boot::Options),
+    /// Make a driver of each kind that `new` writes in a temporary folder, build it and boot it.
+    Drivers(drivers::Options),
     /// Check whether Windows would load an image and run it safely.
     Check(check::Options),
     /// Build the drivers, boot them in the simulator and measure them beside memcpy and a cache line.
@@ -127,10 +136,12 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let outcome = match command {
-        Command::Build(options) => build::run(&options),
+        Command::Build(options) => driver::run(&options),
         Command::Run(options) => run::run(&options),
         Command::Bench(options) => bench::bench(&options),
         Command::Boot(options) => boot::run(&options),
+        Command::New(options) => new::run(&options),
+        Command::Drivers(options) => drivers::run(&options),
         Command::Check(options) => check::run(&options),
         Command::Explore(options) => explore::run(&options),
         Command::ExploreWorker(options) => explore::work(&options),

@@ -20,6 +20,14 @@ const DEBIAN: &str = "/usr/bin";
 /// The target triple of drivers for ARM64, which are built on Windows alone.
 pub(crate) const ARM64: &str = "aarch64-pc-windows-msvc";
 
+/// What the build of wdk-sys has of LLVM: the variables of the kit's configuration of cargo.
+const CLANG: &[(&str, &str)] = &[
+    ("LIBCLANG_PATH", "/usr/lib/llvm-22/lib"),
+    ("CC_x86_64_pc_windows_msvc", "clang-22"),
+    ("CFLAGS_x86_64_pc_windows_msvc", "--target=x86_64-pc-windows-gnu"),
+    ("AR_x86_64_pc_windows_msvc", "llvm-lib-22"),
+];
+
 /// The crates of the product that need no header of Windows; those below them come along.
 const PORTABLE: &[&str] =
     &["softndk-provider", "softndk-tdi", "softndk-vswitch", "softndk-lifecycle", "softndk-iwarp"];
@@ -108,6 +116,18 @@ impl Compiler {
         let remap =
             |(folder, name): &(PathBuf, &str)| format!("'--remap-path-prefix={}={name}'", folder.display());
         folders.iter().map(remap).collect()
+    }
+
+    /// A release build of the driver of any author, whose package for the kit is in `workspace`, into `target`.
+    pub(crate) fn foreign(self, workspace: &Path, target: &Path) -> Command {
+        let mut command = self.kit(Command::new(active()), "build", root(), target);
+        command.current_dir(workspace).args(["--target", TARGET]);
+        command.arg("--config").arg(format!("target.{TARGET}.linker='lld-link-22'"));
+        command.env("SOFTNDK_KIT", root().join("kit"));
+        for (name, value) in CLANG {
+            command.env(name, value);
+        }
+        command
     }
 
     /// A release build of some kind in the kit's workspace of a tree.

@@ -76,7 +76,9 @@ pub enum ConfigError {
     #[error("the kit builds drivers for kernel mode, and the driver model is UMDF")]
     UserMode,
     /// The package has another driver model than the one that the WDK's crates were built for.
-    #[error("the crates of the WDK are built for another driver model than that of {package}: build it by itself")]
+    #[error(
+        "the crates of the WDK are built for another driver model than that of {package}: build it by itself"
+    )]
     OtherModel {
         /// The package of the driver.
         package: String,

@@ -12,6 +12,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `bindings` | the options with which bindgen reads the headers |
+//! | `c` | drivers in C |
 //! | `config` | what a build script asks |
 //! | `libraries` | the libraries that a driver links |
 //! | `headers`, `package` | the folders of the headers; the package that is being built |
@@ -21,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 mod bindings;
+mod c;
 mod config;
 mod error;
 mod headers;
@@ -30,6 +32,7 @@ mod model;
 mod package;
 
 pub use bindings::BuilderExt;
+pub use c::configure_c_driver;
 pub use config::{ApiSubset, Config};
 pub use error::{ConfigError, IoError};
 pub use model::{DriverConfig, KmdfConfig, UmdfConfig};

@@ -60,13 +60,20 @@ pub(crate) fn linker_arguments(model: &DriverConfig) -> impl Iterator<Item = &'s
     LINKER_ARGUMENTS.iter().copied().chain([entry])
 }
 
+impl DriverConfig {
+    /// The libraries that a driver of this model links.
+    pub(crate) const fn libraries(&self) -> &'static [&'static str] {
+        match self {
+            Self::Wdm | Self::Umdf(_) => WDM,
+            Self::Kmdf(_) => KMDF,
+        }
+    }
+}
+
 /// The blocks that link the libraries of a driver, as they stand in the bindings.
 pub(crate) fn link_blocks(model: &DriverConfig) -> String {
-    let libraries = match model {
-        DriverConfig::Wdm | DriverConfig::Umdf(_) => WDM,
-        DriverConfig::Kmdf(_) => KMDF,
-    };
-    libraries
+    model
+        .libraries()
         .iter()
         .map(|name| {
             format!(

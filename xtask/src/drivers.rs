@@ -1,12 +1,14 @@
 //! `cargo xtask drivers`: a driver of each kind that `new` writes, made in a temporary folder, built and booted.
 
-use std::process::Command;
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::{
     driver,
     failure::CommandError,
     new::{self, Kind},
+    root,
     step::Step,
+    toolchain::{TARGET, kit_target},
 };
 
 /// The options of the command.
@@ -24,7 +26,40 @@ pub(crate) struct Options {
 /// A driver doesn't build, or its boot finds something.
 pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let all = Kind::ALL.iter().filter(|kind| !options.c || **kind == Kind::C);
-    all.copied().try_for_each(play)
+    all.copied().try_for_each(play)?;
+    if options.c { Ok(()) } else { bindings() }
+}
+
+/// Plays the driver in C, which is the cheapest; the tests do.
+pub(crate) fn smoke() -> Result<(), CommandError> {
+    let program = std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?;
+    let step = Step::start("driver in C, made, built and booted");
+    step.run(Command::new(program).args(["drivers", "--c"]))?;
+    step.done();
+    Ok(())
+}
+
+/// Sees that the bindings that the drivers were built with have none of the functions that Windows' bindings lack.
+fn bindings() -> Result<(), CommandError> {
+    let failed = |error: std::io::Error| CommandError::work(format!("the bindings of the kernel: {error}"));
+    let scripts = fs::read_dir(kit_target().join(TARGET).join("release/build")).map_err(failed)?;
+    let bound = scripts.flatten().map(|script| script.path().join("out/ntddk.rs"));
+    let written = |path: &PathBuf| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let newest = bound.filter(|path| path.exists()).max_by_key(written);
+    let newest = newest.ok_or_else(|| CommandError::work("the bindings of the kernel: there are none"))?;
+    let text = fs::read_to_string(newest).map_err(failed)?;
+    let absent = fs::read_to_string(root().join("kit/wdk-build/src/absent.txt")).map_err(failed)?;
+    match foreign(&text, &absent).as_slice() {
+        [] => Ok(()),
+        names => {
+            Err(CommandError::work(format!("functions that Windows' bindings lack: {}", names.join(", "))))
+        }
+    }
+}
+
+/// The functions of bindings that a list has, one a line.
+fn foreign<'a>(bindings: &str, absent: &'a str) -> Vec<&'a str> {
+    absent.lines().filter(|name| bindings.contains(&format!("pub fn {name}("))).collect()
 }
 
 /// Makes, builds and boots one, as the documentation says it is done.
@@ -40,4 +75,15 @@ fn play(kind: Kind) -> Result<(), CommandError> {
     step.run(Command::new(&program).args(["boot", "--fail-allocation", "sweep"]).arg(&image))?;
     step.done();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::foreign;
+
+    #[test]
+    fn function_that_is_bound_and_listed_is_foreign() {
+        let bindings = "unsafe extern \"C\" { pub fn DbgBreakPoint(); pub fn ZwClose(Handle: HANDLE); }";
+        assert_eq!(foreign(bindings, "DbgBreakPoint\nDbgBreak\nZwYieldExecution"), ["DbgBreakPoint"]);
+    }
 }

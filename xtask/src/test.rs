@@ -5,7 +5,7 @@ use std::{process::Command, time::Instant};
 use crate::{
     bench, boot,
     build::{self, DRIVERS},
-    corrupt, explore,
+    corrupt, drivers, explore,
     failure::CommandError,
     fuzz,
     packages::{self, Use},
@@ -45,6 +45,7 @@ pub(crate) fn test() -> Result<(), CommandError> {
     step("tests that boot the drivers", cargo().args(["test", "--release", "--package", "softndk"]))?;
     corrupt::smoke(&images)?;
     boot::smoke(&images)?;
+    drivers::smoke()?;
     bench::smoke(&images)?;
     bench::smoke_over_wire(&images)?;
     for (share, from) in [("fixed", FIXED), ("fresh", explore::fresh())] {

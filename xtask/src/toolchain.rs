@@ -20,7 +20,7 @@ const DEBIAN: &str = "/usr/bin";
 /// The target triple of drivers for ARM64, which are built on Windows alone.
 pub(crate) const ARM64: &str = "aarch64-pc-windows-msvc";
 
-/// What the build of wdk-sys has of LLVM: the variables of the kit's configuration of cargo.
+/// Variables of the environment by which the build of wdk-sys finds LLVM: those of the kit's configuration of cargo.
 const CLANG: &[(&str, &str)] = &[
     ("LIBCLANG_PATH", "/usr/lib/llvm-22/lib"),
     ("CC_x86_64_pc_windows_msvc", "clang-22"),

@@ -99,7 +99,9 @@ impl Package {
         let output = command.output().map_err(|error| wrong(error.to_string()))?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            return Err(wrong(said.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned()));
+            return Err(wrong(
+                said.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned(),
+            ));
         }
         let metadata: Metadata = serde_json::from_slice(&output.stdout)
             .map_err(|error| wrong(format!("the metadata of cargo: {error}")))?;

@@ -13,7 +13,7 @@ use super::{Described, Package};
 /// The folder of a driver in C.
 pub(super) struct Sources {
     folder: PathBuf,
-    /// Whether one of them uses the driver framework.
+    /// True if one of them uses the driver framework.
     framework: bool,
 }
 
@@ -74,6 +74,6 @@ pub(super) fn package(sources: &Sources) -> Result<Package, String> {
     Ok(package)
 }
 
-/// What a library without anything must have.
+/// A library without anything.
 const LIBRARY: &str =
     "#![no_std]\n\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n";

@@ -1,0 +1,283 @@
+/* Miniport drivers and their adapters. */
+#pragma once
+
+typedef enum _NDIS_DEVICE_PNP_EVENT {
+    NdisDevicePnPEventQueryRemoved,
+    NdisDevicePnPEventRemoved,
+    NdisDevicePnPEventSurpriseRemoved,
+    NdisDevicePnPEventQueryStopped,
+    NdisDevicePnPEventStopped,
+    NdisDevicePnPEventPowerProfileChanged,
+    NdisDevicePnPEventFilterListChanged,
+    NdisDevicePnPEventMaximum,
+} NDIS_DEVICE_PNP_EVENT, *PNDIS_DEVICE_PNP_EVENT;
+
+typedef NDIS_STATUS(MINIPORT_ADD_DEVICE) (NDIS_HANDLE NdisMiniportHandle, NDIS_HANDLE MiniportDriverContext);
+typedef MINIPORT_ADD_DEVICE(*MINIPORT_ADD_DEVICE_HANDLER);
+typedef void(MINIPORT_REMOVE_DEVICE) (NDIS_HANDLE MiniportAddDeviceContext);
+typedef MINIPORT_REMOVE_DEVICE(*MINIPORT_REMOVE_DEVICE_HANDLER);
+typedef NDIS_STATUS(MINIPORT_PNP_IRP) (NDIS_HANDLE MiniportAddDeviceContext, PIRP Irp);
+typedef MINIPORT_PNP_IRP(*MINIPORT_START_DEVICE_HANDLER);
+typedef MINIPORT_PNP_IRP(*MINIPORT_FILTER_RESOURCE_REQUIREMENTS_HANDLER);
+
+typedef struct _NDIS_MINIPORT_PNP_CHARACTERISTICS {
+    NDIS_OBJECT_HEADER Header;
+    MINIPORT_ADD_DEVICE_HANDLER MiniportAddDeviceHandler;
+    MINIPORT_REMOVE_DEVICE_HANDLER MiniportRemoveDeviceHandler;
+    MINIPORT_FILTER_RESOURCE_REQUIREMENTS_HANDLER MiniportFilterResourceRequirementsHandler;
+    MINIPORT_START_DEVICE_HANDLER MiniportStartDeviceHandler;
+    ULONG Flags;
+} NDIS_MINIPORT_PNP_CHARACTERISTICS, *PNDIS_MINIPORT_PNP_CHARACTERISTICS;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_PNP_CHARACTERISTICS, 48);
+
+typedef struct _NDIS_MINIPORT_INIT_PARAMETERS {
+    NDIS_OBJECT_HEADER Header;
+    ULONG Flags;
+    PNDIS_RESOURCE_LIST AllocatedResources;
+    NDIS_HANDLE IMDeviceInstanceContext;
+    NDIS_HANDLE MiniportAddDeviceContext;
+    NET_IFINDEX IfIndex;
+    NET_LUID NetLuid;
+    PNDIS_PORT_AUTHENTICATION_PARAMETERS DefaultPortAuthStates;
+    PNDIS_PCI_DEVICE_CUSTOM_PROPERTIES PciDeviceCustomProperties;
+} NDIS_MINIPORT_INIT_PARAMETERS, *PNDIS_MINIPORT_INIT_PARAMETERS;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_INIT_PARAMETERS, 64);
+
+typedef struct _NDIS_MINIPORT_RESTART_PARAMETERS {
+    NDIS_OBJECT_HEADER Header;
+    PNDIS_RESTART_ATTRIBUTES RestartAttributes;
+    ULONG Flags;
+} NDIS_MINIPORT_RESTART_PARAMETERS, *PNDIS_MINIPORT_RESTART_PARAMETERS;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_RESTART_PARAMETERS, 24);
+
+typedef struct _NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES {
+    NDIS_OBJECT_HEADER Header;
+    NDIS_HANDLE MiniportAdapterContext;
+    ULONG AttributeFlags;
+    UINT CheckForHangTimeInSeconds;
+    NDIS_INTERFACE_TYPE InterfaceType;
+} NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, *PNDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES, 32);
+
+typedef struct _NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES {
+    NDIS_OBJECT_HEADER Header;
+    ULONG Flags;
+    NDIS_MEDIUM MediaType;
+    NDIS_PHYSICAL_MEDIUM PhysicalMediumType;
+    ULONG MtuSize;
+    ULONG64 MaxXmitLinkSpeed;
+    ULONG64 XmitLinkSpeed;
+    ULONG64 MaxRcvLinkSpeed;
+    ULONG64 RcvLinkSpeed;
+    NDIS_MEDIA_CONNECT_STATE MediaConnectState;
+    NDIS_MEDIA_DUPLEX_STATE MediaDuplexState;
+    ULONG LookaheadSize;
+    PNDIS_PNP_CAPABILITIES PowerManagementCapabilities;
+    ULONG MacOptions;
+    ULONG SupportedPacketFilters;
+    ULONG MaxMulticastListSize;
+    USHORT MacAddressLength;
+    UCHAR PermanentMacAddress[32];
+    UCHAR CurrentMacAddress[32];
+    PNDIS_RECEIVE_SCALE_CAPABILITIES RecvScaleCapabilities;
+    NET_IF_ACCESS_TYPE AccessType;
+    NET_IF_DIRECTION_TYPE DirectionType;
+    NET_IF_CONNECTION_TYPE ConnectionType;
+    NET_IFTYPE IfType;
+    BOOLEAN IfConnectorPresent;
+    ULONG SupportedStatistics;
+    ULONG SupportedPauseFunctions;
+    ULONG DataBackFillSize;
+    ULONG ContextBackFillSize;
+    PNDIS_OID SupportedOidList;
+    ULONG SupportedOidListLength;
+    ULONG AutoNegotiationFlags;
+    PNDIS_PM_CAPABILITIES PowerManagementCapabilitiesEx;
+} NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES, *PNDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES, 224);
+
+typedef struct _NDIS_HD_SPLIT_ATTRIBUTES {
+    NDIS_OBJECT_HEADER Header;
+    ULONG HardwareCapabilities;
+    ULONG CurrentCapabilities;
+    ULONG HDSplitFlags;
+    ULONG BackfillSize;
+    ULONG MaxHeaderSize;
+} NDIS_HD_SPLIT_ATTRIBUTES, *PNDIS_HD_SPLIT_ATTRIBUTES;
+NDIS_LAYOUT_SIZE(NDIS_HD_SPLIT_ATTRIBUTES, 24);
+
+typedef struct _NDIS_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES {
+    NDIS_OBJECT_HEADER Header;
+    PNDIS_HD_SPLIT_ATTRIBUTES HDSplitAttributes;
+    PNDIS_RECEIVE_FILTER_CAPABILITIES HardwareReceiveFilterCapabilities;
+    PNDIS_RECEIVE_FILTER_CAPABILITIES CurrentReceiveFilterCapabilities;
+    PNDIS_NIC_SWITCH_CAPABILITIES HardwareNicSwitchCapabilities;
+    PNDIS_NIC_SWITCH_CAPABILITIES CurrentNicSwitchCapabilities;
+    PNDIS_SRIOV_CAPABILITIES HardwareSriovCapabilities;
+    PNDIS_SRIOV_CAPABILITIES CurrentSriovCapabilities;
+    PNDIS_QOS_CAPABILITIES HardwareQosCapabilities;
+    PNDIS_QOS_CAPABILITIES CurrentQosCapabilities;
+    PVOID HardwareGftOffloadCapabilities;
+    PVOID CurrentGftOffloadCapabilities;
+} NDIS_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES, *PNDIS_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES, 96);
+
+typedef struct _NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES {
+    NDIS_OBJECT_HEADER Header;
+    PNDIS_OFFLOAD DefaultOffloadConfiguration;
+    PNDIS_OFFLOAD HardwareOffloadCapabilities;
+    PNDIS_TCP_CONNECTION_OFFLOAD DefaultTcpConnectionOffloadConfiguration;
+    PNDIS_TCP_CONNECTION_OFFLOAD TcpConnectionOffloadHardwareCapabilities;
+} NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES, *PNDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES, 40);
+
+typedef struct _NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES {
+    NDIS_OBJECT_HEADER Header;
+    BOOLEAN Enabled;
+    PNDIS_NDK_CAPABILITIES NdkCapabilities;
+} NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES, *PNDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES, 16);
+
+typedef union _NDIS_MINIPORT_ADAPTER_ATTRIBUTES {
+    NDIS_OBJECT_HEADER Header;
+    NDIS_MINIPORT_ADAPTER_REGISTRATION_ATTRIBUTES RegistrationAttributes;
+    NDIS_MINIPORT_ADAPTER_GENERAL_ATTRIBUTES GeneralAttributes;
+    NDIS_MINIPORT_ADAPTER_OFFLOAD_ATTRIBUTES OffloadAttributes;
+    NDIS_MINIPORT_ADAPTER_HARDWARE_ASSIST_ATTRIBUTES HardwareAssistAttributes;
+    NDIS_MINIPORT_ADAPTER_NDK_ATTRIBUTES NDKAttributes;
+} NDIS_MINIPORT_ADAPTER_ATTRIBUTES, *PNDIS_MINIPORT_ADAPTER_ATTRIBUTES;
+
+NDIS_STATUS NdisMSetMiniportAttributes(NDIS_HANDLE NdisMiniportHandle,
+    PNDIS_MINIPORT_ADAPTER_ATTRIBUTES MiniportAttributes);
+typedef NDIS_STATUS(MINIPORT_INITIALIZE) (NDIS_HANDLE NdisMiniportHandle, NDIS_HANDLE MiniportDriverContext,
+    PNDIS_MINIPORT_INIT_PARAMETERS MiniportInitParameters);
+typedef MINIPORT_INITIALIZE(*MINIPORT_INITIALIZE_HANDLER);
+
+typedef enum _NDIS_HALT_ACTION {
+    NdisHaltDeviceDisabled,
+    NdisHaltDeviceInstanceDeInitialized,
+    NdisHaltDevicePoweredDown,
+    NdisHaltDeviceSurpriseRemoved,
+    NdisHaltDeviceFailed,
+    NdisHaltDeviceInitializationFailed,
+    NdisHaltDeviceStopped,
+} NDIS_HALT_ACTION, *PNDIS_HALT_ACTION;
+
+typedef void(MINIPORT_HALT) (NDIS_HANDLE MiniportAdapterContext, NDIS_HALT_ACTION HaltAction);
+typedef MINIPORT_HALT(*MINIPORT_HALT_HANDLER);
+
+typedef struct _NDIS_MINIPORT_PAUSE_PARAMETERS {
+    NDIS_OBJECT_HEADER Header;
+    ULONG Flags;
+    ULONG PauseReason;
+} NDIS_MINIPORT_PAUSE_PARAMETERS, *PNDIS_MINIPORT_PAUSE_PARAMETERS;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_PAUSE_PARAMETERS, 12);
+
+typedef NDIS_STATUS(MINIPORT_PAUSE) (NDIS_HANDLE MiniportAdapterContext,
+    PNDIS_MINIPORT_PAUSE_PARAMETERS PauseParameters);
+typedef MINIPORT_PAUSE(*MINIPORT_PAUSE_HANDLER);
+typedef NDIS_STATUS(MINIPORT_RESTART) (NDIS_HANDLE MiniportAdapterContext,
+    PNDIS_MINIPORT_RESTART_PARAMETERS RestartParameters);
+typedef MINIPORT_RESTART(*MINIPORT_RESTART_HANDLER);
+typedef NDIS_STATUS(MINIPORT_OID_REQUEST) (NDIS_HANDLE MiniportAdapterContext, PNDIS_OID_REQUEST OidRequest);
+typedef MINIPORT_OID_REQUEST(*MINIPORT_OID_REQUEST_HANDLER);
+typedef void(MINIPORT_UNLOAD) (PDRIVER_OBJECT DriverObject);
+typedef MINIPORT_UNLOAD(*MINIPORT_DRIVER_UNLOAD);
+
+typedef enum _NDIS_SHUTDOWN_ACTION {
+    NdisShutdownPowerOff,
+    NdisShutdownBugCheck,
+} NDIS_SHUTDOWN_ACTION, PNDIS_SHUTDOWN_ACTION;
+
+typedef void(MINIPORT_SHUTDOWN) (NDIS_HANDLE MiniportAdapterContext, NDIS_SHUTDOWN_ACTION ShutdownAction);
+typedef MINIPORT_SHUTDOWN(*MINIPORT_SHUTDOWN_HANDLER);
+
+typedef struct _NET_DEVICE_PNP_EVENT {
+    NDIS_OBJECT_HEADER Header;
+    NDIS_PORT_NUMBER PortNumber;
+    NDIS_DEVICE_PNP_EVENT DevicePnPEvent;
+    PVOID InformationBuffer;
+    ULONG InformationBufferLength;
+    UCHAR NdisReserved[2 *sizeof(PVOID)];
+} NET_DEVICE_PNP_EVENT, *PNET_DEVICE_PNP_EVENT;
+NDIS_LAYOUT_SIZE(NET_DEVICE_PNP_EVENT, 48);
+
+typedef void(MINIPORT_DEVICE_PNP_EVENT_NOTIFY) (NDIS_HANDLE MiniportAdapterContext,
+    PNET_DEVICE_PNP_EVENT NetDevicePnPEvent);
+typedef MINIPORT_DEVICE_PNP_EVENT_NOTIFY(*MINIPORT_DEVICE_PNP_EVENT_NOTIFY_HANDLER);
+typedef void(MINIPORT_CANCEL_SEND) (NDIS_HANDLE MiniportAdapterContext, PVOID CancelId);
+typedef MINIPORT_CANCEL_SEND(*MINIPORT_CANCEL_SEND_HANDLER);
+typedef BOOLEAN(MINIPORT_CHECK_FOR_HANG) (NDIS_HANDLE MiniportAdapterContext);
+typedef MINIPORT_CHECK_FOR_HANG(*MINIPORT_CHECK_FOR_HANG_HANDLER);
+typedef NDIS_STATUS(MINIPORT_RESET) (NDIS_HANDLE MiniportAdapterContext, PBOOLEAN AddressingReset);
+typedef MINIPORT_RESET(*MINIPORT_RESET_HANDLER);
+typedef void(MINIPORT_CANCEL_OID_REQUEST) (NDIS_HANDLE MiniportAdapterContext, PVOID RequestId);
+typedef MINIPORT_CANCEL_OID_REQUEST(*MINIPORT_CANCEL_OID_REQUEST_HANDLER);
+typedef void(MINIPORT_SEND_NET_BUFFER_LISTS) (NDIS_HANDLE MiniportAdapterContext,
+    PNET_BUFFER_LIST NetBufferList, NDIS_PORT_NUMBER PortNumber, ULONG SendFlags);
+typedef MINIPORT_SEND_NET_BUFFER_LISTS(*MINIPORT_SEND_NET_BUFFER_LISTS_HANDLER);
+typedef void(MINIPORT_RETURN_NET_BUFFER_LISTS) (NDIS_HANDLE MiniportAdapterContext,
+    PNET_BUFFER_LIST NetBufferLists, ULONG ReturnFlags);
+typedef MINIPORT_RETURN_NET_BUFFER_LISTS(*MINIPORT_RETURN_NET_BUFFER_LISTS_HANDLER);
+typedef NDIS_STATUS(MINIPORT_DIRECT_OID_REQUEST) (NDIS_HANDLE MiniportAdapterContext,
+    PNDIS_OID_REQUEST OidRequest);
+typedef MINIPORT_DIRECT_OID_REQUEST(*MINIPORT_DIRECT_OID_REQUEST_HANDLER);
+typedef void(MINIPORT_CANCEL_DIRECT_OID_REQUEST) (NDIS_HANDLE MiniportAdapterContext, PVOID RequestId);
+typedef MINIPORT_CANCEL_DIRECT_OID_REQUEST(*MINIPORT_CANCEL_DIRECT_OID_REQUEST_HANDLER);
+
+typedef struct _NDIS_MINIPORT_DRIVER_CHARACTERISTICS {
+    NDIS_OBJECT_HEADER Header;
+    UCHAR MajorNdisVersion;
+    UCHAR MinorNdisVersion;
+    UCHAR MajorDriverVersion;
+    UCHAR MinorDriverVersion;
+    ULONG Flags;
+    SET_OPTIONS_HANDLER SetOptionsHandler;
+    MINIPORT_INITIALIZE_HANDLER InitializeHandlerEx;
+    MINIPORT_HALT_HANDLER HaltHandlerEx;
+    MINIPORT_DRIVER_UNLOAD UnloadHandler;
+    MINIPORT_PAUSE_HANDLER PauseHandler;
+    MINIPORT_RESTART_HANDLER RestartHandler;
+    MINIPORT_OID_REQUEST_HANDLER OidRequestHandler;
+    MINIPORT_SEND_NET_BUFFER_LISTS_HANDLER SendNetBufferListsHandler;
+    MINIPORT_RETURN_NET_BUFFER_LISTS_HANDLER ReturnNetBufferListsHandler;
+    MINIPORT_CANCEL_SEND_HANDLER CancelSendHandler;
+    MINIPORT_CHECK_FOR_HANG_HANDLER CheckForHangHandlerEx;
+    MINIPORT_RESET_HANDLER ResetHandlerEx;
+    MINIPORT_DEVICE_PNP_EVENT_NOTIFY_HANDLER DevicePnPEventNotifyHandler;
+    MINIPORT_SHUTDOWN_HANDLER ShutdownHandlerEx;
+    MINIPORT_CANCEL_OID_REQUEST_HANDLER CancelOidRequestHandler;
+    MINIPORT_DIRECT_OID_REQUEST_HANDLER DirectOidRequestHandler;
+    MINIPORT_CANCEL_DIRECT_OID_REQUEST_HANDLER CancelDirectOidRequestHandler;
+} NDIS_MINIPORT_DRIVER_CHARACTERISTICS, *PNDIS_MINIPORT_DRIVER_CHARACTERISTICS;
+NDIS_LAYOUT_SIZE(NDIS_MINIPORT_DRIVER_CHARACTERISTICS, 152);
+
+void NdisMIndicateStatusEx(NDIS_HANDLE MiniportAdapterHandle, PNDIS_STATUS_INDICATION StatusIndication);
+void NdisMSleep(ULONG MicrosecondsToSleep);
+void NdisMGetDeviceProperty(NDIS_HANDLE MiniportAdapterHandle, PDEVICE_OBJECT *PhysicalDeviceObject,
+    PDEVICE_OBJECT *FunctionalDeviceObject, PDEVICE_OBJECT *NextDeviceObject,
+    PCM_RESOURCE_LIST *AllocatedResources, PCM_RESOURCE_LIST *AllocatedResourcesTranslated);
+NDIS_STATUS NdisMQueryAdapterInstanceName(PNDIS_STRING pAdapterInstanceName, NDIS_HANDLE MiniportHandle);
+NDIS_STATUS NdisMRegisterMiniportDriver(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath,
+    NDIS_HANDLE MiniportDriverContext, PNDIS_MINIPORT_DRIVER_CHARACTERISTICS MiniportDriverCharacteristics,
+    PNDIS_HANDLE NdisMiniportDriverHandle);
+void NdisMDeregisterMiniportDriver(NDIS_HANDLE NdisMiniportDriverHandle);
+void NdisMPauseComplete(NDIS_HANDLE MiniportAdapterHandle);
+void NdisMRestartComplete(NDIS_HANDLE MiniportAdapterHandle, NDIS_STATUS Status);
+void NdisMOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_REQUEST OidRequest,
+    NDIS_STATUS Status);
+void NdisMSendNetBufferListsComplete(NDIS_HANDLE MiniportAdapterHandle, PNET_BUFFER_LIST NetBufferList,
+    ULONG SendCompleteFlags);
+void NdisMIndicateReceiveNetBufferLists(NDIS_HANDLE MiniportAdapterHandle, PNET_BUFFER_LIST NetBufferList,
+    NDIS_PORT_NUMBER PortNumber, ULONG NumberOfNetBufferLists, ULONG ReceiveFlags);
+NDIS_HANDLE NdisAllocateIoWorkItem(NDIS_HANDLE NdisObjectHandle);
+typedef void(NDIS_IO_WORKITEM_FUNCTION) (PVOID WorkItemContext, NDIS_HANDLE NdisIoWorkItemHandle);
+typedef NDIS_IO_WORKITEM_FUNCTION(*NDIS_IO_WORKITEM_ROUTINE);
+void NdisQueueIoWorkItem(NDIS_HANDLE NdisIoWorkItemHandle, NDIS_IO_WORKITEM_ROUTINE Routine,
+    PVOID WorkItemContext);
+void NdisFreeIoWorkItem(NDIS_HANDLE NdisIoWorkItemHandle);
+NDIS_STATUS NdisMNetPnPEvent(NDIS_HANDLE MiniportAdapterHandle,
+    PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification);
+void NdisMResetComplete(NDIS_HANDLE MiniportAdapterHandle, NDIS_STATUS Status, BOOLEAN AddressingReset);
+void NdisMDirectOidRequestComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_OID_REQUEST OidRequest,
+    NDIS_STATUS Status);

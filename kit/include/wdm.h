@@ -4,6 +4,13 @@
  */
 #pragma once
 
+/* Before the names change: mingw-w64's wdm.h defines two of its intrinsics again, for export from each object file. */
+#include <ntdef.h>
+#include <intrin.h>
+
+#define InterlockedBitTestAndSet InterlockedBitTestAndSet_again
+#define InterlockedBitTestAndReset InterlockedBitTestAndReset_again
+
 #define KeGetCurrentIrql KeGetCurrentIrql_inline
 #define KeInitializeSpinLock KeInitializeSpinLock_inline
 #define KeLowerIrql KeLowerIrql_inline
@@ -11,6 +18,8 @@
 
 #include_next <wdm.h>
 
+#undef InterlockedBitTestAndSet
+#undef InterlockedBitTestAndReset
 #undef KeGetCurrentIrql
 #undef KeInitializeSpinLock
 #undef KeLowerIrql

@@ -46,9 +46,9 @@ fn compile(config: &Config, folder: &Path, source: &Path, out: &Path) -> Result<
     let flags = env::var(FLAGS).unwrap_or_default();
     let mut command = Command::new("clang-22");
     command.args(flags.split_whitespace());
-    command
-        .args(["-c", "-O2", "-gcodeview", "-fms-extensions", "-fno-builtin", "-mguard=cf", "-I"])
-        .arg(folder);
+    command.args(["-c", "-O2", "-gcodeview", "-fms-extensions", "-fno-builtin"]);
+    // Control Flow Guard, by the option that clang's drivers of either dialect hand on.
+    command.args(["-Xclang", "-cfguard", "-I"]).arg(folder);
     for path in headers::paths()? {
         command.arg("-isystem").arg(path);
     }

@@ -85,13 +85,16 @@ fn overlay_of(folder: &Path) -> PathBuf {
     folder.join("overlay.json")
 }
 
-/// The overlay's entry of one folder, without its subfolders.
+/// The overlay's entry of one folder.
 fn root(name: &Path, path: &Path) -> Value {
-    let files = entries(path).into_iter().filter(|path| path.is_file()).map(|path| {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        json!({ "type": "file", "name": name, "external-contents": path })
-    });
-    json!({ "type": "directory", "name": name, "contents": files.collect::<Vec<_>>() })
+    let contents: Vec<Value> = entries(path)
+        .into_iter()
+        .map(|path| match PathBuf::from(path.file_name().unwrap_or_default()) {
+            name if path.is_dir() => root(&name, &path),
+            name => json!({ "type": "file", "name": name, "external-contents": path }),
+        })
+        .collect();
+    json!({ "type": "directory", "name": name, "contents": contents })
 }
 
 /// The entries of a folder, in order of the names.

@@ -45,4 +45,4 @@ pub(crate) use listener::{ListenError, Listener};
 pub(crate) use loopback::Connection;
 pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
 pub(crate) use shared_endpoint::SharedEndpoint;
-pub(crate) use wire::{BATCH, BATCHES, Batch, Wire, WirePort};
+pub(crate) use wire::{BATCH, BATCHES, Batch, Stream, Wire, WirePort};

@@ -74,12 +74,14 @@ impl<K: Kernel> Pump<K> {
 
     /// Sends an FPDU of the engine's own. Returns false if there is no batch for it.
     fn send_own(&mut self, wire: &Wire<K>) -> bool {
-        let cut = match self.next_cut(wire) {
-            Ok(cut) => cut,
+        let cuts = match self.next_cuts(wire) {
+            Ok(cuts) => cuts,
             Err(Stuck::NoBatch | Stuck::NoCut) => return false,
         };
-        // It has no payload.
-        let _written = self.write(&cut, |_, _| Ok(()));
+        for cut in &cuts {
+            // It has no payload.
+            let _written = self.write(cut, |_, _| Ok(()));
+        }
         if wire.with_stream(|stream| stream.state()) == State::Closing {
             // It was the Terminate, the last of this side (RD-8).
             self.job = Job::Idle;
@@ -95,12 +97,14 @@ impl<K: Kernel> Pump<K> {
         request: ReadRequest,
     ) -> Result<bool, AccessError> {
         loop {
-            let cut = match self.next_cut(wire) {
-                Ok(cut) => cut,
+            let cuts = match self.next_cuts(wire) {
+                Ok(cuts) => cuts,
                 Err(Stuck::NoBatch | Stuck::NoCut) => return Ok(false),
             };
-            self.write(&cut, |at, to| source(qp, request, at, to))?;
-            if cut.last {
+            for cut in &cuts {
+                self.write(cut, |at, to| source(qp, request, at, to))?;
+            }
+            if cuts.iter().any(|cut| cut.last) {
                 qp.pd().adapter().rnic().counters().sent(super::stripe(wire), request.length.into());
                 return Ok(true);
             }

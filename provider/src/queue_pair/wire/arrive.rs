@@ -12,10 +12,11 @@ use sys::status::{
 };
 
 use iwarp::fault::LocalFault;
-use iwarp::rdmap::{SendKind, Terminate};
-use iwarp::{Segment, SegmentEnd, Step};
+use iwarp::rdmap::SendKind;
+use iwarp::{Segment, SegmentEnd};
 
 use super::input::{Input, Stash};
+use super::look::{Look, Next};
 use super::place::{self, Target};
 use crate::adapter::RegionOrWindow;
 use crate::connection::Wire;
@@ -48,36 +49,6 @@ enum Wait<K: Kernel> {
     Invalidation(RegionOrWindow<K>, Message),
     /// A flush, which cancels the reads.
     Sink,
-}
-
-/// The next thing in the stream, without references into it.
-enum Next {
-    Need(usize),
-    Check(usize),
-    Segment(Segment),
-    Payload(u16),
-    End(SegmentEnd),
-    Terminated(Terminate),
-    Fault,
-    Over,
-    /// The connection is not established: its frames are not the transfers' to read.
-    Hold,
-}
-
-impl From<Step<'_>> for Next {
-    fn from(step: Step<'_>) -> Self {
-        match step {
-            Step::Need(bytes) => Self::Need(bytes),
-            Step::Check(bytes) => Self::Check(usize_from(bytes)),
-            Step::Segment(segment) => Self::Segment(segment),
-            Step::Payload(bytes) => Self::Payload(bytes),
-            Step::End(end) => Self::End(end),
-            Step::Terminated(terminate) => Self::Terminated(terminate),
-            Step::Fault(_) => Self::Fault,
-            Step::Over => Self::Over,
-            Step::Hold | Step::Offer { .. } | Step::Answer { .. } => Self::Hold,
-        }
-    }
 }
 
 /// See the module's head.
@@ -177,18 +148,21 @@ impl<K: Kernel> Arrival<K> {
                 return Ok(());
             }
             let placed = core::mem::take(&mut self.placed);
-            let (consumed, next) = {
+            let Look { consumed, ended, begins, next } = {
                 let piece = input.piece();
-                wire.with_stream(|stream| {
-                    if placed > 0 {
-                        stream.placed(placed);
-                    }
-                    let (consumed, step) = stream.step(piece);
-                    (consumed, Next::from(step))
-                })
+                wire.with_stream(|stream| Look::at(stream, piece, placed))
             };
             if consumed > 0 {
                 input.consume(consumed);
+            }
+            if ended {
+                self.target = Target::Nowhere;
+            }
+            if let Some(segment) = begins {
+                self.begin_counted((qp, wire), segment)?;
+                if self.wait.is_some() {
+                    continue;
+                }
             }
             match next {
                 Next::Need(bytes) => {
@@ -200,15 +174,7 @@ impl<K: Kernel> Arrival<K> {
                     let Some((sum, field)) = input.sum(bytes) else { return Ok(()) };
                     wire.with_stream(|stream| stream.verdict(sum, field)).map_err(|_| Broken)?;
                 }
-                Next::Segment(segment) => {
-                    match segment {
-                        Segment::Write { length, last, .. }
-                        | Segment::Send { length, last, .. }
-                        | Segment::ReadResponse { length, last, .. } => count(qp, wire, length, last),
-                        Segment::ReadRequest(_) | Segment::Empty => {}
-                    }
-                    self.begin((qp, wire), segment)?;
-                }
+                Next::Segment(segment) => self.begin_counted((qp, wire), segment)?,
                 Next::Payload(bytes) => {
                     let piece = input.piece();
                     let payload = piece.get(..usize::from(bytes)).unwrap_or(piece);
@@ -274,6 +240,17 @@ impl<K: Kernel> Arrival<K> {
             Rnr::Waits => {}
         }
         Ok(false)
+    }
+
+    /// Counts a segment that begins, and finds the place of its payload.
+    fn begin_counted(&mut self, (qp, wire): Ends<'_, K>, segment: Segment) -> Result<(), Broken> {
+        match segment {
+            Segment::Write { length, last, .. }
+            | Segment::Send { length, last, .. }
+            | Segment::ReadResponse { length, last, .. } => count(qp, wire, length, last),
+            Segment::ReadRequest(_) | Segment::Empty => {}
+        }
+        self.begin((qp, wire), segment)
     }
 
     /// Finds the place of a segment's payload.

@@ -9,6 +9,7 @@
 //! | `outcome` | the status that a Terminate gives to a request |
 //! | `sinks` | the sinks of reads that are awaited |
 //! | `arrive` | what the peer sends |
+//! | `look` | the next things in what the peer sends |
 //! | `place` | the memory into which it goes |
 //! | `input` | the bytes of the peer, in one piece where the engine asks for that |
 //!
@@ -21,6 +22,7 @@ mod answer;
 mod arrive;
 mod flight;
 mod input;
+mod look;
 mod outcome;
 mod place;
 mod sinks;

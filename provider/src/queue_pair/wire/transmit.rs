@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use arrayvec::ArrayVec;
 use iwarp::fault::LocalFault;
 use iwarp::rdmap::{ReadRequest, SendKind};
 use iwarp::{Cut, Message, Origin, PostError, ddp::Stag};
@@ -10,7 +11,7 @@ use iwarp::{Cut, Message, Origin, PostError, ddp::Stag};
 use super::sinks::Sink;
 use super::{Until, WireTransfers};
 use crate::adapter::PinnedSgl;
-use crate::connection::{BATCH, Batch, Wire};
+use crate::connection::{BATCH, Batch, Stream, Wire};
 use crate::kernel::Kernel;
 use crate::kernel::network::Batch as _;
 use crate::memory::{AccessError, Rights};
@@ -55,24 +56,44 @@ pub(super) enum Stuck {
     NoCut,
 }
 
+/// FPDUs that are cut under the engine's lock at once: it is taken once for a few of them.
+type Cuts = ArrayVec<Cut, 8>;
+
+/// The next FPDUs that have room together. After the first one there are more of the same message alone: what the engine
+/// owes of its own stands between messages.
+fn cuts(stream: &mut Stream, mut room: usize) -> Cuts {
+    let mut cuts = Cuts::new();
+    while !cuts.is_full()
+        && let Some(cut) = stream.next_cut(room)
+    {
+        room = room.saturating_sub(cut.length());
+        let goes_on = !cut.last;
+        cuts.push(cut);
+        if !goes_on {
+            break;
+        }
+    }
+    cuts
+}
+
 impl<K: Kernel> Pump<K> {
     pub(super) const fn new() -> Self {
         Self { job: Job::Idle, batch: None, responses: 0 }
     }
 
-    /// The next FPDU, for which the batch then has room.
-    pub(super) fn next_cut(&mut self, wire: &Wire<K>) -> Result<Cut, Stuck> {
+    /// The next FPDUs, of one origin and up to the end of a message; the batch then has room for all of them.
+    pub(super) fn next_cuts(&mut self, wire: &Wire<K>) -> Result<Cuts, Stuck> {
         loop {
             let (batch, filled) = match self.batch.take() {
                 Some(batch) => batch,
                 None => (wire.take_batch().ok_or(Stuck::NoBatch)?, 0),
             };
-            let cut = wire.with_stream(|stream| stream.next_cut(BATCH.saturating_sub(filled)));
+            let cuts = wire.with_stream(|stream| cuts(stream, BATCH.saturating_sub(filled)));
             self.batch = Some((batch, filled));
-            match cut {
-                Some(cut) => return Ok(cut),
-                None if filled > 0 => self.submit(wire),
-                None => {
+            match filled {
+                _ if !cuts.is_empty() => return Ok(cuts),
+                1.. => self.submit(wire),
+                0 => {
                     self.give_back(wire);
                     return Err(Stuck::NoCut);
                 }
@@ -158,24 +179,25 @@ impl<K: Kernel> Pump<K> {
                 Err(PostError::Wrap) => return Err(self.refused(wire, AccessError::Bounds)),
             },
         };
-        loop {
-            let cut = match self.next_cut(wire) {
-                Ok(cut) => cut,
+        let mut is_whole = false;
+        while !is_whole {
+            let cuts = match self.next_cuts(wire) {
+                Ok(cuts) => cuts,
                 Err(Stuck::NoBatch) => return Ok(Step::Waits),
                 Err(Stuck::NoCut) => return Ok(Step::NoConnection),
             };
-            let copied = self.write(&cut, |at, to| {
-                if source.copy_out(usize_from(at), to) == to.len() {
-                    Ok(())
-                } else {
-                    Err(AccessError::Bounds)
+            for cut in &cuts {
+                let copied = self.write(cut, |at, to| {
+                    if source.copy_out(usize_from(at), to) == to.len() {
+                        Ok(())
+                    } else {
+                        Err(AccessError::Bounds)
+                    }
+                });
+                if let Err(error) = copied {
+                    return Err(self.refused(wire, error));
                 }
-            });
-            if let Err(error) = copied {
-                return Err(self.refused(wire, error));
-            }
-            if cut.last && cut.origin == Origin::Message {
-                break;
+                is_whole |= cut.last && cut.origin == Origin::Message;
             }
         }
         self.job = Job::Idle;

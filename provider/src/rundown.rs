@@ -5,23 +5,26 @@
 //! the same value all the time do not hand each other a cache line for it:
 //!
 //! ```text
-//!  63      62 ......... 0
-//! OPEN          pins
+//!  63     62     61 ......... 0
+//! OPEN   LEASED      pins
 //! ```
 //!
-//! A pin is taken only while OPEN is set; closing clears it. "Not open and no pins" therefore comes about
-//! once per shard and value, in one read-modify-write, whose thread counts the shard as over. The thread that
-//! counts the last shard takes the value out: the closer, or the last pin, which passes it to
-//! [`Drain::drained`].
+//! A pin is taken only while OPEN is set; closing clears it. LEASED is set together with OPEN, or not at all: see `lease`.
+//! "Not open, no lease and no pins" therefore comes about once per shard and value, in one read-modify-write, whose thread
+//! counts the shard as over. The thread that counts the last shard takes the value out: the closer, or the last pin or
+//! lease, which passes it to [`Drain::drained`].
 
 #![expect(unsafe_code, reason = "a slot is freed when no thread is in it")]
+
+mod lease;
 
 use core::ops::Deref;
 
 use crate::sync::{AtomicU32, AtomicU64, Line, Ordering, UnsafeCell};
 
 const OPEN: u64 = 1 << 63;
-const PINS: u64 = OPEN.wrapping_sub(1);
+const LEASED: u64 = 1 << 62;
+const PINS: u64 = LEASED.wrapping_sub(1);
 const SHARDS: u32 = 2;
 
 /// Disposal of a value after its rundown.
@@ -86,13 +89,23 @@ impl<T: Drain> Rundown<T> {
     /// No other call of this function or of [`Rundown::close`] runs for the same rundown, and an earlier value
     /// was taken out.
     pub unsafe fn open(&self, value: T) {
+        // SAFETY: as the caller promises.
+        unsafe { self.open_with(value, OPEN) };
+    }
+
+    /// Opens with `value` and these bits of either shard.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Rundown::open`].
+    unsafe fn open_with(&self, value: T, bits: u64) {
         self.value.with_mut(|cell| {
             // SAFETY: neither open nor pinned, so there is no reader; and the caller is the only writer.
             unsafe { *cell = Some(value) };
         });
         self.shards.store(SHARDS, Ordering::Relaxed);
         for word in [&self.target, &self.initiator] {
-            word.fetch_or(OPEN, Ordering::AcqRel);
+            word.fetch_or(bits, Ordering::AcqRel);
         }
     }
 

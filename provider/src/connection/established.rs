@@ -83,6 +83,12 @@ impl<K: Kernel> Established<K> {
         }
     }
 
+    /// Runs both engines.
+    pub(super) fn progress(&self) {
+        self.active.progress();
+        self.passive.progress();
+    }
+
     /// The queue pair at the other end from `side`.
     pub(crate) fn peer_of(&self, side: Side) -> &Object<K, Qp<K>> {
         match side {

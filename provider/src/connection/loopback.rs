@@ -20,7 +20,7 @@ use crate::kernel::event::{self, Event, Handle, RequestCall, Status};
 use crate::kernel::{self, Kernel, Lock};
 use crate::limits::ReadLimits;
 use crate::object::{Id, ObjectRef};
-use crate::rundown::{Drain as _, Pin, Rundown};
+use crate::rundown::{Drain as _, Pin, Rundown, Shard};
 use crate::socket_address::SocketAddress;
 
 /// One connection attempt, and the connection that comes of it. A connector that connects again gets another
@@ -123,13 +123,26 @@ impl<K: Kernel> Connection<K> {
         if let Some(qp) = flush {
             qp.kill();
         }
-        if stop && let Some(transfers) = self.established.close() {
-            transfers.drained();
+        if stop {
+            self.stop();
         }
         for connector in wake.into_iter().flatten() {
             connector.wake();
         }
         result
+    }
+
+    /// Refuses new transfers, and makes both engines end their leases, now or in the run that is under way, so that the
+    /// last transfer finds the connection drained. Called once per connection.
+    fn stop(&self) {
+        // Keeps both QPs while their engines run. The connection is open, as this alone closes it.
+        let pin = self.established.pin(Shard::Initiator);
+        if let Some(transfers) = self.established.close() {
+            transfers.drained();
+        }
+        if let Some(transfers) = pin {
+            transfers.progress();
+        }
     }
 
     /// Sets the connector of the listener's side, before it is indicated to a consumer.
@@ -215,7 +228,7 @@ impl<K: Kernel> Connection<K> {
         this.step(|state, next| {
             state.complete_connect(next, event, |active, passive| {
                 // SAFETY: the state admits this once per connection, under its lock, and no close before it.
-                unsafe { this.established.open(Established::new(active, passive, this)) };
+                unsafe { this.established.open_leased(Established::new(active, passive, this)) };
             })
         })
     }
@@ -306,9 +319,21 @@ impl<K: Kernel> Connection<K> {
         self.step(|state, _| state.peer_data(side, own))
     }
 
-    /// Begins a transfer that `side` initiates, if the connection is established.
+    /// Keeps the connection in the state in which transfers run, if it is established: for a user at `side` that is not its
+    /// engine.
     pub(crate) fn transfer(&self, side: Side) -> Option<Pin<'_, Established<K>>> {
         self.established.pin(side.shard())
+    }
+
+    /// The same for the engine of `side`, which has a lease of its shard: no locked instruction, for as long as it is
+    /// established. Then the lease ends. Up to DISPATCH_LEVEL, no lock held.
+    ///
+    /// # Safety
+    ///
+    /// A run of the combiner of that side's engine calls this, and uses what it returns until its next call at most.
+    pub(crate) unsafe fn leased(&self, side: Side) -> Option<&Established<K>> {
+        // SAFETY: the runs of a combiner happen one before another; the rest is as the caller promises.
+        unsafe { self.established.leased(side.shard()) }
     }
 
     /// Returns true if transfers of `side` may begin.

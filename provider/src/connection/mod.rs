@@ -42,6 +42,7 @@ pub(crate) use endpoint::{BindError, Endpoint, FabricState};
 pub(crate) use established::{Direction, Established};
 pub(crate) use link::Link;
 pub(crate) use listener::{ListenError, Listener};
+#[cfg(all(test, not(loom)))]
 pub(crate) use loopback::Connection;
 pub(crate) use private_data::{MAX_PRIVATE_DATA, PrivateData};
 pub(crate) use shared_endpoint::SharedEndpoint;

@@ -1,8 +1,12 @@
 //! Connection state of a QP: the connection attempt that has claimed it, and the connection once established.
 
-use super::remote::Remote;
+#![expect(unsafe_code, reason = "the engine has a lease of its connection")]
+
+use super::Qp;
+use super::remote::{self, Remote};
 use crate::connection::{Link, Wire};
 use crate::kernel::{Kernel, Lock};
+use crate::object::Object;
 use crate::set_once::SetOnce;
 use crate::sync::{AtomicBool, Ordering};
 
@@ -63,9 +67,21 @@ impl<K: Kernel> Attachment<K> {
         self.joined.get().is_some_and(Link::is_established)
     }
 
-    /// The other end, pinned for one request or more, if the connection is established.
-    pub(super) fn remote(&self) -> Option<Remote<'_, K>> {
-        Remote::pin(self.joined.get()?)
+    /// The other end, for the requests of the engine, if the connection is established.
+    ///
+    /// # Safety
+    ///
+    /// A run of the combiner of the initiator's engine calls this, and uses what it returns until its next call at most.
+    pub(super) unsafe fn remote(&self) -> Option<Remote<'_, K>> {
+        // SAFETY: as the caller promises.
+        unsafe { Remote::leased(self.joined.get()?) }
+    }
+
+    /// Resumes a message of the peer, if the connection is established; `qp` is the QP of this attachment.
+    pub(super) fn resume_peer(&self, qp: &Object<K, Qp<K>>) {
+        if let Some(link) = self.joined.get() {
+            remote::resume(link, qp);
+        }
     }
 
     /// The connection, if it is, or was, one over a network.

@@ -30,18 +30,17 @@ use super::remote::{self, RemoteMemory, Send};
 use super::responder::Message;
 use super::sgl::Sgl;
 use super::work::Flags;
-use crate::connection::{Connection, Direction, Established, Side};
+use crate::connection::{Direction, Established, Side};
 use crate::kernel::Kernel;
 use crate::lifetime::{AcquireError, Kind};
 use crate::memory::Invalidated;
 use crate::number::u64_from;
 use crate::object::{Object, ObjectRef};
-use crate::rundown::Pin;
 use place::Met;
 
 /// See the module's head.
 pub(super) struct Loopback<'c, K: Kernel> {
-    established: Pin<'c, Established<K>>,
+    established: &'c Established<K>,
     /// The end that initiates.
     side: Side,
 }
@@ -70,18 +69,13 @@ impl<K: Kernel> Arrived<K> {
 }
 
 impl<'c, K: Kernel> Loopback<'c, K> {
-    /// The initiator of `side` of a connection, if that is established.
-    pub(super) fn pin(connection: &'c Connection<K>, side: Side) -> Option<Self> {
-        Some(Self { established: connection.transfer(side)?, side })
+    /// For the initiator of `side` of a connection.
+    pub(super) const fn new(established: &'c Established<K>, side: Side) -> Self {
+        Self { established, side }
     }
 
     fn peer(&self) -> &Object<K, Qp<K>> {
         self.established.peer_of(self.side)
-    }
-
-    /// As [`Remote::resume`](super::remote::Remote::resume).
-    pub(super) fn resume(&self) {
-        self.peer().progress();
     }
 
     /// As [`Remote::send`](super::remote::Remote::send).

@@ -176,9 +176,7 @@ impl<K: Kernel> Object<K, Qp<K>> {
 
     /// Resumes a message of the peer that waits for a receive, as one is posted.
     fn peer_progress(&self) {
-        if let Some(remote) = self.attachment.remote() {
-            remote.resume(self);
-        }
+        self.attachment.resume_peer(self);
     }
 
     /// NdkFlush: what is queued on both queues is cancelled. May run concurrently with posts (WR-1).

@@ -4,6 +4,8 @@
 //! memory to drain. Over a network an operation is taken, and has its outcome later ([`Step::Sent`]): the request is then
 //! one of those on their way, beside the send queue, whose outcomes are reported in the order of the posts.
 
+#![expect(unsafe_code, reason = "the engine has a lease of its connection")]
+
 use super::Qp;
 use super::initiator::{PendingInvalidate, Step};
 use super::loopback::{self, Loopback};
@@ -16,7 +18,7 @@ use crate::object::Object;
 
 /// The other end of a connection. In each operation `qp` is the QP at this end.
 pub(super) enum Remote<'c, K: Kernel> {
-    /// A QP of this driver, pinned: the connection does not end before this is dropped.
+    /// A QP of this driver, of which the engine has a lease: the connection does not drain before this is dropped.
     Loopback(Loopback<'c, K>),
     /// Another machine. The connection may end at any time, and takes nothing then.
     Wire(&'c Wire<K>),
@@ -62,9 +64,17 @@ impl<K: Kernel> Arrived<K> {
 
 impl<'c, K: Kernel> Remote<'c, K> {
     /// The other end of `link`, if the connection is established.
-    pub(super) fn pin(link: &'c Link<K>) -> Option<Self> {
+    ///
+    /// # Safety
+    ///
+    /// A run of the combiner of this end's engine calls this, and uses what it returns until its next call at most.
+    pub(super) unsafe fn leased(link: &'c Link<K>) -> Option<Self> {
         match link {
-            Link::Loopback(connection, side) => Loopback::pin(connection, *side).map(Self::Loopback),
+            Link::Loopback(connection, side) => {
+                // SAFETY: as the caller promises.
+                let established = unsafe { connection.leased(*side) }?;
+                Some(Self::Loopback(Loopback::new(established, *side)))
+            }
             Link::Wire(wire) => Some(Self::Wire(wire)),
         }
     }
@@ -111,13 +121,17 @@ impl<K: Kernel> Remote<'_, K> {
             Self::Wire(wire) => wire.transfers().read(qp, wire, sink, from),
         }
     }
+}
 
-    /// Resumes a message of the peer that found no receive at this end, or found the delivery locked by a
-    /// flush.
-    pub(super) fn resume(&self, qp: &Object<K, Qp<K>>) {
-        match self {
-            Self::Loopback(loopback) => loopback.resume(),
-            Self::Wire(wire) => wire.transfers().resume(qp, wire),
+/// Resumes a message of the peer at the other end of `link` that found no receive at this end, or found the delivery locked
+/// by a flush. `qp` is the QP at this end.
+pub(super) fn resume<K: Kernel>(link: &Link<K>, qp: &Object<K, Qp<K>>) {
+    match link {
+        Link::Loopback(connection, side) => {
+            if let Some(established) = connection.transfer(*side) {
+                established.peer_of(*side).progress();
+            }
         }
+        Link::Wire(wire) => wire.transfers().resume(qp, wire),
     }
 }

@@ -89,6 +89,11 @@ impl<K: Kernel> Established<K> {
         self.passive.progress();
     }
 
+    /// The engine of `side` ends its lease: it gives up what it keeps of its peer.
+    pub(super) fn leave(&self, side: Side) {
+        self.peer_of(side).give_up_deliveries();
+    }
+
     /// The queue pair at the other end from `side`.
     pub(crate) fn peer_of(&self, side: Side) -> &Object<K, Qp<K>> {
         match side {

@@ -333,7 +333,7 @@ impl<K: Kernel> Connection<K> {
     /// A run of the combiner of that side's engine calls this, and uses what it returns until its next call at most.
     pub(crate) unsafe fn leased(&self, side: Side) -> Option<&Established<K>> {
         // SAFETY: the runs of a combiner happen one before another; the rest is as the caller promises.
-        unsafe { self.established.leased(side.shard()) }
+        unsafe { self.established.leased(side.shard(), |established| established.leave(side)) }
     }
 
     /// Returns true if transfers of `side` may begin.

@@ -77,6 +77,14 @@ impl<K: Kernel> Attachment<K> {
         unsafe { Remote::leased(self.joined.get()?) }
     }
 
+    /// Runs the engine of the peer, if it is of this driver and the connection is established. Where it is no longer, the end
+    /// of that engine's lease is to come or has been.
+    pub(super) fn run_peer(&self) {
+        if let Some(link) = self.joined.get() {
+            remote::run_peer(link);
+        }
+    }
+
     /// Resumes a message of the peer, if the connection is established; `qp` is the QP of this attachment.
     pub(super) fn resume_peer(&self, qp: &Object<K, Qp<K>>) {
         if let Some(link) = self.joined.get() {

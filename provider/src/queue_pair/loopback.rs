@@ -78,6 +78,13 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         self.established.peer_of(self.side)
     }
 
+    /// As [`Remote::give_up_if_wanted`](super::remote::Remote::give_up_if_wanted).
+    #[inline(always)]
+    pub(super) fn give_up_if_wanted(&self) {
+        let peer = self.peer();
+        peer.responder.give_up_if_wanted(peer);
+    }
+
     /// As [`Remote::send`](super::remote::Remote::send).
     pub(super) fn send(
         &self,
@@ -93,7 +100,7 @@ impl<'c, K: Kernel> Loopback<'c, K> {
         let length = match moved {
             Ok(length) => length,
             Err(status) => {
-                peer.responder.delivered(peer, status, message);
+                peer.responder.delivered_kept(peer, status, message);
                 return Ok(Step::Broken);
             }
         };
@@ -111,16 +118,20 @@ impl<'c, K: Kernel> Loopback<'c, K> {
             };
             match outcome {
                 Ok(Invalidated::Now) => {}
-                Ok(Invalidated::Later) => return Ok(Step::AwaitingDrain),
+                Ok(Invalidated::Later) => {
+                    // Until the message has its result, no flush may overtake it.
+                    peer.responder.keep_for_one();
+                    return Ok(Step::AwaitingDrain);
+                }
                 // The receiver must abort the connection (the page of NdkSendAndInvalidate).
                 Ok(Invalidated::NotValid) | Err(_) => {
                     message.invalidated = None;
-                    peer.responder.delivered(peer, STATUS_ACCESS_VIOLATION, message);
+                    peer.responder.delivered_kept(peer, STATUS_ACCESS_VIOLATION, message);
                     return Ok(Step::Broken);
                 }
             }
         }
-        peer.responder.delivered(peer, STATUS_SUCCESS, message);
+        peer.responder.delivered_kept(peer, STATUS_SUCCESS, message);
         Ok(Step::Done)
     }
 

@@ -174,6 +174,12 @@ impl<K: Kernel> Object<K, Qp<K>> {
         self.initiator.progress(self);
     }
 
+    /// Unlocks the delivery, if the peer's engine keeps it. A run of that engine calls this, as it ends its lease of the
+    /// connection.
+    pub(crate) fn give_up_deliveries(&self) {
+        self.responder.give_up(self);
+    }
+
     /// Resumes a message of the peer that waits for a receive, as one is posted.
     fn peer_progress(&self) {
         self.attachment.resume_peer(self);

@@ -81,6 +81,15 @@ impl<'c, K: Kernel> Remote<'c, K> {
 }
 
 impl<K: Kernel> Remote<'_, K> {
+    /// Gives up, between two requests, what the engine keeps of a peer that wants it.
+    #[inline(always)]
+    pub(super) fn give_up_if_wanted(&self) {
+        match self {
+            Self::Loopback(loopback) => loopback.give_up_if_wanted(),
+            Self::Wire(_) => {}
+        }
+    }
+
     /// Delivers a message into the peer's next receive.
     ///
     /// # Errors
@@ -127,11 +136,16 @@ impl<K: Kernel> Remote<'_, K> {
 /// by a flush. `qp` is the QP at this end.
 pub(super) fn resume<K: Kernel>(link: &Link<K>, qp: &Object<K, Qp<K>>) {
     match link {
-        Link::Loopback(connection, side) => {
-            if let Some(established) = connection.transfer(*side) {
-                established.peer_of(*side).progress();
-            }
-        }
+        Link::Loopback(..) => run_peer(link),
         Link::Wire(wire) => wire.transfers().resume(qp, wire),
+    }
+}
+
+/// Runs the engine at the other end of `link`, if that is a QP of this driver and the connection is established.
+pub(super) fn run_peer<K: Kernel>(link: &Link<K>) {
+    if let Link::Loopback(connection, side) = link
+        && let Some(established) = connection.transfer(*side)
+    {
+        established.peer_of(*side).progress();
     }
 }

@@ -20,8 +20,8 @@ impl<T: Drain> Rundown<T> {
         unsafe { self.open_with(value, OPEN | LEASED) };
     }
 
-    /// The value, for the holder of the lease of `shard`, if it is open. Otherwise the lease ends here, and with it
-    /// perhaps the rundown ([`Drain::drained`]): up to DISPATCH_LEVEL, no lock held.
+    /// The value, for the holder of the lease of `shard`, if it is open. Otherwise the lease ends here, after `leave` has seen
+    /// the value, and with it perhaps the rundown ([`Drain::drained`]): up to DISPATCH_LEVEL, no lock held.
     ///
     /// No locked instruction is needed while the value is open. A closer clears OPEN and leaves LEASED, so the shard is not
     /// over, and the value stays, until this function itself clears LEASED; and the calls for a shard happen one before
@@ -34,20 +34,31 @@ impl<T: Drain> Rundown<T> {
     /// # Safety
     ///
     /// The calls for one shard happen one before another, and what one returns is not used once the next is made.
-    pub unsafe fn leased(&self, shard: Shard) -> Option<&T> {
-        let word = self.shard(shard);
-        let state = word.load(Ordering::Acquire);
-        if state & (OPEN | LEASED) == OPEN | LEASED {
-            // SAFETY: LEASED stays set until a later call, so there is no writer before.
-            return self.value.with(|cell| unsafe { (*cell).as_ref() });
+    #[inline(always)]
+    pub unsafe fn leased(&self, shard: Shard, leave: impl FnOnce(&T)) -> Option<&T> {
+        let state = self.shard(shard).load(Ordering::Acquire);
+        if state & LEASED == 0 {
+            return None;
         }
-        if state & (OPEN | LEASED) == LEASED
-            && word.fetch_and(!LEASED, Ordering::AcqRel) == LEASED
+        // SAFETY: LEASED stays set until a later call, or the end of this one, so there is no writer before.
+        let value = self.value.with(|cell| unsafe { (*cell).as_ref() });
+        if state & OPEN != 0 {
+            return value;
+        }
+        if let Some(value) = value {
+            leave(value);
+        }
+        self.end_lease(shard);
+        None
+    }
+
+    #[cold]
+    fn end_lease(&self, shard: Shard) {
+        if self.shard(shard).fetch_and(!LEASED, Ordering::AcqRel) == LEASED
             && let Some(value) = self.end_shard()
         {
             value.drained();
         }
-        None
     }
 }
 
@@ -68,7 +79,7 @@ mod tests {
     /// One use of a lease, by the one thread of a test.
     fn holds(rundown: &Rundown<Probe>, shard: Shard) -> bool {
         // SAFETY: one thread calls this, and keeps nothing of it.
-        unsafe { rundown.leased(shard) }.is_some()
+        unsafe { rundown.leased(shard, |_| ()) }.is_some()
     }
 
     #[test]
@@ -135,8 +146,10 @@ mod model {
         fn run(&self, index: usize) {
             let shard = if index == 0 { Shard::Initiator } else { Shard::Target };
             self.engines[index].run(|uses| {
+                let leave =
+                    |Probe(drained): &Probe| assert_eq!(drained.load(O::SeqCst), 0, "left after its end");
                 // SAFETY: the runs of one combiner happen one before another, and each keeps nothing.
-                if let Some(Probe(drained)) = unsafe { self.rundown.leased(shard) } {
+                if let Some(Probe(drained)) = unsafe { self.rundown.leased(shard, leave) } {
                     assert_eq!(drained.load(O::SeqCst), 0, "used after its end");
                     *uses += 1;
                 }

@@ -84,6 +84,12 @@ impl<K: Kernel> Initiator<K> {
 
     fn advance(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>) {
         loop {
+            // Also where no request waits: the lease of a connection that was closed ends here.
+            // SAFETY: this is a run of the engine's combiner, and the next look comes after the request.
+            let remote = unsafe { qp.attachment.remote() };
+            if let Some(remote) = &remote {
+                remote.give_up_if_wanted();
+            }
             // A flush that comes after the look has left a note with the combiner.
             if qp.cancel.load(Ordering::SeqCst) != 0 {
                 let cancel = qp.cancel.fetch_and(!(FLUSH | FLUSH_RECEIVES | TIMER_EXPIRED), Ordering::SeqCst);
@@ -97,9 +103,6 @@ impl<K: Kernel> Initiator<K> {
                     qp.responder.flush(qp);
                 }
             }
-            // Also where no request waits: the lease of a connection that was closed ends here.
-            // SAFETY: this is a run of the engine's combiner, and the next look comes after the request.
-            let remote = unsafe { qp.attachment.remote() };
             if !self.begin_next(in_flight) {
                 return;
             }

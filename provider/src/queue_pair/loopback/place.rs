@@ -33,8 +33,8 @@ pub(super) struct Met {
     pub(super) moved: Result<usize, NTSTATUS>,
 }
 
-/// Moves a message into the peer's next receive, which keeps the delivery locked until
-/// [`Responder::delivered`](crate::queue_pair::responder::Responder::delivered). `None` if the peer has no receive, or its
+/// Moves a message into the peer's next receive; the delivery stays locked, see
+/// [`Responder::give_up`](crate::queue_pair::responder::Responder::give_up). `None` if the peer has no receive, or its
 /// delivery is locked. The source is admitted before a receive is taken; nothing is pinned any more when this returns, so
 /// that a consumer which has the result may deregister.
 ///
@@ -50,7 +50,7 @@ pub(super) fn deliver<K: Kernel>(
     peer.responder.expect_delivery();
     let Some(source) = entry(qp, data, SOURCE) else { return deliver_list(qp, data, peer) };
     let mut rest = Sgl::new();
-    let Some(Receive { context, first }) = peer.responder.next_receive(peer, &mut rest) else {
+    let Some(Receive { context, first }) = peer.responder.next_receive_kept(peer, &mut rest) else {
         return Ok(None);
     };
     let sink = if rest.is_empty() { admit(peer, first, SINK) } else { None };
@@ -74,7 +74,7 @@ fn deliver_list<K: Kernel>(
     let mut source = PinnedSgl::new();
     gather(qp, &mut source, data, SOURCE)?;
     let mut rest = Sgl::new();
-    let Some(Receive { context, first }) = peer.responder.next_receive(peer, &mut rest) else {
+    let Some(Receive { context, first }) = peer.responder.next_receive_kept(peer, &mut rest) else {
         return Ok(None);
     };
     Ok(Some(Met { context, moved: fill(peer, &source, first, &rest) }))

@@ -248,14 +248,56 @@ impl<K: Kernel> Responder<K> {
         receive
     }
 
+    /// As [`Responder::next_receive`], for the engine of a peer by loopback, which keeps the lock: see [`Responder::give_up`].
+    #[inline(always)]
+    pub(super) fn next_receive_kept(&self, qp: &Object<K, Qp<K>>, rest: &mut Sgl) -> Option<Receive> {
+        if !self.delivery_lock.try_lock_and_keep() {
+            return None;
+        }
+        let receive = self.take(qp, rest);
+        if receive.is_none() {
+            // A flush that wants the lock would find it kept again each time that it runs the engine for it.
+            self.give_up(qp);
+        }
+        receive
+    }
+
     /// The result of the receive that a message of the peer's has met, which unlocks the delivery.
     pub(super) fn delivered(&self, qp: &Object<K, Qp<K>>, status: NTSTATUS, message: Message) {
+        self.delivered_kept(qp, status, message);
+        self.end_delivery(qp);
+    }
+
+    /// As [`Responder::delivered`], of which the peer's engine keeps the lock.
+    #[inline(always)]
+    pub(super) fn delivered_kept(&self, qp: &Object<K, Qp<K>>, status: NTSTATUS, message: Message) {
         self.finish(qp, status, message);
         // The peer's next message takes the next receive; its line comes while this one's result is on its way.
         if let Receives::Own(queue) = &self.receives {
             queue.expect_another();
         }
-        self.end_delivery(qp);
+    }
+
+    /// The peer's engine, which keeps the lock perhaps, lets a flush have it that wants it.
+    #[inline(always)]
+    pub(super) fn give_up_if_wanted(&self, qp: &Object<K, Qp<K>>) {
+        if self.delivery_lock.is_kept_and_wanted() {
+            self.give_up(qp);
+        }
+    }
+
+    /// The peer's engine keeps the lock no longer.
+    #[cold]
+    pub(super) fn give_up(&self, qp: &Object<K, Qp<K>>) {
+        if self.keep_for_one() {
+            self.end_delivery(qp);
+        }
+    }
+
+    /// The lock that the peer's engine keeps belongs to a single delivery from now on, which [`Responder::delivered`] ends.
+    /// Returns true if it was kept.
+    pub(super) fn keep_for_one(&self) -> bool {
+        self.delivery_lock.keep_no_more()
     }
 
     /// A receive was posted: a flush or a message of the peer's that waits for one goes on.
@@ -277,8 +319,9 @@ impl<K: Kernel> Responder<K> {
             return;
         }
         if !self.try_lock_delivery() {
-            // The peer finds the note and runs this engine again.
+            // The peer finds the note and runs this engine again. Its engine may keep the lock while it is idle.
             qp.cancel.fetch_or(FLUSH_RECEIVES, Ordering::SeqCst);
+            qp.attachment.run_peer();
             return;
         }
         // A post of a receive reads `cancel` after its push: the flush or the post sees the other.

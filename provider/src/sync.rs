@@ -42,6 +42,24 @@ pub(crate) fn expect_to_read<T>(place: &T) {
     let _ = place;
 }
 
+/// A full fence, as `fence` of [`Ordering::SeqCst`], for a thread that has made a read-modify-write between the stores and
+/// the loads which it keeps apart, on whatever atomic.
+///
+/// On x86-64 every read-modify-write is a locked instruction, which lets no later load pass an earlier store ([Intel],
+/// section 10.2.3.9; [AMD], section 7.4.2), so that nothing is left to do but to keep the compiler from it. (It is
+/// `smp_mb__after_atomic` of [Linux].) Elsewhere, and in a model, it is the fence.
+///
+/// [Intel]: https://cdrdv2.intel.com/v1/dl/getContent/671447
+/// [AMD]: https://docs.amd.com/v/u/en-US/24593_3.43
+/// [Linux]: https://www.kernel.org/doc/Documentation/memory-barriers.txt
+#[inline(always)]
+pub(crate) fn fence_after_rmw() {
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+    #[cfg(not(all(target_arch = "x86_64", not(loom))))]
+    fence(Ordering::SeqCst);
+}
+
 /// A value in a cache line of its own: what one processor writes all the time does not take from another
 /// what lies beside it. Not `crossbeam_utils::CachePadded`, whose 128 bytes would double the size of a region.
 #[repr(align(64))]

@@ -21,7 +21,7 @@
 use sys::ndk::{NDK_CQ_NOTIFY_ERRORS, NDK_CQ_NOTIFY_SOLICITED};
 use sys::wdm::ULONG;
 
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence, fence_after_rmw};
 
 /// Notification class of a result. A class satisfies its own arm and every arm below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,6 +123,22 @@ impl ArmWord {
     /// satisfies the arm, `moderated` decides between notifying and coalescing.
     pub(crate) fn satisfy(&self, class: Class, position: u64, moderated: impl Fn() -> bool) -> Answer {
         fence(Ordering::SeqCst);
+        self.satisfy_fenced(class, position, moderated)
+    }
+
+    /// As [`ArmWord::satisfy`], for a caller that has made a read-modify-write since it published the result.
+    pub(crate) fn satisfy_after_rmw(
+        &self,
+        class: Class,
+        position: u64,
+        moderated: impl Fn() -> bool,
+    ) -> Answer {
+        fence_after_rmw();
+        self.satisfy_fenced(class, position, moderated)
+    }
+
+    #[inline(always)]
+    fn satisfy_fenced(&self, class: Class, position: u64, moderated: impl Fn() -> bool) -> Answer {
         let mut word = self.0.load(Ordering::SeqCst);
         while let Some(arm) = Arm::from_code(word & 3) {
             if word & COALESCED != 0 {
@@ -240,13 +256,25 @@ mod model {
 
     #[test]
     fn result_and_an_arm_that_race_give_exactly_one_notification() {
-        explore(None, || {
+        race(|word, position| word.satisfy(Class::Plain, position, || false));
+    }
+
+    #[test]
+    fn result_settled_after_a_combiner_was_left_gives_exactly_one_notification() {
+        race(|word, position| {
+            crate::combiner::Combiner::new(()).run(|()| {});
+            word.satisfy_after_rmw(Class::Plain, position, || false)
+        });
+    }
+
+    fn race(settle: fn(&ArmWord, u64) -> Answer) {
+        explore(None, move || {
             let shared = Arc::new((ArmWord::new(), crate::ring::Ring::new(2).unwrap(), AtomicUsize::new(0)));
             let pusher = {
                 let shared = shared.clone();
                 thread::spawn(move || {
                     let position = shared.1.push(()).unwrap();
-                    if shared.0.satisfy(Class::Plain, position, || false) == Answer::Notify {
+                    if settle(&shared.0, position) == Answer::Notify {
                         shared.2.fetch_add(1, Ordering::SeqCst);
                     }
                 })

@@ -81,6 +81,13 @@ pub(crate) struct CompletionQueue<K: Kernel, A: CqAdapter<K>> {
 /// Called once, in the queue's DPC, when a result has found no room.
 pub(crate) type OnOverflow<K, A> = fn(&Object<K, CompletionQueue<K, A>>);
 
+/// A result that is published, and has not notified yet.
+#[must_use]
+pub(crate) struct Unsettled {
+    class: Class,
+    position: u64,
+}
+
 /// A result found no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Overflow;
@@ -170,6 +177,16 @@ impl<K: Kernel, A: CqAdapter<K>> Object<K, CompletionQueue<K, A>> {
     /// [`Overflow`]: the queue is full, and dead from now on.
     #[inline(always)]
     pub(crate) fn push(&self, result: Cqe, solicited: bool) -> Result<(), Overflow> {
+        self.push_unsettled(result, solicited).map(|unsettled| self.settle(unsettled))
+    }
+
+    /// As [`Object::push`], and leaves the notification to the caller.
+    ///
+    /// # Errors
+    ///
+    /// As there; nothing is left to the caller then.
+    #[inline(always)]
+    pub(crate) fn push_unsettled(&self, result: Cqe, solicited: bool) -> Result<Unsettled, Overflow> {
         let class = match (result.status, solicited) {
             (STATUS_SUCCESS, false) => Class::Plain,
             (STATUS_SUCCESS, true) => Class::Solicited,
@@ -184,12 +201,11 @@ impl<K: Kernel, A: CqAdapter<K>> Object<K, CompletionQueue<K, A>> {
                 if class == Class::Error {
                     self.newest_error.fetch_max(past, Ordering::SeqCst);
                 }
-                self.settle(class, position);
-                Ok(())
+                Ok(Unsettled { class, position })
             }
             Err(_) => {
                 self.overflow();
-                self.settle(Class::Error, self.entries.tail());
+                self.settle(Unsettled { class: Class::Error, position: self.entries.tail() });
                 Err(Overflow)
             }
         }
@@ -262,12 +278,25 @@ impl<K: Kernel, A: CqAdapter<K>> Object<K, CompletionQueue<K, A>> {
         Ok(())
     }
 
-    fn settle(&self, class: Class, position: u64) {
+    /// Makes the notification that a result satisfies, now that it is published.
+    #[inline(always)]
+    pub(crate) fn settle(&self, Unsettled { class, position }: Unsettled) {
         self.answer(self.ask(class, position));
     }
 
+    /// As [`Object::settle`], for a caller that has made a read-modify-write since the push: it keeps the look at the arm
+    /// behind the result, as the fence there does.
+    #[inline(always)]
+    pub(crate) fn settle_after_rmw(&self, Unsettled { class, position }: Unsettled) {
+        self.answer(self.arm.satisfy_after_rmw(class, position, || self.is_moderated()));
+    }
+
     fn ask(&self, class: Class, position: u64) -> Answer {
-        self.arm.satisfy(class, position, || self.moderation.now() != Moderation::OFF)
+        self.arm.satisfy(class, position, || self.is_moderated())
+    }
+
+    fn is_moderated(&self) -> bool {
+        self.moderation.now() != Moderation::OFF
     }
 
     fn answer(&self, answer: Answer) {

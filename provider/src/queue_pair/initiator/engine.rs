@@ -18,6 +18,7 @@ use super::pending_invalidate::PendingInvalidate;
 use super::rnr_timeout::Rnr;
 use super::{InFlight, Initiator};
 use crate::adapter::PendingRegistration;
+use crate::completion::{Overflow, Unsettled};
 use crate::kernel::Kernel;
 use crate::kernel::event::{self, Event, Handle, Status};
 use crate::lifetime::AcquireError;
@@ -76,13 +77,20 @@ impl From<AcquireError> for Step {
 impl<K: Kernel> Initiator<K> {
     /// See the module's head. The caller holds the queue pair, directly or by a transfer.
     pub(in crate::queue_pair) fn progress(&self, qp: &Object<K, Qp<K>>) {
+        let mut unsettled = None;
         self.engine.run(|in_flight| match qp.attachment.wire() {
-            None => self.advance(qp, in_flight),
+            None => self.advance(qp, in_flight, &mut unsettled),
             Some(wire) => self.advance_over_wire(qp, wire, in_flight),
         });
+        // The way out of the combiner is a read-modify-write. The caller still holds the QP, and so its CQ.
+        if let Some(unsettled) = unsettled {
+            self.cq.settle_after_rmw(unsettled);
+        }
     }
 
-    fn advance(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>) {
+    /// Executes requests until none can go on. Leaves the result of the last one in `unsettled`.
+    fn advance(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>, unsettled: &mut Option<Unsettled>) {
+        self.settle_last(unsettled);
         loop {
             // Also where no request waits: the lease of a connection that was closed ends here.
             // SAFETY: this is a run of the engine's combiner, and the next look comes after the request.
@@ -106,6 +114,7 @@ impl<K: Kernel> Initiator<K> {
             if !self.begin_next(in_flight) {
                 return;
             }
+            self.settle_last(unsettled);
             let (status, breaks) = match Self::step(qp, remote.as_ref(), in_flight) {
                 Step::Done => (STATUS_SUCCESS, false),
                 Step::Failed(status) => (status, true),
@@ -121,8 +130,9 @@ impl<K: Kernel> Initiator<K> {
             if status != STATUS_SUCCESS {
                 Self::report_failure(qp, in_flight, status);
             }
-            self.finish(qp, in_flight, status);
+            *unsettled = self.finish_unsettled(qp, in_flight, status);
             if breaks {
+                self.settle_last(unsettled);
                 qp.break_connection();
             }
         }
@@ -140,8 +150,28 @@ impl<K: Kernel> Initiator<K> {
 
     /// The request in flight is over.
     pub(super) fn finish(&self, qp: &Object<K, Qp<K>>, in_flight: &mut InFlight<K>, status: NTSTATUS) {
-        if self.report(in_flight, status, qp.context).is_err() {
+        let mut unsettled = self.finish_unsettled(qp, in_flight, status);
+        self.settle_last(&mut unsettled);
+    }
+
+    /// The same, and leaves the notification to the caller.
+    fn finish_unsettled(
+        &self,
+        qp: &Object<K, Qp<K>>,
+        in_flight: &mut InFlight<K>,
+        status: NTSTATUS,
+    ) -> Option<Unsettled> {
+        self.report(in_flight, status, qp.context).unwrap_or_else(|Overflow| {
             qp.overflow();
+            None
+        })
+    }
+
+    /// Makes the notification of the result before the next request begins, which may take long.
+    #[inline(always)]
+    pub(super) fn settle_last(&self, unsettled: &mut Option<Unsettled>) {
+        if let Some(unsettled) = unsettled.take() {
+            self.cq.settle(unsettled);
         }
     }
 

@@ -29,7 +29,7 @@ use super::sgl::{Sgl, length};
 use super::work::{Flags, Operation, WorkQueue, WorkRequest};
 use crate::adapter::{Cq, PendingRegistration};
 use crate::combiner::Combiner;
-use crate::completion::{Cqe, Overflow};
+use crate::completion::{Cqe, Overflow, Unsettled};
 use crate::consumer::Opaque;
 use crate::heap::NoMemory;
 use crate::kernel::Kernel;
@@ -217,7 +217,7 @@ impl<K: Kernel> Initiator<K> {
         in_flight.rnr_timeout.check(self.queue.begun())
     }
 
-    /// Ends the request in flight, with its result unless it succeeded silently.
+    /// Ends the request in flight, with its result unless it succeeded silently, which the caller settles.
     ///
     /// # Errors
     ///
@@ -227,8 +227,8 @@ impl<K: Kernel> Initiator<K> {
         in_flight: &mut InFlight<K>,
         status: NTSTATUS,
         qp_context: Opaque,
-    ) -> Result<(), Overflow> {
-        let Some(work) = in_flight.work.take() else { return Ok(()) };
+    ) -> Result<Option<Unsettled>, Overflow> {
+        let Some(work) = in_flight.work.take() else { return Ok(None) };
         let bytes = length(in_flight.list.iter().copied());
         in_flight.posted = None;
         self.end(work, bytes, status, qp_context)
@@ -245,13 +245,13 @@ impl<K: Kernel> Initiator<K> {
         bytes: usize,
         status: NTSTATUS,
         qp_context: Opaque,
-    ) -> Result<(), Overflow> {
+    ) -> Result<Option<Unsettled>, Overflow> {
         let name = operation.name();
         // What it holds goes before its result is visible, for then the consumer may deregister or close that.
         drop(operation);
         self.queue.completed();
         if status == STATUS_SUCCESS && flags.contains(Flags::SILENT) {
-            return Ok(());
+            return Ok(None);
         }
         let result = Cqe {
             status,
@@ -261,6 +261,6 @@ impl<K: Kernel> Initiator<K> {
             operation: name,
             invalidated: 0,
         };
-        self.cq.push(result, false)
+        self.cq.push_unsettled(result, false).map(Some)
     }
 }

@@ -11,6 +11,7 @@ use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_SUCCESS};
 use super::engine::Step;
 use super::pending_invalidate::PendingInvalidate;
 use super::{InFlight, Initiator};
+use crate::completion::Overflow;
 use crate::connection::Wire;
 use crate::kernel::Kernel;
 use crate::memory::Token;
@@ -156,8 +157,9 @@ impl<K: Kernel> Initiator<K> {
 
     fn conclude(&self, qp: &Object<K, Qp<K>>, launched: Launched<K>, status: NTSTATUS) {
         let Launched { work, bytes, .. } = launched;
-        if self.end(work, usize_from(bytes), status, qp.context).is_err() {
-            qp.overflow();
+        match self.end(work, usize_from(bytes), status, qp.context) {
+            Ok(mut unsettled) => self.settle_last(&mut unsettled),
+            Err(Overflow) => qp.overflow(),
         }
     }
 

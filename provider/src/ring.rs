@@ -54,6 +54,10 @@ unsafe impl<T: Send> Send for Ring<T> {}
 unsafe impl<T: Send> Sync for Ring<T> {}
 
 impl<T> Ring<T> {
+    /// Bytes of a slot.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) const SLOT: usize = size_of::<Slot<T>>();
+
     /// A queue for at least `depth` values (at most 2^31); its capacity is the next power of two, and at
     /// least two: with one slot, "full" for a position and "free" for the next would be the same number.
     ///

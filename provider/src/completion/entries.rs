@@ -233,6 +233,11 @@ mod tests {
     }
 
     #[test]
+    fn result_fills_one_cache_line_of_its_queue() {
+        assert_eq!(Ring::<Cqe>::SLOT, 64);
+    }
+
+    #[test]
     fn ring_above_the_largest_is_refused() {
         let results = Entries::new(2).unwrap();
         assert_eq!(results.grow((1 << 18) + 1), Err(NoMemory));

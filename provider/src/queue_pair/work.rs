@@ -98,6 +98,10 @@ struct Queued<W> {
 pub(crate) struct QueueFull;
 
 impl<W> WorkQueue<W> {
+    /// Bytes of a slot.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) const SLOT: usize = Ring::<Queued<W>>::SLOT;
+
     /// A queue for `depth` outstanding requests with lists of at most `width` entries.
     ///
     /// # Errors

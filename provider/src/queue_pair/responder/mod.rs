@@ -366,6 +366,11 @@ mod tests {
     }
 
     #[test]
+    fn receive_fills_one_cache_line_of_its_queue() {
+        assert_eq!(WorkQueue::<Receive>::SLOT, 64);
+    }
+
+    #[test]
     fn flush_of_late_receives_keeps_the_sgl_of_a_waiting_send() {
         let pair = Pair::connected();
         let mut buffers = [Buffer::new(vec![7; 5000]), Buffer::new(vec![0; 5000])];

@@ -15,10 +15,40 @@
 //! | arm word of the CQ | completion, if armed | from the processor that arms to the one that pushes | one of the two has to see the other ([`arm`](crate::completion)). Unarmed, it stays where it is read |
 //! | `completed` of a work queue | once a queue's round | from the processor that completes to the poster | the poster may not overrun the queue |
 //!
-//! These stay with one side, each in a line of its own: the lifetime word of each QP (its own posts), the connection's pins
-//! and each registration's (a shard for each side, see [`rundown`](crate::rundown)), the tails and heads of the rings, the
-//! combiner of each initiator, the delivery lock (but for a flush), the counters (a stripe for each direction). A look at
-//! whether a connection is established is at the shard of the side that asks.
+//! These stay with one side, each in a line of its own: the lifetime word of each QP (its own posts), the pins of each
+//! registration (a shard for each side, see [`rundown`](crate::rundown)), the tails and heads of the rings, the
+//! combiner of each initiator, the counters (a stripe for each direction). The connection's shards and the delivery lock are
+//! read, and not written until the connection ends or a flush wants the lock. A look at whether a connection is established
+//! is at the shard of the side that asks.
+//!
+//! # Locked instructions
+//!
+//! One Send of 64 bytes that meets a receive, from NdkReceive to both results, in the order of the calls; both sides have
+//! a registered region and a CQ of their own. Each takes about 5 ns on the machine of `docs/performance.md`, whatever line
+//! it is for.
+//!
+//! | call | instruction | of | because |
+//! |---|---|---|---|
+//! | NdkReceive | compare-exchange | lifetime word | a message may take the receive at once, and its result make the consumer close the QP before the call returns |
+//! | | fence | - | the post looks for a message or a flush that waits, after its push; they look for a receive after they have said that they wait |
+//! | | subtraction | lifetime word | gives the hold back, perhaps as the last |
+//! | NdkSend | compare-exchange | lifetime word | another processor may run the engine for the request, likewise |
+//! | | compare-exchange | combiner | one processor at a time executes requests, and a note that finds it at work is not lost |
+//! | | compare-exchange | source's region | its memory stays until it is copied: a closer finds the pin, or the pin finds the region closed |
+//! | | compare-exchange | sink's region | likewise |
+//! | | subtraction | sink's region | perhaps the last pin; before the receive has its result |
+//! | | subtraction | source's region | likewise |
+//! | | compare-exchange | tail of the receive's CQ | results of several QPs, and of both their sides, are pushed at the same time |
+//! | | fence | - | the look at the arm, after the push: the consumer that arms looks for results after that |
+//! | | compare-exchange | tail of the Send's CQ | as of the receive's |
+//! | | compare-exchange | combiner | finds a note, or leaves; it is the fence too between the push and the look at the arm |
+//! | | subtraction | lifetime word | gives the hold back, perhaps as the last |
+//! | NdkGetCqResults, twice | none | | the consumer serialises polls |
+//!
+//! These are fourteen. A Write has nine: one NdkWrite in place of NdkSend, and neither the first three nor the two of the
+//! receive's CQ. What has none: posts and takes of the work queues (serialised by the consumer, the combiner, the delivery
+//! lock), the connection (the engine has a lease of it, see `rundown::lease`), the delivery lock (the engine keeps it from
+//! one message to the next), the counters.
 
 mod place;
 

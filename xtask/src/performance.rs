@@ -1,5 +1,7 @@
 //! `cargo xtask performance`: docs/performance.md from what the commands print on this machine.
 
+mod floor;
+
 use std::{
     env,
     fs::{self, File},
@@ -59,6 +61,7 @@ pub(crate) fn write(options: &Options) -> Result<(), CommandError> {
             trimmed(&output)
         ));
     }
+    text.push_str(&format!("\n{}\n", floor::paragraph()));
     fs::remove_file(&file).map_err(|error| CommandError::file(&file, &error))?;
     fs::write(&page, text).map_err(|error| CommandError::file(&page, &error))?;
     println!("{}", page.display());

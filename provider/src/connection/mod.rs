@@ -2,8 +2,8 @@
 //!
 //! A connector and a QP have one side of a connection, as a [`Link`]. The active side connected; the passive
 //! side's connector was made here and indicated by a listener. Where both sides live in this driver, the link
-//! leads to a [`Connection`]: the messages of a wire are transitions of one state machine there (`state`), made
-//! under one lock.
+//! leads to a [`Connection`](loopback::Connection): the messages of a wire are transitions of one state machine there
+//! (`state`), made under one lock.
 //!
 //! | module | knows |
 //! |---|---|

@@ -58,50 +58,55 @@ use SocketCall::{
 /// The number of tries with a port that is any free one (AD-3).
 pub const PORT_TRIES: u8 = 16;
 
+/// The options of a connection.
+const STREAM: &[SocketCall] = &[NoDelay, KeepAlive, KeepAliveIdle, KeepAliveCount, KeepAliveInterval];
+
 /// Options that concern the bind stand before it
-/// (<https://learn.microsoft.com/windows-hardware/drivers/network/so-reuseaddr>). Events are enabled after the connect
+/// (<https://learn.microsoft.com/windows-hardware/drivers/network/so-reuseaddr>,
+/// <https://learn.microsoft.com/windows-hardware/drivers/network/so-conditional-accept>).
+const BIND: &[SocketCall] = &[Bind, LocalAddress];
+
+/// Events are enabled after the connect
 /// (<https://learn.microsoft.com/windows-hardware/drivers/network/so-wsk-event-callback>), and after the user has been
-/// told of it, so that no event comes before. A socket of an earlier try is closed first.
-const CONNECTS: [SocketCall; 12] = [
-    Discard,
-    Create,
-    NoDelay,
-    KeepAlive,
-    KeepAliveIdle,
-    KeepAliveCount,
-    KeepAliveInterval,
-    Bind,
-    LocalAddress,
-    Connect,
-    Announce,
-    Enable,
-];
+/// told of it, so that no event comes before.
+const CONNECT: &[SocketCall] = &[Connect, Announce, Enable];
 
-const CONNECTS_SHARED: [SocketCall; 13] = [
-    Discard,
-    Create,
-    Share,
-    NoDelay,
-    KeepAlive,
-    KeepAliveIdle,
-    KeepAliveCount,
-    KeepAliveInterval,
-    Bind,
-    LocalAddress,
-    Connect,
-    Announce,
-    Enable,
-];
+/// The user hears that the socket listens once a connection would reach it.
+const LISTEN: &[SocketCall] = &[Enable, Announce];
 
-const KEEPS: [SocketCall; 6] = [Discard, Create, Share, Bind, LocalAddress, Announce];
+/// A socket of an earlier try is closed first.
+const BEGIN: &[SocketCall] = &[Discard, Create];
 
-/// Conditional accept stands before the bind
-/// (<https://learn.microsoft.com/windows-hardware/drivers/network/so-conditional-accept>), the events after it. The user
-/// hears that the socket listens once a connection would reach it.
-const LISTENS: [SocketCall; 8] = [Discard, Create, Exclusive, Inspect, Bind, LocalAddress, Enable, Announce];
-
+const CONNECTS: [SocketCall; 12] = joined(&[BEGIN, STREAM, BIND, CONNECT]);
+const CONNECTS_SHARED: [SocketCall; 13] = joined(&[BEGIN, &[Share], STREAM, BIND, CONNECT]);
+const KEEPS: [SocketCall; 6] = joined(&[BEGIN, &[Share], BIND, &[Announce]]);
+const LISTENS: [SocketCall; 8] = joined(&[BEGIN, &[Exclusive, Inspect], BIND, LISTEN]);
 /// Events are inherited from the listening socket.
-const ACCEPTED: [SocketCall; 5] = [NoDelay, KeepAlive, KeepAliveIdle, KeepAliveCount, KeepAliveInterval];
+const ACCEPTED: [SocketCall; 5] = joined(&[STREAM]);
+
+/// The calls of the parts, which are `N`: another number does not compile.
+const fn joined<const N: usize>(mut parts: &[&[SocketCall]]) -> [SocketCall; N] {
+    let mut calls = [Discard; N];
+    let mut room: &mut [SocketCall] = &mut calls;
+    while let [part, others @ ..] = parts {
+        let mut part = *part;
+        while let [call, rest @ ..] = part {
+            assert!(!room.is_empty(), "there are no more calls than places");
+            let places = room;
+            room = match places.split_first_mut() {
+                Some((place, left)) => {
+                    *place = *call;
+                    left
+                }
+                None => &mut [],
+            };
+            part = rest;
+        }
+        parts = others;
+    }
+    assert!(room.is_empty(), "there are as many calls as places");
+    calls
+}
 
 impl SocketRole {
     /// Its calls in order, those of another try.

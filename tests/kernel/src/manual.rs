@@ -23,7 +23,7 @@ use sys::wdm::MDL;
 use crate::allocations::spared;
 use crate::call::{Call, Queues, Waiting};
 use crate::mapping::Pinned;
-use crate::network::InABox;
+use crate::network::{self, InABox};
 use crate::points::{ManualLock, Point, atomic, reach};
 use crate::processors::Processors;
 
@@ -119,11 +119,12 @@ pub fn enqueue(work: impl FnOnce() + 'static) {
     state().push(Queued::Work(Box::new(work)));
 }
 
-/// Does what has waited longest, a DPC or other work. Returns true if there was something.
+/// Does what has waited longest, a DPC or other work, or else lets the network do something if that is left to it.
+/// Returns true if there was something.
 pub fn pump_once() -> bool {
     let next = state().queue.borrow_mut().pop_front();
     match next {
-        None => return false,
+        None => return network::run_once(),
         Some(Queued::Dpc(call)) => call.make(),
         Some(Queued::Work(work)) => work(),
     }
@@ -133,7 +134,7 @@ pub fn pump_once() -> bool {
 /// Makes the DPCs that wait, and those that they queue. Returns their number.
 pub fn pump() -> usize {
     let (state, mut calls) = (state(), 0);
-    while !state.queue.borrow().is_empty() {
+    while !state.queue.borrow().is_empty() || network::is_due() {
         reach(Point::Dpc);
         // An interruption at that point may have made the call.
         if !pump_once() {
@@ -213,6 +214,7 @@ pub fn traced() -> Vec<String> {
 pub fn forget() {
     let state = state();
     state.queue.take().into_iter().for_each(std::mem::forget);
+    network::forget();
     drop((state.timers.take(), state.traced.take()));
 }
 

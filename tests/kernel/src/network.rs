@@ -2,13 +2,15 @@
 //! here, as they run on one.
 //!
 //! Nothing happens inside a call of the provider: each thing that may happen next is an action, and a test does them one
-//! by one, in any order that TCP admits ([`step`]), or all of them ([`pump`]).
+//! by one, in any order that TCP admits ([`step`]), or all of them ([`pump`]). A test that has [`set_pace`] leaves that to
+//! the network: it does them like DPCs, when nothing else waits, or ports at once.
 
 #![expect(unsafe_code, reason = "a network makes promises")]
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use softndk_kernel::Network;
@@ -90,10 +92,53 @@ struct World {
     piece: usize,
     /// The status of connects to where no port is; STATUS_CONNECTION_REFUSED if there is none.
     failure: Option<NTSTATUS>,
+    pace: Pace,
 }
 
+/// The state of a network. The processors of a test share one.
+#[derive(Clone, Default)]
+pub(crate) struct Shared(Rc<RefCell<World>>);
+
 thread_local! {
-    static WORLD: RefCell<World> = RefCell::default();
+    static WORLD: RefCell<Shared> = RefCell::new(spared(Shared::default));
+}
+
+/// The network of the calling thread.
+pub(crate) fn world() -> Shared {
+    WORLD.with_borrow(Clone::clone)
+}
+
+/// Makes `world` the network of the calling thread.
+pub(crate) fn install(world: Shared) {
+    let earlier = WORLD.replace(world);
+    drop(earlier);
+}
+
+/// The moment in which things happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// When the test does them.
+    #[default]
+    ByTest,
+    /// As DPCs run, behind those that wait.
+    Deferred,
+    /// Ports open and are closed inside the call that asks for it; all else is deferred.
+    PortsInline,
+}
+
+/// Sets the pace of the calling thread's network.
+pub fn set_pace(pace: Pace) {
+    with(|world| world.pace = pace);
+}
+
+/// Lets the next thing happen, if that is not left to the test. Returns false if there is none.
+pub(crate) fn run_once() -> bool {
+    with(|world| world.pace) != Pace::ByTest && step(0)
+}
+
+/// Returns true if [`run_once`] has something to do.
+pub(crate) fn is_due() -> bool {
+    with(|world| world.pace) != Pace::ByTest && !actions().is_empty()
 }
 
 /// A thing that may happen next.
@@ -116,7 +161,7 @@ pub enum Action {
 }
 
 fn with<R>(work: impl FnOnce(&mut World) -> R) -> R {
-    spared(|| WORLD.with_borrow_mut(work))
+    spared(|| work(&mut world().0.borrow_mut()))
 }
 
 /// The things that may happen next.
@@ -176,6 +221,11 @@ pub fn step_if(mut admits: impl FnMut(&Action) -> bool) -> bool {
 /// Forgets what there was, as a model begins anew.
 pub fn clear() {
     with(|world| *world = World::default());
+}
+
+/// Forgets what there was and leaves its objects as they are: a test has failed.
+pub(crate) fn forget() {
+    with(|world| std::mem::forget(std::mem::take(world)));
 }
 
 /// Lets everything happen, the oldest first.
@@ -368,6 +418,13 @@ fn act(action: Action) {
             let events = with(|world| world.ports[number].events.take()).and_then(Arc::into_inner);
             events.expect("no other call of it runs").closed();
         }
+    }
+}
+
+/// Lets an action of a port happen, if it may and ports are not deferred.
+fn act_inline(action: Action) {
+    if with(|world| world.pace) == Pace::PortsInline && actions().contains(&action) {
+        act(action);
     }
 }
 
@@ -581,6 +638,7 @@ unsafe impl Network for InABox {
             (port.at, port.purpose, port.opening) = (Some(at), purpose, true);
             port.events = Some(Arc::new(events));
         });
+        act_inline(Action::Open(port.0));
     }
 
     fn close(port: &BoxPort) {
@@ -590,5 +648,6 @@ unsafe impl Network for InABox {
             port.opening = false;
             port.open = false;
         });
+        act_inline(Action::ClosePort(port.0));
     }
 }

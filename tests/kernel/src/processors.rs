@@ -16,6 +16,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
 use crate::manual::{ManualEvent, State, install, pump_once, state};
+use crate::network;
 use crate::points::{self, Point, at_each};
 
 /// The code that a processor runs.
@@ -113,12 +114,13 @@ impl Processors {
         self.all.borrow_mut().push(Doing::Ready);
         self.points.borrow_mut().push(0);
         let baton = Arc::clone(&self.baton);
-        let moved = Movable((state(), work));
+        let moved = Movable((state(), network::world(), work));
         let thread = thread::Builder::new().stack_size(1 << 20).spawn(move || {
             let moved = moved;
-            let Movable((state, work)) = moved;
+            let Movable((state, world, work)) = moved;
             baton.await_turn(number);
             install(state);
+            network::install(world);
             hook();
             run_alone(number, work);
         });
@@ -218,6 +220,7 @@ fn run_alone(number: usize, work: Work) {
     drop(processors);
     at_each(None);
     install(Rc::new(State::default()));
+    network::install(network::Shared::default());
     baton.give(next);
 }
 

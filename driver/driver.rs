@@ -40,9 +40,11 @@ pub(crate) unsafe fn load(
     let registration = unsafe { Registration::new(object, registry_path, characteristics, level) };
     let registration = registration.map_err(|status| Step::Registration.failed(status))?;
     let sockets = Sockets::register(registration.handle(), level);
-    let sockets = sockets.map_err(|status| Step::Sockets.failed(status))?;
+    let sockets = sockets.map_err(|_| Step::Sockets.out_of_memory())?;
     if tdi::load(registration.handle(), level).is_err() {
-        sockets.deregister(level);
+        if let Some(sockets) = sockets {
+            sockets.deregister(level);
+        }
         return Err(Step::LegacyTransport.out_of_memory());
     }
     registration::keep(Loaded { registration, sockets, fabric, framework });
@@ -59,7 +61,9 @@ pub(crate) unsafe fn unload(level: PassiveLevel) {
     let Some(Loaded { registration, sockets, fabric, framework }) = registration::take() else { return };
     tdi::unload(level);
     // With the last adapter the last socket has gone: a halt waits for the closes of its adapter's.
-    sockets.deregister(level);
+    if let Some(sockets) = sockets {
+        sockets.deregister(level);
+    }
     drop(registration);
     // What the last closes deferred has begun, but may not have returned from the driver's code yet.
     flush_dpcs(level);

@@ -20,7 +20,8 @@ static LOADED: Lock<Option<Loaded>> = Lock::const_new(SpinLock::INIT, None);
 /// The parts of a loaded driver.
 pub(crate) struct Loaded {
     pub(crate) registration: Registration,
-    pub(crate) sockets: Sockets,
+    /// None if Winsock Kernel did not register the driver.
+    pub(crate) sockets: Option<Sockets>,
     pub(crate) fabric: Fabric<Windows>,
     pub(crate) framework: Framework,
 }
@@ -38,6 +39,11 @@ pub(crate) fn take() -> Option<Loaded> {
 /// The fabric that connects the RDMA sides of the driver's adapters; `None` if the driver is not loaded.
 pub(crate) fn fabric() -> Option<Fabric<Windows>> {
     LOADED.lock().as_ref().map(|driver| driver.fabric.clone())
+}
+
+/// Returns true if the driver is a client of Winsock Kernel.
+pub(crate) fn has_sockets() -> bool {
+    LOADED.lock().as_ref().is_some_and(|driver| driver.sockets.is_some())
 }
 
 /// The state of the driver, for a trace session: the objects of all RNICs.

@@ -5,11 +5,13 @@
 use alloc::boxed::Box;
 use core::ptr::NonNull;
 
+use provider::NoMemory;
 use sys::irql::PassiveLevel;
 use sys::ndis::NDIS_HANDLE;
-use sys::status::{NTSTATUS, STATUS_INSUFFICIENT_RESOURCES};
+use sys::status::{STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY};
 
 use crate::heap::boxed;
+use crate::step::Step;
 use crate::work_item::WorkItem;
 use crate::wsk::Client;
 
@@ -21,18 +23,27 @@ static CLIENT: Client = Client;
 pub(crate) struct Sockets(Box<WorkItem<Client>>);
 
 impl Sockets {
-    /// Registers the driver with this handle of NDIS.
+    /// Registers the driver with this handle of NDIS, without waiting for the provider. `None` if Winsock Kernel does not
+    /// register it, which the debugger is told: the adapters have loopback alone then.
     ///
     /// # Errors
     ///
-    /// `STATUS_INSUFFICIENT_RESOURCES`; those of Winsock Kernel.
-    pub(crate) fn register(driver: NDIS_HANDLE, level: PassiveLevel) -> Result<Self, NTSTATUS> {
+    /// [`NoMemory`], also where Winsock Kernel has none: that passes, so the driver may be loaded later.
+    pub(crate) fn register(driver: NDIS_HANDLE, level: PassiveLevel) -> Result<Option<Self>, NoMemory> {
         let wait = WorkItem::new(driver, Client::wait_for_provider, level);
-        let wait = wait.and_then(boxed).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-        Client::register(level)?;
-        wait.initialise(NonNull::from(&CLIENT));
-        wait.request();
-        Ok(Self(wait))
+        let wait = wait.and_then(boxed).ok_or(NoMemory)?;
+        match Client::register(level) {
+            Ok(()) => {
+                wait.initialise(NonNull::from(&CLIENT));
+                wait.request();
+                Ok(Some(Self(wait)))
+            }
+            Err(STATUS_INSUFFICIENT_RESOURCES | STATUS_NO_MEMORY) => Err(NoMemory),
+            Err(status) => {
+                Step::Sockets.failed(status).print();
+                Ok(None)
+            }
+        }
     }
 
     /// Ends the registration: all sockets are closed, and no adapter is left.

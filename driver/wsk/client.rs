@@ -103,9 +103,13 @@ impl Client {
             match capture(WAIT) {
                 Ok(_) | Err(STATUS_DEVICE_NOT_READY) => {}
                 Err(status) => {
-                    return <Windows as Kernel>::trace(format_args!(
-                        "no provider of Winsock Kernel: {status:#x}"
-                    ));
+                    // None will come, for which ports and connections would wait.
+                    let mut state = STATE.lock();
+                    if matches!(state.hold, Hold::Absent) {
+                        state.hold = Hold::None;
+                    }
+                    drop(state);
+                    <Windows as Kernel>::trace(format_args!("no provider of Winsock Kernel: {status:#x}"));
                 }
             }
         }

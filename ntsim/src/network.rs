@@ -67,6 +67,11 @@ impl Machine {
         ip_helper::refuse_addresses(status);
     }
 
+    /// Lets `WskRegister` fail with this status from now on, or not any more.
+    pub fn refuse_winsock_clients(&self, status: Option<StatusError>) {
+        wsk::refuse_clients(status);
+    }
+
     /// Lets TCP over the pipe stand still, or go on: no byte moves, no request of a socket completes, and no event comes
     /// meanwhile. Not under a schedule, nor in a call of the machine's.
     pub fn hold_tcp(&self, held: bool) {

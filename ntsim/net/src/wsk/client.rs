@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use nt::fault;
+use nt::io::StatusError;
 use ntsim_core::address::Va;
 use ntsim_core::exports;
 use ntsim_core::per_machine::PerMachine;
@@ -31,9 +32,16 @@ const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 1 } els
 struct Clients {
     live: Mutex<HashMap<Va, Arc<Client>>>,
     last: Mutex<usize>,
+    /// The status with which WskRegister fails.
+    refused: Mutex<Option<NTSTATUS>>,
 }
 
 static CLIENTS: PerMachine<Clients> = PerMachine::new();
+
+/// Lets WskRegister fail with this status from now on, or not any more.
+pub fn refuse_clients(status: Option<StatusError>) {
+    *clients().refused.lock() = status.map(|StatusError(status)| status);
+}
 
 /// Reports what drivers left behind.
 pub(super) fn inspect() {
@@ -181,6 +189,9 @@ exports! {
         }
         if fault::strikes() {
             return STATUS_INSUFFICIENT_RESOURCES;
+        }
+        if let Some(status) = *clients().refused.lock() {
+            return status;
         }
         let handle = {
             let mut last = clients().last.lock();

@@ -43,6 +43,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use client::refuse_clients;
 use ntsim_core::Export;
 use ntsim_core::subsystem::Subsystem;
 

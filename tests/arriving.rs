@@ -11,6 +11,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ntsim::boundary;
 use ntsim::ndis::AdapterConfig;
@@ -24,6 +25,9 @@ use sys::status::{NTSTATUS, STATUS_INTERNAL_ERROR, STATUS_PENDING, STATUS_SUCCES
 
 const INDEX: u32 = 12;
 const ADDRESS: SocketAddrV4 = SocketAddrV4::new(core::net::Ipv4Addr::new(10, 0, 0, 12), 445);
+
+/// The longest time in which a listen is to complete.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// A consumer with a listener that does not listen yet.
 struct Consumer {
@@ -116,6 +120,11 @@ fn played(seed: u64) -> Result<(), String> {
     consumer.listener.store(listener, Ordering::Release);
     adapter.add_address(IpAddr::from(*ADDRESS.ip()));
     machine.settle();
+    // TCP takes the port when its turn comes.
+    let begin = Instant::now();
+    while consumer.outcome() == STATUS_PENDING && begin.elapsed() < LIMIT {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let outcome = consumer.outcome();
     consume(move || {
         // SAFETY: the listener is open.

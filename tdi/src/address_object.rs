@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use provider::{NoMemory, Shared, SocketAddress, Within as _};
+use sys::irql::PassiveLevel;
 
 use crate::access::ListOf;
 use crate::datagram::Receives;
@@ -31,8 +32,8 @@ use crate::slab::Id;
 use crate::system::EventOf;
 use crate::system::System;
 
-/// Takes connections at one address of a host; closed with its last share, without the lock.
-pub(crate) type Listener<S> = (SocketAddr, Shared<<<S as System>::Network as Network<S>>::Listener>);
+/// A share of what takes connections at one address of a host; given up without the lock.
+pub(crate) type Listener<S> = (SocketAddr, <<S as System>::Network as Network<S>>::Listener);
 
 /// One for each host that an address stands for.
 pub(crate) type Listeners<S> = Vec<Listener<S>>;
@@ -91,6 +92,14 @@ impl<S: System> State<S> {
         matches!(self, Self::Live { .. })
     }
 
+    /// Its listeners, if it has any.
+    pub(crate) const fn listeners_mut(&mut self) -> Option<&mut Listeners<S>> {
+        match self {
+            Self::Live { listeners, .. } => Some(listeners),
+            Self::Binding { .. } | Self::AdapterGone { .. } | Self::Closed => None,
+        }
+    }
+
     /// The addresses where it is bound, by number.
     pub(crate) fn bound_at(&self, index: usize) -> Option<SocketAddr> {
         match self {
@@ -129,6 +138,16 @@ pub(crate) struct Lost<S: System> {
 }
 
 impl<S: System> Lost<S> {
+    /// Gives the share of the listener up, see [`Network::close`].
+    pub(crate) fn close(&mut self) {
+        S::Network::close(&mut self.listener.1);
+    }
+
+    /// Waits until the port is free, see [`Network::wait_until_free`].
+    pub(crate) fn wait_until_free(&self, level: PassiveLevel) {
+        S::Network::wait_until_free(&self.listener.1, level);
+    }
+
     /// The address that the listener had.
     pub(crate) fn at(&self) -> SocketAddr {
         self.listener.0
@@ -148,6 +167,16 @@ impl<S: System> Address<S> {
             State::Binding { .. } | State::AdapterGone { .. } | State::Closed => false,
         }
     }
+}
+
+/// Gives the shares up, see [`Network::close`].
+pub(crate) fn close<S: System>(listeners: &mut Listeners<S>) {
+    listeners.iter_mut().for_each(|(_, listener)| S::Network::close(listener));
+}
+
+/// Waits until the ports of listeners are free whose shares were given up, see [`Network::wait_until_free`].
+pub(crate) fn wait_until_free<S: System>(listeners: &Listeners<S>, level: PassiveLevel) {
+    listeners.iter().for_each(|(_, listener)| S::Network::wait_until_free(listener, level));
 }
 
 /// A share of each listener.

@@ -18,10 +18,14 @@ use crate::transport::Transport;
 
 impl<S: System<Client = Self>> Transport<S> {
     /// `IRP_MJ_CLEANUP`: ends everything in flight on the file, and returns when no request refers to it
-    /// any more and no handler runs. Outside any callback of ours.
+    /// any more, no handler runs, and the port of an address is free, unless another file or a connection has it. Outside
+    /// any callback of ours.
     pub fn cleanup(&self, id: Id, level: PassiveLevel) {
-        let Some(begun) = self.begin_cleanup(id) else { return };
-        drop(begun);
+        let Some(mut begun) = self.begin_cleanup(id) else { return };
+        let mut listeners = begun.as_mut().and_then(address_object::State::listeners_mut);
+        if let Some(listeners) = &mut listeners {
+            address_object::close::<S>(listeners);
+        }
         self.drive(id);
         self.end_datagrams(id, STATUS_CANCELLED);
         self.end_listens(id);
@@ -34,6 +38,10 @@ impl<S: System<Client = Self>> Transport<S> {
         };
         if let Some(idle_event) = idle_event {
             idle_event.wait(level);
+        }
+        // The client may open the address again as soon as the cleanup is complete.
+        if let Some(listeners) = listeners {
+            address_object::wait_until_free::<S>(listeners, level);
         }
     }
 
@@ -89,11 +97,13 @@ impl<S: System<Client = Self>> Transport<S> {
     /// Listeners and connections name their RNIC, and the network is asked at the moment in which one is
     /// ended: so none is missed whose address moved, and none is ended that was bound after its address had
     /// returned.
-    pub fn on_adapter_removed(&self, _: PassiveLevel) {
+    ///
+    /// The port of what is lost is free when this returns, unless a connection that has it ends in another thread.
+    pub fn on_adapter_removed(&self, level: PassiveLevel) {
         let goes = |listener: &Listener<S>| self.has_gone(listener);
-        while let Some((id, lost)) = self.lose_listener(&goes) {
+        while let Some((id, mut lost)) = self.lose_listener(&goes) {
             let (at, gone) = (lost.at(), lost.rest.is_some());
-            drop(lost);
+            lost.close();
             if gone {
                 self.end_listens(id);
                 self.end_datagrams(id, STATUS_ADDRESS_CLOSED);
@@ -103,6 +113,7 @@ impl<S: System<Client = Self>> Transport<S> {
                 endpoint.address == Some(id)
                     && endpoint.place().is_some_and(|(_, local)| local.ip() == at.ip())
             });
+            lost.wait_until_free(level);
         }
         self.abort_connections(|endpoint| {
             endpoint.place().is_some_and(|(rnic, local)| !self.network().serves(rnic, local.ip()))

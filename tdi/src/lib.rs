@@ -46,7 +46,8 @@
 //! | lock | guards | taken while holding |
 //! |---|---|---|
 //! | `Inner::state` | all files, the `TransportState` | nothing |
-//! | `Ndk::rnics` | the RNICs of the network, and their addresses | nothing; `Inner::state`, to look for an address |
+//! | `Ndk::rnics` | the RNICs of the network, their addresses, and the ports that are being opened on them | nothing; `Inner::state`, to look for an address |
+//! | `Port::state` | the phase of a listener, its shares and connections | nothing; `Inner::state`, to take a share |
 //!
 //! `tests/locks.rs` of the driver's package holds the names to the code. Nothing is called out of this crate under a
 //! lock but [`Request::arm`], [`Request::disarm`] and [`Request::run`], which call nothing.

@@ -30,6 +30,8 @@ pub enum BindError {
     NoPort,
     /// Out of memory.
     NoMemory,
+    /// The network failed.
+    Failed,
 }
 
 impl From<NoMemory> for BindError {
@@ -41,25 +43,33 @@ impl From<NoMemory> for BindError {
 /// See the module's head. All functions are called up to DISPATCH_LEVEL and, unless they say otherwise, with
 /// no lock held.
 pub trait Network<S: System>: Send + Sync + 'static {
-    /// Takes connections at an address; dropping it ends that.
-    type Listener: Send + Sync;
+    /// A share of what takes connections at an address; dropping the last one ends that, as [`Network::close`] does.
+    type Listener: Clone + Send + Sync;
     /// A connect request of a peer; dropping it refuses it.
     type ConnectRequest: Send;
     /// See [`Link`].
     type Link: Link;
 
-    /// Listens. Connect requests come by [`Client::connect_event`](crate::system::Client::connect_event).
-    /// Port 0 picks one.
+    /// Listens, and waits until the network has the port. Connect requests come by
+    /// [`Client::connect_event`](crate::system::Client::connect_event). Port 0 picks one.
     ///
     /// # Errors
     ///
-    /// See [`BindError`].
+    /// See [`BindError`]; the port is as free as before.
     fn listen(
         &self,
         client: &S::Client,
         at: SocketAddr,
         level: PassiveLevel,
     ) -> Result<(Self::Listener, SocketAddr), BindError>;
+
+    /// Gives a share of a listener up: with the last one no connect request comes any more, and the port is about to be
+    /// free. Does not wait. Once; what comes later changes nothing.
+    fn close(listener: &mut Self::Listener);
+
+    /// Waits until the port of a listener is free whose share was given up, and for no peer: returns at once if
+    /// others share it, or connections that came in by it are left, which have the port too.
+    fn wait_until_free(listener: &Self::Listener, level: PassiveLevel);
 
     /// Begins to connect for an endpoint, from an address of some RNIC if `from` is a wildcard:
     /// [`LinkEvents::CONNECTED`](crate::LinkEvents) or [`LinkEvents::LOST`](crate::LinkEvents) follows.

@@ -10,8 +10,8 @@ use provider::kernel::Event as _;
 use provider::{NoMemory, Shared, Within as _};
 use sys::irql::PassiveLevel;
 use sys::status::{
-    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS, STATUS_INVALID_PARAMETER,
-    STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
+    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_ADDRESS, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_PARAMETER, STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
 };
 
 use crate::access::{Obstacle, Sharing};
@@ -41,6 +41,7 @@ impl From<BindError> for CreateError {
             BindError::InUse => Self::Final(STATUS_SHARING_VIOLATION),
             BindError::NoPort => Self::Final(STATUS_TOO_MANY_ADDRESSES),
             BindError::NoMemory => Self::Final(STATUS_INSUFFICIENT_RESOURCES),
+            BindError::Failed => Self::Final(STATUS_INVALID_DEVICE_REQUEST),
         }
     }
 }
@@ -180,7 +181,8 @@ impl<S: System<Client = Self>> Transport<S> {
         }
     }
 
-    /// Takes the port, on each host address that a wildcard stands for. Port 0 picks one.
+    /// Takes the port, on each host address that a wildcard stands for, and waits until the network has it there. Port
+    /// 0 picks one. If one can't be had, those that were taken are free again.
     fn bind(
         &self,
         local: SocketAddr,
@@ -197,9 +199,17 @@ impl<S: System<Client = Self>> Transport<S> {
         listeners.try_reserve_exact(hosts.len()).map_err(|_| NoMemory)?;
         let mut port = local.port();
         for host in &hosts {
-            let (listener, at) = self.network().listen(self, SocketAddr::new(*host, port), level)?;
-            port = at.port();
-            listeners.push_within((at, Shared::new(listener)?)).map_err(|_| NoMemory)?;
+            match self.network().listen(self, SocketAddr::new(*host, port), level) {
+                Ok((listener, at)) => {
+                    port = at.port();
+                    listeners.push_within((at, listener)).map_err(|_| NoMemory)?;
+                }
+                Err(error) => {
+                    address_object::close::<S>(&mut listeners);
+                    address_object::wait_until_free::<S>(&listeners, level);
+                    return Err(error.into());
+                }
+            }
         }
         if listeners.is_empty() {
             Err(CreateError::NotLocal)

@@ -24,6 +24,7 @@ mod disconnect;
 mod expedited;
 mod fault;
 mod handler;
+mod network;
 mod query;
 mod room;
 mod scenarios;

@@ -30,7 +30,7 @@ unsafe fn with<S: System>(context: *mut c_void, note: impl FnOnce(&State<S>)) {
 pub(super) unsafe extern "efiapi" fn connected<S: System>(context: *mut c_void, status: NTSTATUS) {
     let note = |state: &State<S>| match status {
         STATUS_SUCCESS => state.client.note(state.endpoint, LinkEvents::CONNECTED),
-        failed if state.active => state.client.lost(state.endpoint, connect_status(failed)),
+        failed if state.port.is_none() => state.client.lost(state.endpoint, connect_status(failed)),
         _ => state.client.lost(state.endpoint, STATUS_CONNECTION_ABORTED),
     };
     // SAFETY: the connector whose request this is has not completed its close.

@@ -13,6 +13,7 @@ use super::callback::{completed, connected, disconnected};
 use super::link::{NdkLink, State, buffers, posted, started};
 use super::message::{BUFFERS, SENDS};
 use super::passive::ConnectRequest;
+use super::port::Port;
 use super::rnic::Use;
 use super::sockaddr::{HELLO, Raw, hello};
 use crate::network::LinkBroken;
@@ -25,7 +26,7 @@ impl<S: System> NdkLink<S> {
         client: S::Client,
         endpoint: Id,
         rnic: Shared<Use<S>>,
-        active: bool,
+        port: Option<Shared<Port<S>>>,
         (local, peer): (SocketAddr, SocketAddr),
     ) -> Result<Self, NTSTATUS> {
         let no_memory = |NoMemory| STATUS_INSUFFICIENT_RESOURCES;
@@ -35,7 +36,7 @@ impl<S: System> NdkLink<S> {
             rnic,
             local,
             peer,
-            active,
+            port,
             connector: AtomicPtr::new(null_mut()),
             qp: AtomicPtr::new(null_mut()),
             cq: AtomicPtr::new(null_mut()),
@@ -94,7 +95,7 @@ impl<S: System> NdkLink<S> {
         from: SocketAddr,
         to: SocketAddr,
     ) -> Result<Self, NTSTATUS> {
-        let link = Self::new(client, endpoint, rnic, true, (from, to))?;
+        let link = Self::new(client, endpoint, rnic, None, (from, to))?;
         link.start_connect(from, to).inspect_err(|_| link.discard())?;
         Ok(link)
     }
@@ -141,8 +142,9 @@ impl<S: System> NdkLink<S> {
         endpoint: Id,
         connect_request: ConnectRequest<S>,
     ) -> Result<Self, NTSTATUS> {
-        let (rnic, ends) = (connect_request.rnic(), (connect_request.local(), connect_request.peer()));
-        let link = Self::new(client, endpoint, rnic, false, ends)?;
+        let (port, ends) =
+            (connect_request.port().clone(), (connect_request.local(), connect_request.peer()));
+        let link = Self::new(client, endpoint, port.rnic.clone(), Some(port), ends)?;
         let connector = connect_request.into_connector();
         link.own(&link.0.connector, connector);
         // SAFETY: connector and queue pair are not closed; the contexts live until the connector's close

@@ -19,6 +19,7 @@ use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
 use super::call::{call, close, slot, ulong};
 use super::callback::closed;
 use super::message::{self, BUFFER, BUFFERS, first_byte};
+use super::port::Port;
 use super::rnic::Use;
 use crate::network::{Completion, Credits, Kind, Link, LinkBroken, RnicId};
 use crate::slab::Id;
@@ -34,8 +35,8 @@ pub(super) struct State<S: System> {
     pub(super) rnic: Shared<Use<S>>,
     pub(super) local: SocketAddr,
     pub(super) peer: SocketAddr,
-    /// This side connected.
-    pub(super) active: bool,
+    /// The port by which it came in, of which it is a connection until its close begins; none if this side connected.
+    pub(super) port: Option<Shared<Port<S>>>,
     pub(super) connector: AtomicPtr<NDK_CONNECTOR>,
     pub(super) qp: AtomicPtr<NDK_QP>,
     pub(super) cq: AtomicPtr<NDK_CQ>,
@@ -193,7 +194,7 @@ impl<S: System> Link for NdkLink<S> {
 
     fn open(&self) -> Result<(), LinkBroken> {
         (0..BUFFERS).try_for_each(|index| self.post(index))?;
-        if self.0.active { self.complete_connect() } else { Ok(()) }
+        if self.0.port.is_none() { self.complete_connect() } else { Ok(()) }
     }
 
     unsafe fn send(
@@ -234,6 +235,9 @@ impl<S: System> Link for NdkLink<S> {
         let cq = self.0.cq.swap(null_mut(), Ordering::AcqRel);
         let context = self.borrowed();
         if !connector.is_null() {
+            if let Some(port) = &self.0.port {
+                port.connection_ends();
+            }
             // SAFETY: not null means not closed, and the object can't be found any more.
             let function = unsafe { slot!(connector, NdkCloseConnector) };
             // SAFETY: as above; the context owns the link for this object, which `closed` takes back.

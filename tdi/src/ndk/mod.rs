@@ -24,15 +24,20 @@
 //! | holder | holds |
 //! |---|---|
 //! | each NDK object of a link, until its close has completed | the link's state, as the context of its callbacks |
-//! | a link's state, a listener's, a connect request | its RNIC's use |
+//! | each listener, until its close has completed, and its NdkListen until it is answered | its port, as the context of its callbacks |
+//! | an address object | a share of the listener |
+//! | a connect request, and the link that is made of it | the port, of which it is a connection until its close begins |
+//! | a link's state, a port | its RNIC's use |
 //! | the use of an RNIC | that the RNIC's removal waits |
 
 mod call;
 mod callback;
 mod establish;
 mod link;
+mod listener;
 pub(crate) mod message;
 mod passive;
+mod port;
 mod refresh;
 mod rnic;
 mod sockaddr;
@@ -48,7 +53,8 @@ use sys::status::{
 };
 
 pub use link::{Data, NdkLink};
-pub use passive::{ConnectRequest, Listener};
+pub use listener::Listener;
+pub use passive::ConnectRequest;
 pub use refresh::{Refresh, RefreshFunction};
 pub use rnic::{LostAddresses, Ndk};
 
@@ -75,10 +81,18 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
         &self,
         client: &S::Client,
         at: SocketAddr,
-        _: PassiveLevel,
+        level: PassiveLevel,
     ) -> Result<(Listener<S>, SocketAddr), BindError> {
         let rnic = self.rnic_of(at.ip()).ok_or(BindError::NotLocal)?;
-        Listener::new(client.clone(), rnic, at)
+        Listener::open(self, client.clone(), rnic, at, level)
+    }
+
+    fn close(listener: &mut Listener<S>) {
+        listener.close();
+    }
+
+    fn wait_until_free(listener: &Listener<S>, level: PassiveLevel) {
+        listener.wait_until_free(level);
     }
 
     fn connect(
@@ -128,7 +142,7 @@ impl<S: System<Network = Self>> Network<S> for Ndk<S> {
     }
 
     fn requested_over(connect_request: &ConnectRequest<S>) -> RnicId {
-        connect_request.rnic().id
+        connect_request.port().rnic.id
     }
 
     fn peer(connect_request: &ConnectRequest<S>) -> SocketAddr {

@@ -13,8 +13,9 @@ use sys::irql::PassiveLevel;
 use sys::ndk::{NDK_ADAPTER, NDK_PD, NDK_VERSION_2_1};
 
 use super::call::{call, close, create, slot};
+use super::port::Port;
 use super::refresh::Refresh;
-use crate::network::RnicId;
+use crate::network::{BindError, RnicId};
 use crate::system::{Client as _, EventOf, System};
 
 /// The time after which the removal of an RNIC traces what it waits for, and then each time again.
@@ -46,6 +47,8 @@ struct Entry<S: System> {
     id: RnicId,
     addresses: Vec<IpAddr>,
     rnic: Shared<Use<S>>,
+    /// Ports whose NdkListen creates wait for.
+    openings: Vec<Shared<Port<S>>>,
 }
 
 struct Rnics<S: System> {
@@ -121,7 +124,7 @@ impl<S: System> Ndk<S> {
 
     fn enter(&self, rnic: Shared<Use<S>>, level: PassiveLevel) -> Result<RnicId, OpenError> {
         let (id, pd) = (rnic.id, rnic.pd);
-        let entry = Entry { id, addresses: Vec::new(), rnic };
+        let entry = Entry { id, addresses: Vec::new(), rnic, openings: Vec::new() };
         let entered = {
             let mut rnics = self.rnics.lock();
             match rnics.entries.try_reserve(1) {
@@ -155,6 +158,28 @@ impl<S: System> Ndk<S> {
         drop(rnics);
         let any = copy.iter().any(|address| !addresses.contains(address));
         Ok(LostAddresses { any, system: core::marker::PhantomData })
+    }
+
+    /// Has the removal of a port's RNIC end the wait for its NdkListen, until [`Ndk::leave_opening`].
+    ///
+    /// # Errors
+    ///
+    /// [`BindError::NotLocal`] if the RNIC was removed; [`BindError::NoMemory`].
+    pub(super) fn enter_opening(&self, port: &Shared<Port<S>>) -> Result<(), BindError> {
+        let mut rnics = self.rnics.lock();
+        let entry = rnics.entries.iter_mut().find(|entry| entry.id == port.rnic.id);
+        let openings = &mut entry.ok_or(BindError::NotLocal)?.openings;
+        openings.try_reserve(1).map_err(|_| NoMemory)?;
+        openings.push_within(port.clone()).map_err(|_| BindError::NoMemory)
+    }
+
+    /// The wait for NdkListen is over.
+    pub(super) fn leave_opening(&self, port: &Shared<Port<S>>) {
+        let mut rnics = self.rnics.lock();
+        if let Some(entry) = rnics.entries.iter_mut().find(|entry| entry.id == port.rnic.id) {
+            // The caller has the port, so that it is not freed under the lock.
+            entry.openings.retain(|other| !other.same(port));
+        }
     }
 
     /// The RNIC that has an address.
@@ -200,7 +225,10 @@ impl<S: System> Ndk<S> {
             let place = rnics.entries.iter().position(|entry| entry.id == id);
             place.filter(|place| *place < rnics.entries.len()).map(|place| rnics.entries.swap_remove(place))
         };
-        let Some(Entry { rnic, .. }) = removed else { return };
+        let Some(Entry { rnic, openings, .. }) = removed else { return };
+        for port in openings {
+            port.abandon();
+        }
         client.on_adapter_removed(level);
         let (adapter, pd, unused) = (rnic.adapter, rnic.pd, rnic.unused.clone());
         drop(rnic);

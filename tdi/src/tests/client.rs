@@ -5,8 +5,9 @@ use std::ffi::c_void;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use provider::rnic::{Fabric, Rnic};
+use provider::rnic::{Fabric, Rnic, WireSettings};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
+use test_kernel::network::{InABox, Pace, set_pace};
 use test_kernel::{Manual, pump};
 
 use super::access::TestOpener;
@@ -63,6 +64,24 @@ unsafe extern "efiapi" fn refresh(context: *mut c_void) -> bool {
     !interface.starved.get()
 }
 
+/// The machine's TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tcp {
+    /// None: NdkListen and NdkCloseListener are answered inline.
+    None,
+    /// Listeners have ports of TCP, for which they pend; connections between the two RNICs go by loopback.
+    Pends,
+    /// The same, but TCP opens ports, and is done with them, inside the call.
+    Inline,
+    /// All connections go over TCP, as with the keyword `ForceWire`.
+    Forced,
+}
+
+impl Tcp {
+    pub(crate) const ALL: [Self; 4] = [Self::None, Self::Pends, Self::Inline, Self::Forced];
+}
+
+/// A client on a machine with two RNICs.
 pub(crate) struct Client {
     pub(crate) transport: Transport<Host>,
     pub(crate) log: Log,
@@ -72,11 +91,22 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new() -> Self {
+        Self::with(Tcp::Pends)
+    }
+
+    /// A client of a machine with this TCP.
+    pub(crate) fn with(tcp: Tcp) -> Self {
+        set_pace(if tcp == Tcp::Inline { Pace::PortsInline } else { Pace::Deferred });
+        let settings = WireSettings { crc: true, fpdu_size: None, force: tcp == Tcp::Forced };
         let transport: Transport<Host> = Transport::new(Ndk::default()).unwrap();
         let fabric = Fabric::new().unwrap();
         let rnics = [NEAR, FAR].map(|address| {
             let ip = address.parse::<SocketAddr>().unwrap().ip();
-            let rnic = Rnic::new(&fabric).unwrap();
+            let rnic = match tcp {
+                Tcp::None => Rnic::new(&fabric),
+                Tcp::Pends | Tcp::Inline | Tcp::Forced => Rnic::with_network(&fabric, InABox, settings),
+            };
+            let rnic = rnic.unwrap();
             rnic.set_enabled(true);
             let interface = Rc::new(Interface {
                 transport: transport.clone(),
@@ -271,7 +301,12 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new() -> Self {
-        let client = Client::new();
+        Self::with(Tcp::Pends)
+    }
+
+    /// Two endpoints on a machine with this TCP.
+    pub(crate) fn with(tcp: Tcp) -> Self {
+        let client = Client::with(tcp);
         let (near_address, far_address) = (client.address(NEAR).unwrap(), client.address(FAR).unwrap());
         let (near, far) = (client.associated(near_address), client.associated(far_address));
         Self { client, near_address, far_address, near, far }

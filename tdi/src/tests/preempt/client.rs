@@ -20,7 +20,7 @@ use sys::status::{NTSTATUS, STATUS_FILE_CLOSED};
 use test_kernel::pump;
 
 use super::super::access::TestOpener;
-use super::super::client::{Client, FAR, NEAR};
+use super::super::client::{Client, FAR, NEAR, Tcp};
 use super::super::host::Pending;
 use crate::address_object::State;
 use crate::{Command, Id, completion_status};
@@ -86,8 +86,8 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new() -> Self {
-        let client = Client::new();
+    pub(super) fn new(tcp: Tcp) -> Self {
+        let client = Client::with(tcp);
         let near_address = client.open_address(NEAR, true).unwrap();
         let far_address = client.open_address(FAR, true).unwrap();
         let [near, far, spare] =

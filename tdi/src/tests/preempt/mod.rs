@@ -16,6 +16,9 @@
 //! | no file, no port in use, no access list and nothing under way is left | [`Clients::end`] |
 //! | no processor waits for ever, and none takes a lock that it holds | `host` |
 //!
+//! Each run is on a machine without TCP, with one for whose ports listens and their closes pend, with one that opens
+//! and closes them inside the call, or with one that all connections go over.
+//!
 //! `SOFTNDK_PREEMPT_SECONDS` runs longer, `SOFTNDK_PREEMPT_PASSES` runs every pair so often at least,
 //! `SOFTNDK_PREEMPT_SEED` chooses, and `SOFTNDK_PREEMPT_RUN` repeats the run
 //! that a failure prints.
@@ -31,6 +34,7 @@ use std::time::{Duration, Instant};
 
 use provider::number::u64_from;
 
+use super::client::Tcp;
 use client::Clients;
 use operation::Operation;
 use stage::Stage;
@@ -43,6 +47,7 @@ const SECONDS: u64 = 6;
 /// One run: an operation, and those that preempt it, or each other.
 #[derive(Clone, Debug)]
 struct Run {
+    tcp: Tcp,
     stage: Stage,
     first: Operation,
     strikes: Vec<(usize, usize, Operation)>,
@@ -50,7 +55,7 @@ struct Run {
 
 impl core::fmt::Display for Run {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:?},{:?}", self.stage, self.first)?;
+        write!(f, "{:?},{:?},{:?}", self.tcp, self.stage, self.first)?;
         self.strikes
             .iter()
             .try_for_each(|(processor, point, operation)| write!(f, ",{processor},{point},{operation:?}"))
@@ -64,6 +69,8 @@ impl Run {
         let operation =
             |word: &str| Operation::ALL.iter().copied().find(|operation| format!("{operation:?}") == word);
         let named = words.next()?;
+        let tcp = Tcp::ALL.into_iter().find(|tcp| format!("{tcp:?}") == named)?;
+        let named = words.next()?;
         let stage = Stage::ALL.iter().copied().find(|stage| format!("{stage:?}") == named)?;
         let first = operation(words.next()?)?;
         let mut strikes = Vec::new();
@@ -71,13 +78,13 @@ impl Run {
             let point = words.next()?.parse().ok()?;
             strikes.push((processor.parse().ok()?, point, operation(words.next()?)?));
         }
-        Some(Self { stage, first, strikes })
+        Some(Self { tcp, stage, first, strikes })
     }
 
     /// Runs it; returns how many points the first operation had.
     fn play(&self) -> usize {
         test_kernel::forget();
-        let clients = Rc::new(Clients::new());
+        let clients = Rc::new(Clients::new(self.tcp));
         self.stage.reach(&clients);
         let strikes = self.strikes.iter().map(|(processor, point, operation)| {
             let (clients, operation) = (Rc::clone(&clients), *operation);
@@ -161,8 +168,10 @@ fn play_pairs(random: &mut Random, until: Instant, least: usize) -> String {
     let mut all = Vec::new();
     for stage in Stage::ALL {
         for first in Operation::ALL {
-            let points = Run { stage: *stage, first: *first, strikes: Vec::new() }.check();
-            all.extend(Operation::ALL.iter().map(|second| (*stage, *first, *second, points)));
+            // Each with one of the machines, which all of its pairs have, as the number of points differs.
+            let tcp = random.of(&Tcp::ALL);
+            let points = Run { tcp, stage: *stage, first: *first, strikes: Vec::new() }.check();
+            all.extend(Operation::ALL.iter().map(|second| (tcp, *stage, *first, *second, points)));
         }
     }
     for place in (1..all.len()).rev() {
@@ -170,14 +179,15 @@ fn play_pairs(random: &mut Random, until: Instant, least: usize) -> String {
     }
     let (mut runs, mut pass) = (0, 0);
     while all.iter().any(|(.., points)| pass < *points) {
-        for (visited, (stage, first, second, points)) in all.iter().enumerate() {
+        for (visited, (tcp, stage, first, second, points)) in all.iter().enumerate() {
             if pass >= least && Instant::now() > until {
                 return format!("{runs} pairs, {pass} passes and {visited} of {} more", all.len());
             }
             if pass < *points {
                 // The seed shifts the points, so that a short time sees others each time.
                 let point = (pass + visited) % points;
-                Run { stage: *stage, first: *first, strikes: vec![(0, point, *second)] }.check();
+                let strikes = vec![(0, point, *second)];
+                Run { tcp: *tcp, stage: *stage, first: *first, strikes }.check();
                 runs += 1;
             }
         }
@@ -192,7 +202,8 @@ fn play_triples(random: &mut Random, until: Instant) -> usize {
     while Instant::now() < until {
         let strikes = (0..2).map(|_| (random.below(2), random.below(12), random.of(Operation::ALL)));
         let strikes = strikes.collect();
-        Run { stage: random.of(Stage::ALL), first: random.of(Operation::ALL), strikes }.check();
+        let (tcp, stage) = (random.of(&Tcp::ALL), random.of(Stage::ALL));
+        Run { tcp, stage, first: random.of(Operation::ALL), strikes }.check();
         runs += 1;
     }
     runs

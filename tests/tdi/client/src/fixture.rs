@@ -39,9 +39,27 @@ impl Fixture {
     ///
     /// If the image can't be loaded or an adapter can't be started.
     pub fn boot(builder: Builder, images: &Images, addresses: [IpAddr; 2]) -> Result<Self, Error> {
-        let machine = builder.boot();
+        Self::on(builder.boot(), images, addresses, &[])
+    }
+
+    /// Does the same on a machine that runs, with keywords of the adapters set to values.
+    ///
+    /// # Errors
+    ///
+    /// As [`boot`](Self::boot).
+    pub fn on(
+        machine: Machine,
+        images: &Images,
+        addresses: [IpAddr; 2],
+        keywords: &[(&str, &str)],
+    ) -> Result<Self, Error> {
         let adapters = ADAPTERS.into_iter().zip(addresses);
-        machine.add_adapters(adapters.map(|(index, address)| AdapterConfig::new(index, [address])));
+        machine.add_adapters(adapters.map(|(index, address)| {
+            let mut config = AdapterConfig::new(index, [address]);
+            let set = keywords.iter().map(|(keyword, value)| ((*keyword).to_owned(), (*value).to_owned()));
+            config.keywords.extend(set);
+            config
+        }));
         let mut driver = machine.load(&images.softndk)?;
         let started = machine.start_adapters(&mut driver);
         started.map_err(|status| failed("start the adapters", status.0))?;

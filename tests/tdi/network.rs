@@ -25,7 +25,7 @@ fn stream_over_tcp_arrives_as_it_was_sent() {
         let moved = transfer::run(&pair, way, &data[..], data.len() as u64, |_| ()).expect("it arrives");
         assert_eq!(moved.sent, moved.arrived, "by {way:?}");
     }
-    pair.release().expect("both streams end");
+    assert_eq!(disconnect(&pair.near, TDI_DISCONNECT_ABORT).status(), STATUS_SUCCESS);
     drop(pair);
     end_clean(fixture);
 }

@@ -53,11 +53,10 @@ impl Rdma {
     ) -> Result<Self, NDIS_STATUS> {
         let fabric = registration::fabric().ok_or(NDIS_STATUS_RESOURCES)?;
         let network = WskNetwork::new(interface).map_err(|_| NDIS_STATUS_RESOURCES)?;
-        // For those that ask for it alone, while an unload does not wait for the return of a socket's completion routine. A
-        // driver that could not become a client of Winsock Kernel has loopback.
-        let rnic = match wire.force && registration::has_sockets() {
-            true => Rnic::with_network(&fabric, network.clone(), wire),
-            false => Rnic::new(&fabric),
+        // Over TCP a listen pends, which the legacy transport does not wait for yet: so it is for those that ask for it.
+        let rnic = match wire.force {
+            true if registration::has_sockets() => Rnic::with_network(&fabric, network.clone(), wire),
+            true | false => Rnic::new(&fabric),
         };
         let rnic = rnic.map_err(|_| NDIS_STATUS_RESOURCES)?;
         rnic.set_enabled(allowed);

@@ -1,6 +1,6 @@
 //! The port of a listener, and the two waits for it: until NdkListen is answered, and until the port is free.
 //!
-//! Where the RNIC has a network, NdkListen and NdkCloseListener pend until TCP has the port, or has let it go. The
+//! On an RNIC with a network, NdkListen and NdkCloseListener pend until TCP has the port, or has let it go. The
 //! client's create and cleanup are synchronous, and wait.
 //!
 //! ```text

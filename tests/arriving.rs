@@ -9,9 +9,10 @@ use core::ffi::c_void;
 use core::net::{IpAddr, SocketAddrV4};
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use core::time::Duration;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ntsim::boundary;
 use ntsim::ndis::AdapterConfig;

@@ -212,7 +212,8 @@ impl<const READS: usize> Stream<READS> {
             self.nudge = Nudge::Done;
         }
         let is_within = waits || !self.framer.is_between();
-        if is_within && !self.is_within {
+        // Any other timer has its time whatever comes meanwhile: that for the first FPDU, and that for the end.
+        if is_within && !self.is_within && matches!(self.phase, Phase::Operating) {
             self.starts = self.starts.wrapping_add(1);
         }
         self.is_within = is_within;

@@ -39,6 +39,9 @@ fn first_fpdu_that_does_not_come_is_given_up() {
     let deadline = pair.responder.stream.deadline();
     assert_eq!(timer(deadline), Some(Timer::FirstFpdu));
     assert_eq!(Timer::FirstFpdu.duration(), Duration::from_secs(30));
+    pair.responder.inbox = alloc::vec![0];
+    pair.responder.input();
+    assert_eq!(pair.responder.stream.deadline(), deadline);
     let fault = pair.responder.stream.expired(deadline.unwrap());
     assert_eq!(fault, Some(Fault::Timeout(Overdue::FirstFpdu)));
     assert_eq!(pair.responder.stream.state(), State::Over);
@@ -91,7 +94,7 @@ fn timer_that_does_not_run_any_more_changes_nothing() {
 #[test]
 fn end_that_does_not_come_is_cut_off() {
     assert_eq!(Timer::Finish.duration(), Duration::from_secs(4));
-    let mut finishing = Pair::established(true);
+    let mut finishing = Pair::established(false);
     finishing.initiator.stream.finish().unwrap();
     let mut terminating = Pair::established(true);
     terminating.initiator.inbox = alloc::vec![0, 0];
@@ -101,6 +104,14 @@ fn end_that_does_not_come_is_cut_off() {
     for mut pair in [finishing, terminating] {
         let deadline = pair.initiator.stream.deadline().unwrap();
         assert_eq!(deadline.timer, Timer::Finish);
+        // FPDUs that still come do not prolong it.
+        for _ in 0..3 {
+            let fpdu = [&[0, 14, 0xC1, 0x40][..], &REGION.0.to_be_bytes(), &[0; 12], &[0]].concat();
+            pair.initiator.inbox = fpdu;
+            pair.initiator.input();
+            assert_eq!(pair.initiator.stream.deadline(), Some(deadline));
+            pair.initiator.inbox.clear();
+        }
         assert_eq!(pair.initiator.stream.expired(deadline), Some(Fault::Timeout(Overdue::Finish)));
         assert_eq!((pair.initiator.stream.state(), pair.initiator.stream.deadline()), (State::Over, None));
     }

@@ -2,14 +2,21 @@
 
 use core::mem::MaybeUninit;
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
+use nt::io::{
+    IoAllocateIrp, IoCreateDevice, IoDeleteDevice, IoFreeIrp, IoSetCompletionRoutineEx, give_back, lend,
+};
 use nt::ke::dispatcher;
 use nt::ke::object_exports::KeInitializeEvent;
 use nt::ob::exports::ZwClose;
 use nt::ps::PsCreateSystemThread;
 use ntsim_core::address::Va;
 use ntsim_core::number::ToUsize;
-use sys::wdm::{EVENT_TYPE, KEVENT, PKSTART_ROUTINE};
+use ntsim_core::sched;
+use sys::status::STATUS_SUCCESS;
+use sys::wdm::{EVENT_TYPE, IRP, KEVENT, PIO_COMPLETION_ROUTINE, PKSTART_ROUTINE};
 
 use super::SUCCEED;
 use super::program::{DATA, Function, Imports, RAX_TO_RCX, STRIDE, TEXT, write};
@@ -131,6 +138,54 @@ fn image_stays_while_a_work_item_of_its_driver_object_runs() {
     // STATUS_UNSUCCESSFUL, and STATUS_SUCCESS.
     assert_eq!(with_work([0xB8, 0x01, 0x00, 0x00, 0xC0]), (false, vec![]));
     assert_eq!(with_work([0xB8, 0, 0, 0, 0]), (true, vec![]));
+}
+
+/// A request's completion routine, set with the driver's device, sleeps for 50 ms and goes on in the image.
+#[test]
+fn image_stays_while_a_completion_routine_with_its_device_runs() {
+    let imports = [("ntoskrnl.exe", "KeDelayExecutionThread")];
+    let sleep = |f: &mut Function| {
+        f.address(DATA + 0x180).raw(&[0x48, 0xC7, 0x00, 0xE0, 0x5E, 0xF8, 0xFF]);
+        f.raw(&[0x49, 0x89, 0xC0]).ecx(0).edx(0).call(0);
+        // STATUS_MORE_PROCESSING_REQUIRED.
+        f.raw(&[0xB8, 0x16, 0x00, 0x00, 0xC0]);
+    };
+    let functions: [&dyn Fn(&mut Function); 3] = [&|f| _ = f.set_unload(1).raw(SUCCEED), &|_| {}, &sleep];
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "ends.sys", &imports, &functions);
+    let machine = Machine::builder().boot();
+    let mut driver = machine.load(&path).unwrap();
+    let routine = (driver.image().base + (TEXT + 2 * STRIDE).to_usize()).ptr::<()>();
+    let mut device = ptr::null_mut();
+    // SAFETY: the image's third function is a completion routine.
+    let irp = Va::of(unsafe {
+        let status = IoCreateDevice(driver.object(), 0, ptr::null(), 0x22, 0, 0, &mut device);
+        assert_eq!(status, STATUS_SUCCESS);
+        let irp = IoAllocateIrp(1, 0);
+        let routine = core::mem::transmute::<*const (), PIO_COMPLETION_ROUTINE>(routine);
+        let status = IoSetCompletionRoutineEx(device, irp, Some(routine), ptr::null_mut(), 1, 1, 1);
+        assert_eq!(status, STATUS_SUCCESS);
+        lend(irp).unwrap();
+        irp
+    });
+    let begun = Arc::new(AtomicBool::new(false));
+    let begins = Arc::clone(&begun);
+    sched::spawn("completes", move || unsafe {
+        begins.store(true, Ordering::Release);
+        give_back(irp.ptr::<IRP>(), STATUS_SUCCESS, 0);
+        IoFreeIrp(irp.ptr::<IRP>());
+    })
+    .unwrap();
+    while !begun.load(Ordering::Acquire) {
+        std::thread::yield_now();
+    }
+    // The routine has begun to sleep.
+    std::thread::sleep(core::time::Duration::from_millis(10));
+    // SAFETY: the device is the one above.
+    unsafe { IoDeleteDevice(device) };
+    driver.unload();
+    std::thread::sleep(core::time::Duration::from_millis(100));
+    assert_eq!(machine.shutdown().rules(), [""; 0]);
 }
 
 #[test]

@@ -50,6 +50,17 @@ imports! {
     fn IoInitializeIrp(Irp: *mut IRP, PacketSize: USHORT, StackSize: CCHAR);
     /// Makes an allocated request usable again. ≤ DISPATCH_LEVEL.
     fn IoReuseIrp(Irp: *mut IRP, Iostatus: NTSTATUS);
+    /// Sets the completion routine of a request's next stack location, for the outcomes that are asked for. The device,
+    /// which is the caller's, is referenced while the routine runs, and with it the driver's image. ≤ DISPATCH_LEVEL.
+    fn IoSetCompletionRoutineEx(
+        DeviceObject: *mut DEVICE_OBJECT,
+        Irp: *mut IRP,
+        CompletionRoutine: Option<PIO_COMPLETION_ROUTINE>,
+        Context: PVOID,
+        InvokeOnSuccess: BOOLEAN,
+        InvokeOnError: BOOLEAN,
+        InvokeOnCancel: BOOLEAN,
+    ) -> NTSTATUS;
     /// Cancels a request; says whether it had a cancel routine. ≤ DISPATCH_LEVEL.
     fn IoCancelIrp(Irp: *mut IRP) -> BOOLEAN;
     /// Takes the cancel spin lock. ≤ DISPATCH_LEVEL.

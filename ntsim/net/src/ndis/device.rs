@@ -91,7 +91,12 @@ fn route(device: *mut DEVICE_OBJECT, major: usize) -> Option<PDRIVER_DISPATCH> {
 
 /// Returns whether a device has this handle.
 pub(super) fn is_registered(handle: Va) -> bool {
-    devices().registered.lock().contains_key(&handle)
+    of(handle).is_some()
+}
+
+/// The device that has this handle.
+pub(super) fn of(handle: Va) -> Option<Va> {
+    devices().registered.lock().get(&handle).map(|registered| registered.device)
 }
 
 exports! {

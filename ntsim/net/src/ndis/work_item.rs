@@ -5,7 +5,7 @@ use core::ptr;
 use std::collections::HashMap;
 
 use nt::ex::queue_work;
-use nt::fault;
+use nt::{fault, ob};
 use ntsim_core::address::Va;
 use ntsim_core::boundary;
 use ntsim_core::exports;
@@ -13,7 +13,7 @@ use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
 use sys::ndis::{NDIS_HANDLE, NDIS_IO_WORKITEM_ROUTINE, signature};
 
-use super::{check_owner, ndis, violation};
+use super::{check_owner, device, ndis, violation};
 
 /// The work items of one machine, by handle.
 #[derive(Default)]
@@ -64,6 +64,14 @@ pub(super) fn check_none_left(owner: Va, when: &str) {
     }
 }
 
+/// The device object or driver object that is associated with the handle of an adapter, driver or device:
+/// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nf-ndis-ndisallocateioworkitem>.
+fn object_of(owner: Va) -> Va {
+    let driver = ndis().drivers.lock().get(&owner).map(|driver| Va::of(driver.object));
+    let functional = || ndis().adapters.lock().get(&owner).map(|adapter| Va::of(adapter.devices.functional));
+    driver.or_else(functional).or_else(|| device::of(owner)).unwrap_or(Va::NULL)
+}
+
 exports! {
     "ndis.sys", signature;
 
@@ -90,12 +98,15 @@ exports! {
             .live
             .lock()
             .get_mut(&Va::of(handle))
-            .map(|item| core::mem::replace(&mut item.queued, true));
-        let (Some(false), Some(routine)) = (queued, routine) else {
+            .map(|item| (core::mem::replace(&mut item.queued, true), item.owner));
+        let (Some((false, owner)), Some(routine)) = (queued, routine) else {
             misuse(handle, "is no work item, is queued already, or has no routine");
             return;
         };
         let (handle, context) = (Va::of(handle), Va::of(context));
+        let object = object_of(owner);
+        // As IoQueueWorkItem, which NDIS calls: the object, and with it the driver's image, stays as long as its work.
+        ob::reference(object.ptr::<c_void>());
         queue_work(move || {
             if let Some(item) = items().live.lock().get_mut(&handle) {
                 item.queued = false;
@@ -104,6 +115,7 @@ exports! {
             boundary::call_driver("NdisIoWorkItem", || unsafe {
                 routine(context.ptr::<c_void>(), handle.ptr())
             });
+            ob::dereference(object.ptr::<c_void>());
         });
     }
 

@@ -65,6 +65,10 @@ impl Subsystem for Wsk {
         EXPORTS
     }
 
+    fn settle(&self) {
+        work::settle();
+    }
+
     fn inspect(&self) {
         socket::inspect();
         client::inspect();

@@ -4,6 +4,7 @@
 //! work; the work of a lane never overlaps itself, that of different lanes does. Over the host's sockets the threads wait
 //! in the host, for these.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
@@ -77,7 +78,12 @@ struct State {
     held: bool,
     /// Threads that do work.
     running: usize,
+    /// A thread that waits until none does.
+    settling: Option<&'static Thread>,
 }
+
+/// The longest wait for work that is under way.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// Milliseconds between two looks at sends that are not acknowledged.
 const POLL: i32 = 1;
@@ -160,6 +166,34 @@ pub(super) fn hold(held: bool) {
     }
 }
 
+/// Waits until the threads have returned from what they are in: the completion of a request may have let a driver go on
+/// that is unloaded by now.
+pub(super) fn settle() {
+    let (Some(work), Some(own)) = (WORK.made(), sched::current()) else { return };
+    let is_running = || {
+        let mut state = work.state.lock();
+        state.settling = (state.running != 0).then_some(own);
+        state.running != 0
+    };
+    while is_running() {
+        if !sched::block(Some(SETTLE)) {
+            return;
+        }
+    }
+}
+
+/// A thread has done its work.
+fn done() {
+    let settling = {
+        let mut state = WORK.get().state.lock();
+        state.running -= 1;
+        if state.running == 0 { state.settling.take() } else { None }
+    };
+    if let Some(thread) = settling {
+        sched::wake(thread);
+    }
+}
+
 /// Body of a thread.
 fn serve(stopping: &Stopping) {
     let Some(thread) = sched::current() else { return };
@@ -169,7 +203,7 @@ fn serve(stopping: &Stopping) {
             Some((socket, lane)) => {
                 run(&socket, lane);
                 drop(socket);
-                WORK.get().state.lock().running -= 1;
+                done();
             }
             None if is_host() => wait_for_host(stopping),
             None => {

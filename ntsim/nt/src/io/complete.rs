@@ -16,6 +16,7 @@ use sys::wdm::{
 
 use super::irp::{self, Completed, Owner, Packet, violation};
 use super::statistics::counters;
+use super::unload_safe;
 
 exports! {
     "ntoskrnl.exe", signature;
@@ -54,7 +55,7 @@ unsafe fn complete(irp: *mut IRP) {
         // SAFETY: the current location is one of the packet's own.
         let left = unsafe { leave_location(request, &packet) };
         // SAFETY: the location just left is still one of the packet's own.
-        if unsafe { call_routine(irp, left) } == STATUS_MORE_PROCESSING_REQUIRED {
+        if unsafe { call_routine(irp, &packet, left) } == STATUS_MORE_PROCESSING_REQUIRED {
             return;
         }
     }
@@ -111,7 +112,7 @@ unsafe fn leave_location(request: &mut IRP, packet: &Packet) -> *mut IO_STACK_LO
 ///
 /// # Safety
 /// `left` is the location of `irp` just below its current one.
-unsafe fn call_routine(irp: *mut IRP, left: *mut IO_STACK_LOCATION) -> NTSTATUS {
+unsafe fn call_routine(irp: *mut IRP, packet: &Packet, left: *mut IO_STACK_LOCATION) -> NTSTATUS {
     // SAFETY: the caller's contract.
     let request = unsafe { &*irp };
     // SAFETY: the caller's contract.
@@ -121,7 +122,10 @@ unsafe fn call_routine(irp: *mut IRP, left: *mut IO_STACK_LOCATION) -> NTSTATUS 
     let above = (request.CurrentLocation <= request.StackCount).then_some(current);
     let wanted = if NT_SUCCESS(request.IoStatus.Status) { SL_INVOKE_ON_SUCCESS } else { SL_INVOKE_ON_ERROR };
     let wanted = wanted | if request.Cancel != 0 { SL_INVOKE_ON_CANCEL } else { 0 };
-    let Some(routine) = location.CompletionRoutine.filter(|_| location.Control & wanted != 0) else {
+    let routine = location.CompletionRoutine.filter(|_| location.Control & wanted != 0);
+    let registration = unload_safe::take(packet, location.Context);
+    let is_called = registration.as_ref().map_or(routine.is_some(), |known| known.is_wanted(wanted));
+    let Some(routine) = routine.filter(|_| is_called) else {
         if let Some(above) = above.filter(|_| request.PendingReturned != 0) {
             // SAFETY: it is a location of the packet.
             unsafe { (*above).Control |= SL_PENDING_RETURNED };
@@ -130,6 +134,10 @@ unsafe fn call_routine(irp: *mut IRP, left: *mut IO_STACK_LOCATION) -> NTSTATUS 
     };
     // SAFETY: it is a location of the packet.
     let device = above.map_or(ptr::null_mut(), |above| unsafe { (*above).DeviceObject });
+    if let Some(registration) = registration {
+        // SAFETY: the request comes back to the driver above, which registered it.
+        return unsafe { registration.call(device, irp) };
+    }
     // SAFETY: the routine is the one that the driver above set, with its own device and context.
     boundary::call_driver(boundary::COMPLETION, || unsafe { routine(device, irp, location.Context) })
 }

@@ -1,5 +1,6 @@
 //! Devices: making, deleting, and what a driver may not leave behind.
 
+use core::ffi::c_void;
 use core::mem::size_of;
 use core::ptr;
 use std::collections::HashMap;
@@ -37,6 +38,8 @@ pub(super) struct Devices {
 
 struct Device {
     block: Block,
+    /// The object of its driver, which the device references: the driver's image stays as long as any of its devices.
+    driver: Va,
     size: usize,
     security: Arc<Descriptor>,
     deleted: bool,
@@ -66,7 +69,10 @@ static KIND: Kind = Kind {
     stays: false,
     last_handle: |_| (),
     last_reference: |device| {
-        devices().live.lock().remove(&Va::of(device));
+        let gone = devices().live.lock().remove(&Va::of(device));
+        if let Some(driver) = gone.map(|device| device.driver) {
+            ob::dereference(driver.ptr::<c_void>());
+        }
     },
 };
 
@@ -223,10 +229,10 @@ pub unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
     // SAFETY: the caller's contract.
     let first = unsafe { &mut (*made.driver).DeviceObject };
     object.NextDevice = core::mem::replace(first, device);
-    devices()
-        .live
-        .lock()
-        .insert(Va::of(device), Device { block, size, security: Arc::new(made.security), deleted: false });
+    let driver = Va::of(made.driver);
+    let record = Device { block, driver, size, security: Arc::new(made.security), deleted: false };
+    devices().live.lock().insert(Va::of(device), record);
+    ob::reference(made.driver.cast());
     ob::create(device.cast(), &KIND);
     Ok(device)
 }

@@ -18,6 +18,7 @@ use sys::wdm::{IO_STACK_LOCATION, IRP, signature};
 
 use super::request::Job;
 use super::statistics::Function;
+use super::unload_safe::{self, Registration};
 use crate::fault;
 use crate::mm::Block;
 
@@ -80,6 +81,8 @@ pub(super) struct Progress {
     pub(super) sent: Vec<Arc<Sent>>,
     /// Set if the driver lent it to a function and has not initialised it again since.
     pub(super) spent: bool,
+    /// The completion routines with a device that wait for it, each at an address that a stack location has.
+    pub(super) registered: Vec<Box<Registration>>,
 }
 
 /// One call of a dispatch routine.
@@ -224,6 +227,7 @@ pub(super) fn function(irp: &IRP) -> Function {
 pub(super) fn free(irp: *mut IRP) {
     let packet = PACKETS.get().live.lock().remove(&Va::of(irp));
     if let Some(packet) = packet {
+        unload_safe::check_none_left(irp, &packet);
         packet.progress.lock().block = None;
     }
 }
@@ -303,6 +307,7 @@ exports! {
             violation("IoReuseIrp", 0x20B, irp, format!("IoReuseIrp got {irp:p}, which a driver still has"));
             return;
         };
+        unload_safe::check_none_left(irp, &packet);
         packet.progress.lock().spent = false;
         // SAFETY: the packet is the driver's.
         let &IRP { Size: size, StackCount: stack, .. } = unsafe { &*irp };

@@ -10,6 +10,7 @@ use sys::wdm::{IRP, SL_INVOKE_ON_CANCEL, SL_INVOKE_ON_ERROR, SL_INVOKE_ON_SUCCES
 
 use super::complete;
 use super::irp::{self, Owner, Sent};
+use super::unload_safe;
 
 /// A mistake in giving a request away.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,7 +47,8 @@ pub unsafe fn lend(irp: *mut IRP) -> Result<(), LendError> {
     // SAFETY: the packet has a location left.
     let location = unsafe { irp::next_location(request) };
     let all = SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL;
-    let told = location.CompletionRoutine.is_some() && location.Control & all == all;
+    let told = unload_safe::wants_all(&progress.registered, location.Context)
+        .unwrap_or(location.CompletionRoutine.is_some() && location.Control & all == all);
     request.CurrentLocation -= 1;
     // SAFETY: while a driver owns the request, this member of the union is in use.
     let current = unsafe { &mut request.Tail.Overlay.CurrentStackLocation };

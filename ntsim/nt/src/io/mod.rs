@@ -3,7 +3,7 @@
 //! The user-mode side is [`File`]: what a program on Windows does with CreateFile, DeviceIoControl and
 //! CloseHandle, a test does with [`open`](fn@open) and the methods of the handle, in the context of an [`Opener`].
 //! Inside, everything is a request packet (`irp`) that is sent (`dispatch`), completed
-//! (`complete`) and perhaps cancelled (`cancel`); the rules that drivers must keep are checked at
+//! (`complete`, `unload_safe`) and perhaps cancelled (`cancel`); the rules that drivers must keep are checked at
 //! these three places.
 
 mod build;
@@ -29,6 +29,7 @@ mod remove_lock;
 mod request;
 mod security;
 mod statistics;
+mod unload_safe;
 mod work_item;
 
 #[cfg(test)]
@@ -61,6 +62,7 @@ pub use opener::Opener;
 pub use request::{Outcome, Request};
 pub use statistics::snapshot;
 pub use statistics::{Function, RequestCounters, Statistics};
+pub use unload_safe::IoSetCompletionRoutineEx;
 pub use work_item::{IoInitializeWorkItem, IoUninitializeWorkItem};
 
 /// The functions of this folder.
@@ -77,6 +79,7 @@ const EXPORTS: &[&[Export]] = &[
     namespace::EXPORTS,
     remove_lock::EXPORTS,
     security::EXPORTS,
+    unload_safe::EXPORTS,
     work_item::EXPORTS,
 ];
 

@@ -94,7 +94,7 @@ pub fn create(object: *mut c_void, kind: &'static Kind) {
 }
 
 /// Adds a reference and returns how many there are; `None` if there is no such object.
-pub(crate) fn reference(object: *mut c_void) -> Option<isize> {
+pub fn reference(object: *mut c_void) -> Option<isize> {
     let mut live = objects().live.lock();
     let known = live.get_mut(&Va::of(object))?;
     known.references += 1;

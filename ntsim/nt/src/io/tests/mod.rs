@@ -7,6 +7,7 @@ mod opener;
 mod relay;
 mod rules;
 mod synchronous;
+mod unload_safe;
 
 use sys::status::{STATUS_CANCELLED, STATUS_SUCCESS};
 

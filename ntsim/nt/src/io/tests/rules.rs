@@ -17,7 +17,7 @@ use crate::io::namespace::IoDeleteSymbolicLink;
 use crate::ke::{KeInitializeTimer, KeSetTimer};
 
 /// Rule and first parameter of each finding.
-fn found(report: &ShutdownReport) -> Vec<(&'static str, u64)> {
+pub(super) fn found(report: &ShutdownReport) -> Vec<(&'static str, u64)> {
     let parameter = |bugcheck: ntsim_core::bugcheck::Bugcheck| bugcheck.parameters[0];
     report.findings.iter().map(|finding| (finding.rule, finding.bugcheck.map_or(0, parameter))).collect()
 }

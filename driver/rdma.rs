@@ -21,7 +21,7 @@ use sys::status::{
 use crate::debugger::Listed;
 use crate::identity::header;
 use crate::kernel::{Lock, SpinLock, Windows};
-use crate::wsk::WskNetwork;
+use crate::wsk::{Device, WskNetwork};
 use crate::{registration, tdi};
 
 /// An adapter's RDMA side.
@@ -40,19 +40,20 @@ pub(crate) struct Rdma {
 }
 
 impl Rdma {
-    /// The RDMA side of the adapter with this handle, enabled if it is allowed. Its interface has this index.
+    /// The RDMA side of the adapter with this handle and device, enabled if it is allowed. Its interface has this index.
     ///
     /// # Errors
     ///
     /// `NDIS_STATUS_RESOURCES`.
     pub(crate) fn new(
         handle: NDIS_HANDLE,
+        device: Device,
         interface: NET_IFINDEX,
         allowed: bool,
         wire: WireSettings,
     ) -> Result<Self, NDIS_STATUS> {
         let fabric = registration::fabric().ok_or(NDIS_STATUS_RESOURCES)?;
-        let network = WskNetwork::new(interface).map_err(|_| NDIS_STATUS_RESOURCES)?;
+        let network = WskNetwork::new(device, interface).map_err(|_| NDIS_STATUS_RESOURCES)?;
         // Over TCP a listen pends, which the legacy transport does not wait for yet: so it is for those that ask for it.
         let rnic = match wire.force {
             true if registration::has_sockets() => Rnic::with_network(&fabric, network.clone(), wire),

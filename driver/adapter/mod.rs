@@ -16,7 +16,7 @@ use provider::kernel::event::{self, AdapterState, Count, Event};
 use sys::irql::PassiveLevel;
 use sys::ndis::{self, NDIS_HANDLE, NDIS_MINIPORT_INIT_PARAMETERS};
 use sys::netioapi::NET_LUID;
-use sys::status::{NDIS_STATUS, NDIS_STATUS_NOT_SUPPORTED, NTSTATUS};
+use sys::status::{NDIS_STATUS, NDIS_STATUS_NOT_SUPPORTED, NTSTATUS, STATUS_UNSUCCESSFUL};
 use vswitch::Address;
 
 use crate::addresses::{self, Watch, Watched};
@@ -27,7 +27,7 @@ use crate::kernel::{Lock, Mutex, SpinLock, Windows, flush_dpcs};
 use crate::rdma::Rdma;
 use crate::step::{Step, StepError};
 use crate::work_item::WorkItem;
-use crate::{registration, tdi};
+use crate::{registration, tdi, wsk};
 use configuration::Configuration;
 
 /// A network adapter: what lives from its initialisation to its halt.
@@ -122,7 +122,10 @@ impl Adapter {
         let permanent = Address::local(index(parameters.NetLuid));
         let current = configuration.address.unwrap_or(permanent);
         let Configuration { network_direct, wire, .. } = configuration;
-        let rdma = Rdma::new(handle, parameters.IfIndex, network_direct, wire);
+        let functional = NonNull::new(stack.functional).ok_or(Step::Rdma.failed(STATUS_UNSUCCESSFUL))?;
+        // SAFETY: `stop` waits for the sockets.
+        let functional = unsafe { wsk::Device::new(functional) };
+        let rdma = Rdma::new(handle, functional, parameters.IfIndex, network_direct, wire);
         let rdma = rdma.map_err(|status| Step::Rdma.failed(status))?;
         rdma.rnic().set_immediate_notifications(configuration.immediate_notification);
         let apply_state = |adapter: &Self, level| {

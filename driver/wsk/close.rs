@@ -32,15 +32,15 @@ impl<O: Owner> Drain for Closing<O> {
         };
         // SAFETY: the socket is not pinned any more, and this is its one close.
         let Some(close) = (unsafe { option::basic(place) }).WskCloseSocket else { return };
-        // SAFETY: the request is used here only, and the socket counted until it is complete.
-        let irp = unsafe { socket.close.ready::<_, Closed>(self.0) };
+        // SAFETY: the request was made ready with the socket, is used here only, and the socket counted until it is complete.
+        let irp = unsafe { socket.close.pass(self.0) };
         // SAFETY: no call of the socket's functions is in progress, and none follows.
         let _completed_by_its_routine = unsafe { close(place.as_ptr(), irp) };
     }
 }
 
 /// The completion of a close: the last that happens to a socket.
-struct Closed;
+pub(super) struct Closed;
 
 impl<O: Owner> Completion<Socket<O>> for Closed {
     unsafe fn complete(subject: NonNull<Socket<O>>, _: Outcome) {

@@ -16,7 +16,7 @@ use sys::wsk::{
     WSK_SOCKET,
 };
 
-use super::irp::Irp;
+use super::irp::{Device, Irp};
 use super::receive;
 use super::socket::{Owner, Socket};
 use super::{NetworkState, WskNetwork, client};
@@ -44,12 +44,12 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn new() -> Option<Self> {
+    fn new(device: Device) -> Option<Self> {
         Some(Self {
             arrival: Lock::const_new(SpinLock::INIT, Arrival::default()),
             finished: AtomicBool::new(false),
-            resume: Irp::new()?,
-            finish: Irp::new()?,
+            resume: Irp::new(device)?,
+            finish: Irp::new(device)?,
         })
     }
 }
@@ -83,7 +83,7 @@ impl Connection {
     /// STATUS_INSUFFICIENT_RESOURCES, STATUS_NETWORK_UNREACHABLE.
     pub(super) fn new(network: &Shared<NetworkState>) -> Result<Self, NTSTATUS> {
         let _it_is_there = client::provider()?;
-        let stream = Stream::new().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let stream = Stream::new(network.device).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         Socket::new(network.clone(), stream).map(Self)
     }
 

@@ -14,7 +14,7 @@ const TRACE_AFTER: Duration = Duration::from_secs(5);
 
 /// Counts sockets from their beginning to the completion of their close.
 pub(super) struct Gate {
-    sockets: Lock<usize>,
+    sockets: Lock<lifecycle::Gate>,
     /// Signalled while there are none.
     idle: Event,
 }
@@ -22,7 +22,7 @@ pub(super) struct Gate {
 impl Gate {
     /// Without sockets.
     pub(super) fn new() -> Self {
-        Self { sockets: Lock::const_new(SpinLock::INIT, 0), idle: Event::new() }
+        Self { sockets: Lock::const_new(SpinLock::INIT, lifecycle::Gate::default()), idle: Event::new() }
     }
 
     /// Makes it ready, in the place where it stays.
@@ -34,15 +34,14 @@ impl Gate {
     /// A socket begins. Up to DISPATCH_LEVEL.
     pub(super) fn enter(&self) {
         let mut sockets = self.sockets.lock();
-        *sockets = sockets.saturating_add(1);
+        sockets.enter();
         self.idle.clear();
     }
 
     /// A socket is closed. Up to DISPATCH_LEVEL.
     pub(super) fn leave(&self) {
         let mut sockets = self.sockets.lock();
-        *sockets = sockets.saturating_sub(1);
-        if *sockets == 0 {
+        if sockets.leave() {
             self.idle.signal();
         }
     }
@@ -50,7 +49,7 @@ impl Gate {
     /// Waits until there are none. None begins any more.
     pub(super) fn wait(&self, level: PassiveLevel) {
         while !self.idle.wait_for(TRACE_AFTER, level) {
-            let sockets = *self.sockets.lock();
+            let sockets = self.sockets.lock().sockets();
             <Windows as Kernel>::trace(format_args!("halt waits for the close of {sockets} sockets"));
         }
         // The signal was given under the lock, which has to be free before the gate may go.

@@ -41,6 +41,7 @@ use vswitch::MTU;
 pub(crate) use client::Client;
 use connect::Connection;
 use gate::Gate;
+pub(crate) use irp::Device;
 use listen::PortHandle;
 use send::Batch;
 
@@ -56,18 +57,19 @@ pub(crate) struct WskNetwork(Shared<NetworkState>);
 /// The state that an adapter's sockets share.
 struct NetworkState {
     gate: Gate,
+    device: Device,
     /// The index of the adapter's interface.
     interface: ULONG,
 }
 
 impl WskNetwork {
-    /// The network of an adapter, with the index of its interface.
+    /// The network of an adapter, with its device and the index of its interface.
     ///
     /// # Errors
     ///
     /// [`NoMemory`].
-    pub(crate) fn new(interface: ULONG) -> Result<Self, NoMemory> {
-        let state = Shared::new(NetworkState { gate: Gate::new(), interface })?;
+    pub(crate) fn new(device: Device, interface: ULONG) -> Result<Self, NoMemory> {
+        let state = Shared::new(NetworkState { gate: Gate::new(), device, interface })?;
         state.gate.initialise();
         Ok(Self(state))
     }
@@ -90,7 +92,7 @@ unsafe impl provider::kernel::Network for WskNetwork {
     }
 
     fn batch(&self, room: usize) -> Result<Batch, NTSTATUS> {
-        Batch::new(room)
+        Batch::new(self.0.device, room)
     }
 
     fn port(&self) -> Result<PortHandle, NTSTATUS> {

@@ -104,13 +104,20 @@ impl Socket<Stream> {
         };
         // SAFETY: the socket is pinned, and one that connects.
         let table = unsafe { option::connection(place) };
-        if let Some(receive) = table.WskReceive {
-            let mut nothing = WSK_BUF { Mdl: core::ptr::null_mut(), Offset: 0, Length: 0 };
-            // SAFETY: the request is out once at a time, and counted.
-            let irp = unsafe { self.owner.resume.ready::<_, Asked>(this) };
-            // SAFETY: the socket is pinned; no bytes need no memory.
-            let _completed_by_its_routine = unsafe { receive(place.as_ptr(), &raw mut nothing, 0, irp) };
-        }
+        // SAFETY: the request is out once at a time, and counted.
+        let irp = table
+            .WskReceive
+            .and_then(|receive| Some((receive, unsafe { self.owner.resume.ready::<_, Asked>(this) }?)));
+        let Some((receive, irp)) = irp else {
+            drop(pin);
+            // Bytes that are never shown are a connection that stands still.
+            self.end();
+            // SAFETY: the request's count, as it is not sent.
+            return unsafe { Socket::release(this) };
+        };
+        let mut nothing = WSK_BUF { Mdl: core::ptr::null_mut(), Offset: 0, Length: 0 };
+        // SAFETY: the socket is pinned; no bytes need no memory.
+        let _completed_by_its_routine = unsafe { receive(place.as_ptr(), &raw mut nothing, 0, irp.pass()) };
         drop(pin);
     }
 }

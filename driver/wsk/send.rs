@@ -13,7 +13,7 @@ use sys::wsk::WSK_BUF;
 use wdk::nt_success;
 
 use super::connect::Stream;
-use super::irp::{Completion, Irp, Outcome};
+use super::irp::{Completion, Device, Irp, Outcome};
 use super::option;
 use super::socket::Socket;
 use crate::heap;
@@ -77,11 +77,11 @@ impl Batch {
     /// # Errors
     ///
     /// STATUS_INSUFFICIENT_RESOURCES.
-    pub(super) fn new(room: usize) -> Result<Self, NTSTATUS> {
+    pub(super) fn new(device: Device, room: usize) -> Result<Self, NTSTATUS> {
         let state = || {
             let block = Block::new(room)?;
             let buffer = WSK_BUF { Mdl: block.mdl.as_ptr(), Offset: 0, Length: 0 };
-            heap::boxed(BatchState { irp: Irp::new()?, buffer, block, tag: 0, connection: None })
+            heap::boxed(BatchState { irp: Irp::new(device)?, buffer, block, tag: 0, connection: None })
         };
         state().map(Self).ok_or(STATUS_INSUFFICIENT_RESOURCES)
     }
@@ -136,14 +136,15 @@ impl Socket<Stream> {
         let buffer = &raw mut state.buffer;
         // SAFETY: a batch is out once at a time.
         let irp = unsafe { state.irp.ready::<_, Sent>(subject) };
-        match table.WskSend {
-            Some(send) => {
+        match (table.WskSend, irp) {
+            (Some(send), Some(irp)) => {
                 // SAFETY: the socket is pinned; the batch stays until its completion.
-                let _completed_by_its_routine = unsafe { send(place.as_ptr(), buffer, 0, irp) };
+                let _completed_by_its_routine = unsafe { send(place.as_ptr(), buffer, 0, irp.pass()) };
             }
+            (None, Some(irp)) => irp.fail(STATUS_CONNECTION_ABORTED),
             // SAFETY: the batch is not sent, so this is its one completion.
-            None => unsafe {
-                Sent::complete(subject, Outcome { status: STATUS_CONNECTION_ABORTED, information: 0 });
+            (_, None) => unsafe {
+                Sent::complete(subject, Outcome { status: STATUS_INSUFFICIENT_RESOURCES, information: 0 });
             },
         }
         drop(pin);
@@ -164,9 +165,16 @@ impl Socket<Stream> {
             && self.acquire()
         {
             // SAFETY: the request is used here only, once, and counted.
-            let irp = unsafe { self.owner.finish.ready::<_, Finished>(this) };
-            // SAFETY: the socket is pinned; there is no last buffer.
-            let _completed_by_its_routine = unsafe { disconnect(place.as_ptr(), null_mut(), 0, irp) };
+            if let Some(irp) = unsafe { self.owner.finish.ready::<_, Finished>(this) } {
+                // SAFETY: the socket is pinned; there is no last buffer.
+                let _completed_by_its_routine =
+                    unsafe { disconnect(place.as_ptr(), null_mut(), 0, irp.pass()) };
+            } else {
+                // A stream that cannot be ended is cut off.
+                self.end();
+                // SAFETY: the request's count, as it is not sent. The pin keeps the socket.
+                unsafe { Socket::release(this) };
+            }
         }
         drop(pin);
     }

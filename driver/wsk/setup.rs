@@ -6,8 +6,8 @@ use core::sync::atomic::Ordering;
 use lifecycle::{SetupEnd, SocketCall, SocketRole, SocketSetup};
 use provider::rundown::Shard;
 use sys::status::{
-    NTSTATUS, STATUS_CANCELLED, STATUS_NOT_SUPPORTED, STATUS_SHARING_VIOLATION, STATUS_SUCCESS,
-    STATUS_TOO_MANY_ADDRESSES, STATUS_UNSUCCESSFUL,
+    NTSTATUS, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED,
+    STATUS_SHARING_VIOLATION, STATUS_SUCCESS, STATUS_TOO_MANY_ADDRESSES, STATUS_UNSUCCESSFUL,
 };
 use sys::wdm::IRP;
 use sys::wsk::{IPPROTO_TCP, SOCK_STREAM, WSK_PROVIDER_CONNECTION_DISPATCH, WSK_PROVIDER_LISTEN_DISPATCH};
@@ -71,7 +71,10 @@ impl Setup {
                     self.done(socket, place.map_or(STATUS_UNSUCCESSFUL, enable));
                 }
                 call => {
-                    Self::call(socket, self.calls.role(), call);
+                    if !Self::call(socket, self.calls.role(), call) {
+                        self.fail(socket, STATUS_INSUFFICIENT_RESOURCES);
+                        continue;
+                    }
                     if call == SocketCall::Connect {
                         self.unpin(socket);
                     }
@@ -159,16 +162,18 @@ impl Setup {
         socket.end();
     }
 
-    /// Makes a call that completes the setup's request.
-    fn call<O: Owner>(socket: &Socket<O>, role: SocketRole, call: SocketCall) {
+    /// Makes a call that completes the setup's request; false without memory for it.
+    fn call<O: Owner>(socket: &Socket<O>, role: SocketRole, call: SocketCall) -> bool {
         // SAFETY: one call of the setup is under way at a time, and the setup is counted until it is complete.
         let irp = unsafe { socket.control.ready::<_, SetupCall>(NonNull::from(socket)) };
+        let Some(irp) = irp else { return false };
         // SAFETY: the request is ready, and the socket pinned by the setup.
-        let made = unsafe { make(socket, role, call, irp) };
-        if let Err(status) = made {
-            // SAFETY: the request was not used, so this is its one completion.
-            unsafe { SetupCall::complete(NonNull::from(socket), Outcome { status, information: 0 }) };
+        let made = unsafe { make(socket, role, call, irp.as_ptr()) };
+        match made {
+            Ok(()) => _ = irp.pass(),
+            Err(status) => irp.fail(status),
         }
+        true
     }
 }
 

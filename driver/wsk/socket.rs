@@ -6,9 +6,9 @@
 use core::cell::UnsafeCell;
 use core::net::SocketAddr;
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicUsize, Ordering};
 
-use lifecycle::{SocketRole, SocketSetup};
+use lifecycle::{SocketCount, SocketRole, SocketSetup};
 use provider::Shared;
 use provider::combiner::Combiner;
 use provider::kernel::network::{Events, Table};
@@ -20,8 +20,8 @@ use sys::wsk::WSK_SOCKET;
 
 use super::NetworkState;
 use super::address;
-use super::close::Closing;
-use super::irp::{Irp, Outcome};
+use super::close::{Closed, Closing};
+use super::irp::{Irp, Outcome, ReadyIrp};
 use super::setup::Setup;
 
 /// The user of a socket: a connection or a port.
@@ -50,7 +50,7 @@ pub(super) struct Socket<O: Owner> {
     /// The socket of Winsock Kernel; null while there is none.
     pub(super) place: AtomicPtr<WSK_SOCKET>,
     /// See the module's head.
-    count: AtomicU32,
+    count: SocketCount,
     /// The user. Set before the first call up, taken for the last.
     events: UnsafeCell<Option<Events<O::Table>>>,
     /// The socket's own reference to itself, from its beginning to its end.
@@ -63,8 +63,8 @@ pub(super) struct Socket<O: Owner> {
     pub(super) remote: UnsafeCell<SOCKADDR_INET>,
     /// The request of the setup.
     pub(super) control: Irp,
-    /// The request of the close.
-    pub(super) close: Irp,
+    /// The request of the close, which needs no memory.
+    pub(super) close: ReadyIrp<Self, Closed>,
     pub(super) owner: O,
 }
 
@@ -88,14 +88,14 @@ impl<O: Owner> Socket<O> {
     ///
     /// STATUS_INSUFFICIENT_RESOURCES.
     pub(super) fn new(network: Shared<NetworkState>, owner: O) -> Result<Shared<Self>, NTSTATUS> {
-        let control = Irp::new().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
-        let close = Irp::new().ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let control = Irp::new(network.device).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
+        let close = ReadyIrp::new(network.device).ok_or(STATUS_INSUFFICIENT_RESOURCES)?;
         let unspecified = || UnsafeCell::new(address::native(address::UNSPECIFIED, 0));
         let socket = Self {
             network,
             rundown: Rundown::new(),
             place: AtomicPtr::new(null_mut()),
-            count: AtomicU32::new(0),
+            count: SocketCount::new(),
             events: UnsafeCell::new(None),
             own: UnsafeCell::new(None),
             setup: Combiner::new(Setup::NOT_BEGUN),
@@ -108,6 +108,10 @@ impl<O: Owner> Socket<O> {
             owner,
         };
         let socket = Shared::new(socket).map_err(|_| STATUS_INSUFFICIENT_RESOURCES)?;
+        // SAFETY: the socket stays in its place, and has just been made.
+        if !unsafe { socket.close.make_ready() } {
+            return Err(STATUS_INSUFFICIENT_RESOURCES);
+        }
         let closing = Closing(NonNull::from(&*socket));
         // SAFETY: the socket is known to this thread only, and has not been open.
         unsafe { socket.rundown.open(closing) };
@@ -124,8 +128,7 @@ impl<O: Owner> Socket<O> {
     /// The socket has not begun.
     pub(super) unsafe fn begin(this: &Shared<Self>, setup: SocketSetup, any_port: bool) {
         this.network.gate.enter();
-        // The socket, and its setup.
-        this.count.store(2, Ordering::Relaxed);
+        this.count.begin();
         // SAFETY: the socket has not begun, so no thread reads this.
         unsafe { *this.own.get() = Some(this.clone()) };
         this.setup.run(|place| *place = Setup::new(setup, any_port));
@@ -139,8 +142,11 @@ impl<O: Owner> Socket<O> {
     pub(super) unsafe fn retract(this: &Shared<Self>) {
         // SAFETY: as the caller promises, no other thread ends the socket.
         let own = unsafe { (*this.own.get()).take() };
-        this.network.gate.leave();
+        let gate = NonNull::from(&this.network.gate);
+        this.close.cancel();
         drop(own);
+        // SAFETY: a halt waits for the socket, and keeps the gate.
+        unsafe { gate.as_ref() }.leave();
     }
 
     /// Sets the user.
@@ -187,13 +193,10 @@ impl<O: Owner> Socket<O> {
         Some((pin, place))
     }
 
-    /// Counts a request that is passed to Winsock Kernel, until [`Socket::release`]. Returns false if the socket has ended:
-    /// a caller of the user's may come behind its last call up, and what ended once is not to end again.
+    /// Counts a request that is passed to Winsock Kernel, until [`Socket::release`]. Returns false if the socket has ended.
     #[must_use]
     pub(super) fn acquire(&self) -> bool {
-        // As many requests as overflow the count do not fit into memory.
-        let more = |count: u32| count.checked_add(1).filter(|_| count != 0);
-        self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+        self.count.acquire()
     }
 
     /// Ends what was counted. With the last of it the socket is closed, and the user is told.
@@ -204,19 +207,22 @@ impl<O: Owner> Socket<O> {
     pub(super) unsafe fn release(this: NonNull<Self>) {
         // SAFETY: the socket lives as long as anything is counted.
         let socket = unsafe { this.as_ref() };
-        if socket.count.fetch_sub(1, Ordering::AcqRel) != 1 {
+        if !socket.count.release() {
             return;
         }
         // SAFETY: nothing else is left that uses the user.
         let events = unsafe { (*socket.events.get()).take() };
         // SAFETY: as above.
         let own = unsafe { (*socket.own.get()).take() };
-        let network = socket.network.clone();
+        let gate = NonNull::from(&socket.network.gate);
         if let Some(events) = events {
             events.closed();
         }
+        socket.close.cancel();
         drop(own);
-        network.gate.leave();
+        // The last use of anything of the adapter's, which may go from here on: the socket is gone before.
+        // SAFETY: the halt of the adapter waits for this, and keeps the gate.
+        unsafe { gate.as_ref() }.leave();
     }
 
     /// Makes the calls of the setup, as far as they go.

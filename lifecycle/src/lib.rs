@@ -8,7 +8,7 @@
 //!
 //! | module | states of |
 //! |---|---|
-//! | `arrival`, `events`, `shared_device`, `socket`, `watching`, `work` | bytes that arrive at a connection; events to NDIS about an adapter; a device with adapters and files; the calls that bring a socket into use; a registration for changes; a work item |
+//! | `arrival`, `events`, `gate`, `shared_device`, `socket`, `socket_count`, `watching`, `work` | bytes that arrive at a connection; events to NDIS about an adapter; the sockets of an adapter; a device with adapters and files; the calls that bring a socket into use; what refers to a socket; a registration for changes; a work item |
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -17,14 +17,20 @@
 
 mod arrival;
 mod events;
+mod gate;
+#[cfg(all(test, loom))]
+mod models;
 mod shared_device;
 mod socket;
+mod socket_count;
 mod watching;
 mod work;
 
 pub use arrival::{Arrival, Shown};
 pub use events::Events;
+pub use gate::Gate;
 pub use shared_device::SharedDevice;
 pub use socket::{PORT_TRIES, SetupEnd, SocketCall, SocketRole, SocketSetup};
+pub use socket_count::SocketCount;
 pub use watching::Watching;
 pub use work::Work;

@@ -67,7 +67,7 @@ impl<R> SharedDevice<R> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

@@ -229,7 +229,7 @@ impl SocketSetup {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     extern crate alloc;

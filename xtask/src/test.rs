@@ -124,11 +124,20 @@ fn preempted(line: &str) -> Option<(u64, u64)> {
     Some((runs.parse().ok()?, passes?))
 }
 
-/// Explores the models of the provider, and says how many executions they have: none would be no check.
+/// Explores the models of the provider and of the driver's states, and says how many executions they have: none would be no check.
 fn loom() -> Result<(), CommandError> {
     let mut command = cargo();
     command
-        .args(["test", "--release", "--package", "softndk-provider", "--lib", "--target-dir"])
+        .args([
+            "test",
+            "--release",
+            "--package",
+            "softndk-provider",
+            "--package",
+            "softndk-lifecycle",
+            "--lib",
+        ])
+        .arg("--target-dir")
         .arg(root().join("target/loom"))
         .args(["--", "--nocapture"])
         .env("RUSTFLAGS", "--cfg loom");

@@ -45,6 +45,11 @@ impl<K: Kernel, B: ObjectType<K>> Request<K, B> {
         Self { completion, hold }
     }
 
+    /// Returns whether the consumer can be told of an outcome later.
+    pub(crate) fn has_completion(&self) -> bool {
+        self.completion.function.is_some()
+    }
+
     /// The address of its object.
     pub(crate) fn handle(&self) -> Handle {
         Handle(core::ptr::from_ref(&*self.hold).addr())

@@ -63,11 +63,12 @@ impl<const READS: usize> Stream<READS> {
         }
     }
 
-    /// This side ends its stream, behind the messages that have been cut.
+    /// This side ends its stream, behind the messages that have been cut: also where the peer has ended its own, as it
+    /// still receives (RFC 5041 section 6.2.1).
     pub fn finish(&mut self) -> Result<(), StateError> {
         match self.phase {
             Phase::Operating if self.segmenter.is_idle() => self.enter(Phase::FinSent),
-            Phase::FinReceived => self.enter(Phase::Over),
+            Phase::FinReceived if self.segmenter.is_idle() => self.enter(Phase::Over),
             _ => return Err(StateError::State),
         }
         Ok(())

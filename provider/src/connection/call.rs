@@ -67,6 +67,15 @@ pub(crate) struct Accept<K: Kernel> {
     pub(super) request: Request<K, Connector<K>>,
 }
 
+/// Outcome of NdkCompleteConnect.
+pub(crate) enum ConnectCompleted {
+    /// Transfers run.
+    Done,
+    /// The attempt has ended. The request is kept and completes, with STATUS_CONNECTION_ABORTED, when the QP is free and
+    /// the connector may connect again.
+    Pending,
+}
+
 /// Outcome of NdkDisconnect.
 pub(crate) enum Disconnected {
     /// The request is kept and completes when transfers have drained.

@@ -18,7 +18,7 @@ pub(crate) use self::attempts::Turn;
 pub(crate) use self::connect::{AddressPair, Origin, Source};
 pub use self::layout::ConnectorLayout;
 
-use super::call::{Accept, Disconnected};
+use super::call::{Accept, ConnectCompleted, Disconnected};
 use super::claim::Claim;
 use super::end::{AntecedentRefs, DisconnectEvent};
 use super::endpoint::{BindError, Endpoint};
@@ -202,16 +202,28 @@ impl<K: Kernel> Object<K, Connector<K>> {
         link.reject(data).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
     }
 
-    /// NdkCompleteConnect, always inline.
+    /// NdkCompleteConnect. Once it has failed, NdkConnect may be called again with the same QP; where that is in use until
+    /// TCP's connection is closed, the request pends until then.
     ///
     /// # Errors
     ///
-    /// STATUS_CONNECTION_INVALID before the peer accepted; STATUS_CONNECTION_ABORTED if it has gone.
-    pub(crate) fn complete_connect(&self, event: Option<DisconnectEvent>) -> Result<(), ConnectError> {
-        let Role::Active(attempts) = &self.role else { return Err(ConnectError(STATUS_CONNECTION_INVALID)) };
-        let link = attempts.lock().last.clone();
-        let link = link.ok_or(ConnectError(STATUS_CONNECTION_INVALID))?;
-        link.complete_connect(event).map_err(ConnectError)
+    /// STATUS_CONNECTION_INVALID before the peer accepted; STATUS_CONNECTION_ABORTED if it has gone. Answered inline.
+    pub(crate) fn complete_connect(
+        &self,
+        event: Option<DisconnectEvent>,
+        request: Request<K, Connector<K>>,
+    ) -> Result<ConnectCompleted, ConnectError> {
+        let link = match &self.role {
+            Role::Active(attempts) => attempts.lock().last.clone(),
+            Role::Passive(_) => None,
+        };
+        match link {
+            Some(link) => link.complete_connect(event, request).map_err(ConnectError),
+            None => {
+                request.answered_inline();
+                Err(ConnectError(STATUS_CONNECTION_INVALID))
+            }
+        }
     }
 
     /// NdkDisconnect: pending while transfers drain.

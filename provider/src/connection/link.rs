@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use sys::status::{NTSTATUS, STATUS_CONNECTION_ABORTED};
 
-use super::call::{Accept, Connect, Disconnected, Side, StateError};
+use super::call::{Accept, Connect, ConnectCompleted, Disconnected, Side, StateError};
 use super::connector::Connector;
 use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent};
@@ -182,10 +182,17 @@ impl<K: Kernel> Link<K> {
     /// # Errors
     ///
     /// Those of [`Connection::complete_connect`].
-    pub(super) fn complete_connect(&self, event: Option<DisconnectEvent>) -> Result<(), NTSTATUS> {
+    pub(super) fn complete_connect(
+        &self,
+        event: Option<DisconnectEvent>,
+        request: Request<K, Connector<K>>,
+    ) -> Result<ConnectCompleted, NTSTATUS> {
         match self {
-            Self::Loopback(connection, _) => Connection::complete_connect(connection, event),
-            Self::Wire(wire) => Wire::complete_connect(wire, event),
+            Self::Loopback(connection, _) => {
+                request.answered_inline();
+                Connection::complete_connect(connection, event).map(|()| ConnectCompleted::Done)
+            }
+            Self::Wire(wire) => Wire::complete_connect(wire, event, request),
         }
     }
 

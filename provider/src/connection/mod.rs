@@ -35,7 +35,7 @@ mod shared_endpoint;
 mod state;
 mod wire;
 
-pub(crate) use call::{Disconnected, Side};
+pub(crate) use call::{ConnectCompleted, Disconnected, Side};
 pub(crate) use connector::{AddressPair, ConnectError, Connector, Origin, Source, Turn};
 pub(crate) use end::DisconnectEvent;
 pub(crate) use endpoint::{BindError, Endpoint, FabricState};

@@ -11,7 +11,7 @@ use sys::status::{
 use sys::wdm::PVOID;
 use test_kernel::model::{Model, pump};
 
-use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, connect};
+use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, complete_connect, connect};
 use super::{explore, race};
 use crate::connection::{ConnectError, Connector};
 
@@ -65,7 +65,7 @@ fn again_against_the_dpc_of(first: First) {
                 pump();
                 assert_eq!(one.status(), STATUS_SUCCESS);
                 assert_eq!(close(record.last(), closing), STATUS_PENDING);
-                let completed = connector.complete_connect(None);
+                let completed = complete_connect(connector);
                 assert_eq!(completed, Err(ConnectError(STATUS_CONNECTION_ABORTED)));
             }
         }

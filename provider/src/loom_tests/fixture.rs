@@ -100,6 +100,13 @@ fn object<B: ObjectType<Model>>(body: B) -> Pointer<B> {
     Pointer(Object::create(NDK_VERSION_2_1, &TABLE, body).unwrap())
 }
 
+/// NdkCompleteConnect, which does not pend: it has no completion.
+pub(super) fn complete_connect(connector: Pointer<Connector<Model>>) -> Result<(), ConnectError> {
+    let hold = connector.try_acquire(Kind::Request).unwrap();
+    let request = Request::new(Completion::new(None, null_mut()), hold);
+    connector.complete_connect(None, request).map(|_| ())
+}
+
 /// Closes an object; its ending has a completion if that pends.
 pub(super) fn close<B: ObjectType<Model>>(object: Pointer<B>, ending: &Ending) -> NTSTATUS {
     // SAFETY: the model closes each object once.

@@ -9,7 +9,7 @@ use sys::status::{STATUS_CANCELLED, STATUS_IO_TIMEOUT, STATUS_SUCCESS};
 use sys::wdm::PVOID;
 use test_kernel::model::{Model, expire, pump};
 
-use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, connect};
+use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, complete_connect, connect};
 use super::{explore, race};
 use crate::adapter::Cq;
 use crate::connection::Connector;
@@ -110,7 +110,7 @@ impl Connection {
         let far = Pointer::requested(place.load(SeqCst));
         assert!(accept(far, qps[1], &accepting).is_ok());
         pump();
-        assert!(near.complete_connect(None).is_ok());
+        assert!(complete_connect(near).is_ok());
         pump();
         assert_eq!((connecting.status(), accepting.status()), (STATUS_SUCCESS, STATUS_SUCCESS));
         // It pends until the connector that it indicated is closed, and has no completion callback.

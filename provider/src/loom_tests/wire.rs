@@ -9,7 +9,9 @@ use sys::wdm::PVOID;
 use test_kernel::model::{Model, pump};
 use test_kernel::network;
 
-use super::fixture::{Ending, Fixture, Pointer, accept, close, close_inline, connect, settle};
+use super::fixture::{
+    Ending, Fixture, Pointer, accept, close, close_inline, complete_connect, connect, settle,
+};
 use super::{explore, race};
 use crate::connection::Connector;
 
@@ -56,7 +58,7 @@ fn connection_that_is_reset_ends_once_while_its_connector_closes() {
         let passive = record.connector().expect("it was indicated");
         assert_eq!(accept(passive, far, &endings[1]), Ok(()));
         settle();
-        assert_eq!(connector.complete_connect(None), Ok(()));
+        assert_eq!(complete_connect(connector), Ok(()));
         // The first FPDU is on its way, and its batch is with TCP.
         network::reset_all();
         let closing = endings.clone();

@@ -591,7 +591,8 @@ unsafe impl Network for InABox {
             if connection.phase == Phase::Closed {
                 return Some(batch);
             }
-            let open = connection.phase == Phase::Open && !connection.finished;
+            assert!(connection.phase != Phase::Open || !connection.finished, "the end overtakes a batch");
+            let open = connection.phase == Phase::Open;
             let peer = connection.peer.filter(|_| open);
             if let Some(peer) = peer
                 && world.connections[peer].phase == Phase::Open

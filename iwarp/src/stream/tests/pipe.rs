@@ -2,7 +2,7 @@ use crate::ddp::Stag;
 use crate::harness::{CONFIG, Event, Pair, REGION, REGION_LENGTH, Side};
 use crate::mpa::Config;
 use crate::rdmap::SendKind;
-use crate::stream::State;
+use crate::stream::{Message, State, StateError};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -112,6 +112,20 @@ fn stream_that_ends_between_messages_ends_in_order() {
     pair.responder.stream.finish().unwrap();
     pair.initiator.stream.peer_finished().unwrap();
     assert_eq!(pair.states(), (State::Over, State::Over));
+}
+
+/// TD-5 (RFC 5041 section 6.2.1): a peer that has ended its stream still receives, so the message that has begun goes on.
+#[test]
+fn end_of_the_peer_within_a_message_waits_for_its_rest() {
+    let mut pair = Pair::established(true);
+    let stream = &mut pair.responder.stream;
+    stream.post(Message::Send { kind: SendKind::PLAIN, length: 5000 }).unwrap();
+    assert!(!stream.next_cut(2000).unwrap().last);
+    stream.peer_finished().unwrap();
+    assert_eq!(stream.finish(), Err(StateError::State));
+    while !stream.next_cut(2000).unwrap().last {}
+    stream.finish().unwrap();
+    assert_eq!(stream.state(), State::Over);
 }
 
 /// TD-5 (RFC 5044 section 7.2): an end inside an FPDU, inside a message, or with reads outstanding is a fault.

@@ -127,7 +127,7 @@ impl<K: Kernel> Wire<K> {
                 this.finish_behind();
             }
             Engine::Rejecting => {
-                let frame = this.with_stream(|stream| stream.rejection());
+                let frame = this.cut(|stream| stream.rejection());
                 this.step(|state, _| state.turned_away());
                 Self::turn_away(this, frame.as_ref());
             }
@@ -174,17 +174,30 @@ impl<K: Kernel> Wire<K> {
         }
     }
 
-    /// The stream is over: TCP's connection is closed, in order if both streams have ended and nothing is on its way.
+    /// The stream is over: TCP's connection is closed, in order if both streams have ended, when nothing is on its way:
+    /// the last word of this side is delivered (RFC 5040 section 6.2.1).
     fn over(&self) {
-        let is_whole = self.finished.load(Ordering::Acquire) && self.state.0.lock().is_ending();
-        if is_whole && self.with_tcp.load(Ordering::Acquire) != 0 {
+        let (finishing, finished) =
+            (self.finishing.load(Ordering::Acquire), self.finished.load(Ordering::Acquire));
+        if self.speaking.load(Ordering::Acquire) || finishing && !finished {
+            // The thread that sends the last word, or ends the stream, looks at it again.
+            return;
+        }
+        if !finished || !self.state.0.lock().is_ending() {
+            self.break_with(BY_PEER);
+        }
+        if finished && self.with_tcp.load(Ordering::Acquire) != 0 {
             // It is looked at again when they are back.
             return;
         }
-        if !is_whole {
-            self.break_with(BY_PEER);
-        }
         self.abort();
+    }
+
+    /// Ends the connection if the stream is over: that was left to the caller.
+    pub(super) fn look_again(&self) {
+        if self.with_stream(|stream| stream.state()) == Engine::Over {
+            self.over();
+        }
     }
 
     /// Cuts TCP off.
@@ -211,7 +224,7 @@ impl<K: Kernel> Wire<K> {
             return;
         }
         let Some(mut batch) = self.take_batch() else { return };
-        let Some(cut) = self.with_stream(|stream| stream.next_cut(BATCH)) else {
+        let Some(cut) = self.cut(|stream| stream.next_cut(BATCH)) else {
             self.put_batch(batch);
             return;
         };
@@ -225,7 +238,6 @@ impl<K: Kernel> Wire<K> {
             batch.set_length(length);
         }
         self.send(batch);
-        self.finish_stream();
     }
 
     /// A transfer broke the connection: what it says to the peer is the engine's, whose stream has a fault.

@@ -14,7 +14,7 @@ use super::stream::config;
 use super::upcalls::connection_events;
 use super::{BATCH, BATCHES, Joined, Wire, WirePort, no_memory};
 use crate::adapter::RnicState;
-use crate::connection::call::{Accept, Connect, Side, StateError};
+use crate::connection::call::{Accept, Connect, ConnectCompleted, Side, StateError};
 use crate::connection::claim::Claim;
 use crate::connection::connector::Connector;
 use crate::connection::departure::Departure;
@@ -280,7 +280,7 @@ impl<K: Kernel> Wire<K> {
         if !replies {
             return Ok(());
         }
-        let frame = this.with_stream(|stream| stream.reject(data.bytes())).ok();
+        let frame = this.cut(|stream| stream.reject(data.bytes()).ok());
         Self::turn_away(this, frame.as_ref());
         Ok(())
     }
@@ -293,10 +293,12 @@ impl<K: Kernel> Wire<K> {
         match frame {
             Some(frame) if has_room => {
                 this.send_frame(frame);
-                this.finish_stream();
                 Self::arm(this);
             }
-            Some(_) | None => this.cut_off(),
+            Some(_) | None => {
+                this.speaking.store(false, Ordering::Release);
+                this.cut_off();
+            }
         }
     }
 
@@ -304,30 +306,55 @@ impl<K: Kernel> Wire<K> {
     ///
     /// # Errors
     ///
-    /// Those of [`State::may_complete`].
+    /// Those of [`State::await_end`].
     pub(in crate::connection) fn complete_connect(
         this: &Shared<Self>,
         event: Option<DisconnectEvent>,
-    ) -> Result<(), NTSTATUS> {
-        this.step(|state, _| state.may_complete())?;
-        this.with_stream(|stream| stream.complete()).map_err(|_| STATUS_CONNECTION_ABORTED)?;
-        let established =
-            this.step(|state, next| state.establish(next, event, |claim| Self::join(this, claim)));
-        if !established {
-            return Err(STATUS_CONNECTION_ABORTED);
+        request: Request<K, Connector<K>>,
+    ) -> Result<ConnectCompleted, NTSTATUS> {
+        let is_replied = matches!(this.state.0.lock().phase, Phase::Replied { .. });
+        let goes_on = is_replied && this.with_stream(|stream| stream.complete()).is_ok();
+        if goes_on && Self::establish(this, event, |claim| Self::join(this, claim)) {
+            request.answered_inline();
+            this.rnic.counters().connected();
+            this.operate();
+            Self::settle(this);
+            return Ok(ConnectCompleted::Done);
         }
-        this.rnic.counters().connected();
-        this.operate(Link::Wire(this.clone()));
-        Self::settle(this);
-        Ok(())
+        if is_replied {
+            // The stream has ended before the state has: it follows now.
+            this.step(|state, next| {
+                if matches!(state.phase, Phase::Replied { .. }) {
+                    *next = state.fail(BY_PEER);
+                }
+            });
+        }
+        let mut request = Some(request);
+        let outcome = this.step(|state, _| state.await_end(&mut request));
+        if let Some(request) = request {
+            request.answered_inline();
+        }
+        outcome.map(|()| ConnectCompleted::Pending)
     }
 
     /// The first FPDU has come: NdkAccept completes.
     pub(super) fn first_fpdu(this: &Shared<Self>) {
-        if this.side == Side::Passive && this.step(|state, next| state.establish(next, None, |_| {})) {
+        if this.side == Side::Passive && Self::establish(this, None, |_| {}) {
             this.rnic.counters().accepted();
-            this.operate(Link::Wire(this.clone()));
+            this.operate();
         }
+    }
+
+    /// The connection is established, unless it has ended: from here on its QP may post.
+    fn establish(this: &Shared<Self>, event: Option<DisconnectEvent>, join: impl FnOnce(&Claim<K>)) -> bool {
+        let mut link = Some(Link::Wire(this.clone()));
+        this.step(|state, next| {
+            let established = state.establish(next, event, &mut link, join);
+            if established {
+                this.operating.store(true, Ordering::Release);
+            }
+            established
+        })
     }
 
     /// Opens the transfers of a QP.
@@ -339,16 +366,10 @@ impl<K: Kernel> Wire<K> {
         }
     }
 
-    /// Transfers run from here on.
-    fn operate(&self, link: Link<K>) {
+    /// Has the transfers begin.
+    fn operate(&self) {
         let Some(joined) = self.joined(crate::rundown::Shard::Initiator) else { return };
         let qp = joined.qp();
-        qp.join(link);
-        {
-            let state = self.state.0.lock();
-            // It may have ended meanwhile.
-            self.operating.store(state.is_established(), Ordering::Release);
-        }
         if qp.is_dead() {
             self.qp_died();
             return;

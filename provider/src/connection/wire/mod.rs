@@ -113,8 +113,12 @@ pub(crate) struct Wire<K: Kernel> {
     batches: Batches<K>,
     /// Batches that TCP has.
     with_tcp: AtomicU32,
-    /// This side's stream is ended, or is about to be.
+    /// TCP is being asked to end this side's stream, or was: once.
+    finishing: AtomicBool,
+    /// TCP was asked.
     finished: AtomicBool,
+    /// The last word of this side was taken from the engine, and is not with TCP yet: the end of the stream follows it.
+    speaking: AtomicBool,
     /// Transfers may begin: set and cleared under the lock of the state, so that it is never set in a phase other than
     /// `Established`.
     operating: AtomicBool,
@@ -155,7 +159,9 @@ impl<K: Kernel> Wire<K> {
             startup,
             batches: Batches::new(),
             with_tcp: AtomicU32::new(0),
+            finishing: AtomicBool::new(false),
             finished: AtomicBool::new(false),
+            speaking: AtomicBool::new(false),
             operating: AtomicBool::new(false),
             joined: Rundown::new(),
             transfers,
@@ -188,6 +194,23 @@ impl<K: Kernel> Wire<K> {
     pub(crate) fn send(&self, batch: Batch<K>) {
         self.with_tcp.fetch_add(1, Ordering::AcqRel);
         K::Network::send(&self.tcp, batch);
+        // Nothing is cut behind the last word, so this batch has it.
+        if self.speaking.load(Ordering::Acquire) {
+            self.finish_once();
+        }
+    }
+
+    /// Takes what is to be sent from the engine; [`Wire::send`] follows. If nothing follows that, neither the end of the
+    /// stream nor that of the connection overtakes it.
+    pub(crate) fn cut<R>(&self, take: impl FnOnce(&mut Stream) -> R) -> R {
+        self.with_stream(|stream| {
+            let before = stream.state();
+            let taken = take(stream);
+            if stream.state() == iwarp::State::Closing && before != iwarp::State::Closing {
+                self.speaking.store(true, Ordering::Release);
+            }
+            taken
+        })
     }
 
     /// Has the bytes of the peer that were not taken indicated again (RX-7). Up to DISPATCH_LEVEL, no lock held.
@@ -209,9 +232,22 @@ impl<K: Kernel> Wire<K> {
 
     /// Ends this side's stream, once.
     fn finish_stream(&self) {
-        if !self.finished.swap(true, Ordering::AcqRel) {
-            K::Network::finish(&self.tcp);
+        if self.speaking.load(Ordering::Acquire) {
+            // Behind the last word, by the thread that sends it.
+            return;
         }
+        self.finish_once();
+    }
+
+    /// Ends this side's stream, once, and ends the connection then if the stream is over meanwhile.
+    fn finish_once(&self) {
+        if self.finishing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        K::Network::finish(&self.tcp);
+        self.finished.store(true, Ordering::Release);
+        self.speaking.store(false, Ordering::Release);
+        self.look_again();
     }
 
     /// Has TCP cut the connection off, or close it if both streams have ended.

@@ -22,6 +22,7 @@ use crate::connection::claim::Claim;
 use crate::connection::connector::Connector;
 use crate::connection::departure::Departure;
 use crate::connection::end::{DisconnectEvent, End, Event};
+use crate::connection::link::Link;
 use crate::connection::private_data::PrivateData;
 use crate::consumer::Request;
 use crate::kernel::Kernel;
@@ -221,30 +222,42 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// Checks that NdkCompleteConnect fits.
+    /// NdkCompleteConnect that comes too late: takes the request, which completes when the attempt is over. One without a
+    /// completion could not be told of that, and fails at once.
     ///
     /// # Errors
     ///
-    /// As for the [loopback's](crate::connection::state::State::complete_connect).
-    pub(super) fn may_complete(&self) -> Result<(), NTSTATUS> {
-        match &self.phase {
-            Phase::Replied { .. } => Ok(()),
+    /// As for the [loopback's](crate::connection::state::State::complete_connect); nothing was taken.
+    pub(super) fn await_end(
+        &mut self,
+        request: &mut Option<Request<K, Connector<K>>>,
+    ) -> Result<(), NTSTATUS> {
+        match &mut self.phase {
+            Phase::Failed(failed @ Failed { request: None, .. })
+                if !self.end.local_close && request.as_ref().is_some_and(Request::has_completion) =>
+            {
+                failed.request = request.take().map(|request| (request, STATUS_CONNECTION_ABORTED));
+                Ok(())
+            }
             Phase::Failed(_) | Phase::Refused if !self.end.local_close => Err(STATUS_CONNECTION_ABORTED),
             _ => Err(STATUS_CONNECTION_INVALID),
         }
     }
 
-    /// NdkCompleteConnect of the active side, or the first FPDU at the passive one: transfers run. Has `join` open them
-    /// where they are not yet. Returns true if they do.
+    /// NdkCompleteConnect of the active side, or the first FPDU at the passive one: the QP, which connects no more, takes
+    /// `link`, and transfers run, before NdkAccept completes: its consumer may post at once. Has `join` open the
+    /// transfers where they are not yet. Returns true if they run.
     pub(super) fn establish(
         &mut self,
         next: &mut Next<K>,
         event: Option<DisconnectEvent>,
+        link: &mut Option<Link<K>>,
         join: impl FnOnce(&Claim<K>),
     ) -> bool {
         match self.take() {
             Phase::Replied { mut claim, departure } => {
                 claim.keep_for_good();
+                link.take().into_iter().for_each(|link| claim.join(link));
                 join(&claim);
                 self.end.event = Event::armed(event);
                 self.phase = Phase::Established { claim, departure };
@@ -252,6 +265,7 @@ impl<K: Kernel> State<K> {
             }
             Phase::Accepted { mut claim, request } => {
                 claim.keep_for_good();
+                link.take().into_iter().for_each(|link| claim.join(link));
                 self.phase = Phase::Established { claim, departure: None };
                 self.end.due.establish(request, STATUS_SUCCESS);
                 next.wake = true;

@@ -11,7 +11,7 @@ use sys::status::{NTSTATUS, STATUS_PENDING, STATUS_SUCCESS};
 use sys::wdm::{PVOID, ULONG, VOID};
 
 use super::{private_data, traced_addresses};
-use crate::connection::{AddressPair, Connector, DisconnectEvent, SharedEndpoint, Source};
+use crate::connection::{AddressPair, ConnectCompleted, Connector, DisconnectEvent, SharedEndpoint, Source};
 use crate::consumer::{Completion, Opaque};
 use crate::kernel::Kernel;
 use crate::kernel::event::{self, Event, Handle, Status};
@@ -204,7 +204,7 @@ pub(super) unsafe extern "efiapi" fn accept_ex<K: Kernel>(
     unsafe { accept_with::<K>((connector, qp), limits, data, event, (completion, context)) }
 }
 
-/// The common part of NdkCompleteConnect and NdkCompleteConnectEx: always inline.
+/// The common part of NdkCompleteConnect and NdkCompleteConnectEx: pending only where it fails, over a network.
 ///
 /// # Safety
 ///
@@ -212,12 +212,16 @@ pub(super) unsafe extern "efiapi" fn accept_ex<K: Kernel>(
 unsafe fn complete_with<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     event: Option<DisconnectEvent>,
+    (completion, context): (Option<NDK_FN_REQUEST_COMPLETION>, PVOID),
 ) -> NTSTATUS {
     let completing = || {
         // SAFETY: as the caller promises.
         let connector = unsafe { object::<K, Connector<K>, _>(connector) }?;
-        connector.complete_connect(event)?;
-        Ok(STATUS_SUCCESS)
+        let request = request(connector, completion, context)?;
+        Ok(match connector.complete_connect(event, request)? {
+            ConnectCompleted::Done => STATUS_SUCCESS,
+            ConnectCompleted::Pending => STATUS_PENDING,
+        })
     };
     status(completing())
 }
@@ -227,11 +231,11 @@ pub(super) unsafe extern "efiapi" fn complete_connect<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK>,
     event_context: PVOID,
-    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    _context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
 ) -> NTSTATUS {
     // SAFETY: the consumer passes a connector that it has not closed.
-    unsafe { complete_with::<K>(connector, plain(event, event_context)) }
+    unsafe { complete_with::<K>(connector, plain(event, event_context), (completion, context)) }
 }
 
 /// NdkCompleteConnectEx.
@@ -239,9 +243,9 @@ pub(super) unsafe extern "efiapi" fn complete_connect_ex<K: Kernel>(
     connector: *mut NDK_CONNECTOR,
     event: Option<NDK_FN_DISCONNECT_EVENT_CALLBACK_EX>,
     event_context: PVOID,
-    _completion: Option<NDK_FN_REQUEST_COMPLETION>,
-    _context: PVOID,
+    completion: Option<NDK_FN_REQUEST_COMPLETION>,
+    context: PVOID,
 ) -> NTSTATUS {
     // SAFETY: the consumer passes a connector that it has not closed.
-    unsafe { complete_with::<K>(connector, with_reason(event, event_context)) }
+    unsafe { complete_with::<K>(connector, with_reason(event, event_context), (completion, context)) }
 }

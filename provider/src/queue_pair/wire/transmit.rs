@@ -88,7 +88,7 @@ impl<K: Kernel> Pump<K> {
                 Some(batch) => batch,
                 None => (wire.take_batch().ok_or(Stuck::NoBatch)?, 0),
             };
-            let cuts = wire.with_stream(|stream| cuts(stream, BATCH.saturating_sub(filled)));
+            let cuts = wire.cut(|stream| cuts(stream, BATCH.saturating_sub(filled)));
             self.batch = Some((batch, filled));
             match filled {
                 _ if !cuts.is_empty() => return Ok(cuts),

@@ -54,7 +54,8 @@ impl Play {
                     assert!(self.pending[name] >= 0, "{name} completes twice");
                     if name == "connect" && status == STATUS_SUCCESS && self.open.contains(&"near connector")
                     {
-                        self.pair.complete_connect();
+                        let status = self.pair.complete_connect();
+                        self.note("complete", status);
                     }
                 }
                 Seen::Requested(_, connector) => {

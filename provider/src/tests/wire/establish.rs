@@ -4,11 +4,12 @@ use core::time::Duration;
 
 use sys::ndk::*;
 use sys::status::*;
-use test_kernel::{listen_to_events, network, pass, take_events};
+use test_kernel::network::{self, Action};
+use test_kernel::{listen_to_events, pass, take_events};
 
-use super::{connected, listening, requested, run, tear_down};
+use super::{connected, listening, meet, requested, retaken, run, shared, tear_down};
 use crate::kernel::event::{Event, RequestCall, Status};
-use crate::tests::consumer::{Seen, call};
+use crate::tests::consumer::{Seen, call, close, virtual_address};
 
 /// Private data of a connector, and its read limits.
 fn data(connector: *mut NDK_CONNECTOR) -> (Vec<u8>, u32, u32) {
@@ -85,7 +86,7 @@ fn connect_without_a_listener_is_refused_and_may_be_tried_again() {
     assert_eq!(pair.connect_again(b"hello"), STATUS_PENDING);
     let seen = run(&pair);
     let [Seen::Requested(_, connector)] = seen[..] else { panic!("no connect request: {seen:?}") };
-    pair.far.connector = crate::tests::consumer::virtual_address(connector).cast();
+    pair.far.connector = virtual_address(connector).cast();
     tear_down(pair);
 }
 
@@ -102,6 +103,77 @@ fn accept_without_a_first_fpdu_times_out() {
     assert_eq!(run(&pair), [Seen::RequestCompleted("accept", STATUS_IO_TIMEOUT)]);
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_ABORTED);
     tear_down(pair);
+}
+
+/// CM-4: NdkConnect is called again as soon as NdkCompleteConnect has failed, with the same QP.
+#[test]
+fn complete_connect_that_fails_is_complete_when_qp_can_connect_again() {
+    let mut pair = requested(b"");
+    assert_eq!(pair.accept(b""), STATUS_PENDING);
+    assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
+    let near = network::begun() - 2;
+    network::end_peer(near);
+    while network::step_if(|action| matches!(action, Action::Finish(number) if *number == near)) {}
+    assert_eq!(pair.complete_connect(), STATUS_PENDING);
+    assert_eq!(pair.connect_again(b""), STATUS_CONNECTION_ACTIVE);
+    let aborted = Seen::RequestCompleted("complete", STATUS_CONNECTION_ABORTED);
+    let mut seen = Vec::new();
+    while !seen.contains(&aborted) {
+        assert!(network::step(0), "{seen:?}");
+        seen.extend(pair.log.pump());
+    }
+    assert_eq!(pair.connect_again(b""), STATUS_PENDING);
+    close!(pair.log, pair.far.connector, NdkCloseConnector, "first");
+    let seen = run(&pair);
+    let connector = seen.iter().find_map(|seen| match seen {
+        Seen::Requested(_, connector) => Some(*connector),
+        _ => None,
+    });
+    pair.far.connector = virtual_address(connector.unwrap()).cast();
+    tear_down(pair);
+}
+
+/// Rejects at each point of which `other` happens on another processor; whether the peer has heard it, for each point.
+fn heard(other: fn(usize)) -> Vec<bool> {
+    let mut heard = Vec::new();
+    loop {
+        let pair = shared(requested(b""));
+        let far = network::begun() - 1;
+        pass(Duration::from_secs(8));
+        let meets = meet(
+            heard.len(),
+            move || other(far),
+            || {
+                let _it_may_be_over = call!(pair.far.connector, NdkReject, b"no".as_ptr().cast(), 2);
+            },
+        );
+        let seen = run(pair);
+        assert!(seen.contains(&Seen::RequestCompleted("connect", STATUS_CONNECTION_REFUSED)), "{seen:?}");
+        heard.push(data(pair.near.connector).0 == b"no");
+        tear_down(retaken(pair));
+        if !meets {
+            assert!(heard.len() > 10, "{heard:?}");
+            return heard;
+        }
+    }
+}
+
+/// TM-3: the time of a request expires as it is rejected.
+#[test]
+fn rejection_is_not_overtaken_by_the_end_of_the_stream() {
+    let heard = heard(|_| pass(Duration::from_secs(3)));
+    assert!(heard.iter().all(|heard| *heard), "{heard:?}");
+}
+
+/// TD-5: the peer ends its stream as it is rejected, and still receives.
+#[test]
+fn rejection_that_has_begun_is_heard_by_a_peer_that_has_ended() {
+    let heard = heard(|far| {
+        network::end_peer(far);
+        while network::step_if(|action| matches!(action, Action::Finish(number) if *number == far)) {}
+    });
+    let begun = heard.iter().position(|heard| *heard).unwrap();
+    assert!(begun + 1 < heard.len() && heard[begun..].iter().all(|heard| *heard), "{heard:?}");
 }
 
 #[test]

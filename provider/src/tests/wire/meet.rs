@@ -7,8 +7,9 @@ use sys::status::*;
 use test_kernel::network::{self, Action};
 use test_kernel::{at_atomics, at_each};
 
-use super::rig::{Rig, receive};
+use super::rig::{Rig, receive, send};
 use super::{SETTINGS, connected, requested, run, tear_down};
+use crate::number::u32_from;
 use crate::tests::consumer::{DEPTH, Seen, call, close, request};
 
 /// Makes `action`; at its point number `point` another processor makes `other`. Returns false if it has no such point, and
@@ -103,8 +104,53 @@ fn end_of_the_peer_at_any_point_of_complete_connect_is_told() {
         let seen = run(&pair);
         let is_told = seen.contains(&Seen::Disconnected("near"));
         assert_eq!(is_told, completed.get() == STATUS_SUCCESS, "{point}: {seen:?}");
+        let aborted = Seen::RequestCompleted("complete", STATUS_CONNECTION_ABORTED);
+        assert_eq!(seen.contains(&aborted), completed.get() == STATUS_PENDING, "{point}: {seen:?}");
         tear_down(pair);
     }
+}
+
+/// CM-3: a QP may post once NdkAccept has completed, on another processor while the first FPDU is still being read.
+#[test]
+fn post_in_completion_of_accept_at_any_point_of_first_fpdu_is_taken() {
+    let mut meets = true;
+    for point in 0.. {
+        if !meets {
+            assert!(point > 20, "{point}");
+            break;
+        }
+        let pair = shared(requested(b""));
+        assert_eq!(pair.accept(b""), STATUS_PENDING);
+        assert_eq!(run(pair), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
+        assert_eq!(pair.complete_connect(), STATUS_SUCCESS);
+        let completes = || {
+            let accepted = Seen::RequestCompleted("accept", STATUS_SUCCESS);
+            if pair.log.pump().contains(&accepted) {
+                let posted = call!(pair.far.qp, NdkSend, request(1), std::ptr::null(), 0, 0);
+                assert_eq!(posted, STATUS_SUCCESS);
+            }
+        };
+        meets = meet(point, completes, || while network::step(0) {});
+        run(pair);
+        tear_down(retaken(pair));
+    }
+}
+
+/// TD-5: the peer has ended its stream, and still receives: the message that has begun is sent to its end.
+#[test]
+fn end_of_the_peer_within_a_send_lets_it_end() {
+    const LENGTH: usize = 300_000;
+    let rig = Rig::new(SETTINGS, LENGTH);
+    let near = network::begun() - 2;
+    receive(&rig.pair.far, 2, &rig.far_list(LENGTH, 1));
+    send(&rig.pair.near, 1, &rig.near_list(LENGTH, 1), 0);
+    network::end_peer(near);
+    while network::step_if(|action| matches!(action, Action::Finish(number) if *number == near)) {}
+    rig.run();
+    let length = u32_from(LENGTH);
+    assert_eq!(rig.pair.near.results(), [(STATUS_SUCCESS, length, 1)]);
+    assert_eq!(rig.pair.far.results(), [(STATUS_SUCCESS, length, 2)]);
+    rig.tear_down();
 }
 
 /// CM-2: what was accepted is not touched by a second NdkAccept.

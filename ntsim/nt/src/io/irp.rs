@@ -82,6 +82,7 @@ pub(super) struct Progress {
     /// Set if the driver lent it to a function and has not initialised it again since.
     pub(super) spent: bool,
     /// The completion routines with a device that wait for it, each at an address that a stack location has.
+    #[expect(clippy::vec_box, reason = "stack locations have the addresses")]
     pub(super) registered: Vec<Box<Registration>>,
 }
 

@@ -145,8 +145,10 @@ exports! {
         let wanted = wanted.into_iter().filter(|(set, _)| *set != 0).fold(0, |all, (_, flag)| all | flag);
         let (device, context) = (Va::of(device), Va::of(context));
         let registration = Box::new(Registration { device, routine, context, wanted });
-        // SAFETY: the driver owns the packet, which exists, and its next location is the driver's to fill in.
-        let location = unsafe { irp::next_location(&*irp) };
+        // SAFETY: the packet exists, and the driver owns it.
+        let request = unsafe { &*irp };
+        // SAFETY: as above; its next location is the driver's to fill in.
+        let location = unsafe { irp::next_location(request) };
         location.CompletionRoutine = Some(unload_safe);
         location.Context = (&raw const *registration).cast_mut().cast();
         location.Control = ALL;

@@ -4,6 +4,8 @@
 //! is on Windows: nothing can go on. The handler runs on a stack of its own and may do what it likes,
 //! locks aside: code of an image holds none of the host's.
 
+mod exceptions;
+
 use std::sync::Once;
 
 use libc::{
@@ -101,6 +103,7 @@ pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         hooks::on_stop(stop);
+        exceptions::install();
         dump::install();
         let faults = [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS];
         signals::take(faults.into_iter().chain([SIGXCPU, SIGABRT, SIGALRM, dump::SIGNAL]), handle);
@@ -177,18 +180,24 @@ fn fault(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
     let ip = image_at(ip).map_or(ip, |image| image.origin(ip));
     let registers = REGISTERS.map(|register| value(context, register));
     let fault = Fault { signal, code: info.si_code, address, paged_out, error, ip, registers };
+    if is_running() && exceptions::dispatches(&fault, context) {
+        return;
+    }
     if !is_running() {
         // Not a driver's doing. The default action names the signal when the instruction runs again.
         // SAFETY: restoring the default action has no preconditions.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
         return;
     }
-    let reporting = last_words::begin(&fault.exception(STATUS_ACCESS_VIOLATION));
+    let reporting = last_words::begin(&fault.stopped(STATUS_ACCESS_VIOLATION));
     if sched::current().is_none() && (CALLER_SP..=CALLER_BP).contains(&address.get()) {
         not_attached();
     }
     // What a driver has broken may also show in code of the simulator, in any thread of the process.
-    let (bugcheck, text) = fault.explain();
+    let (bugcheck, mut text) = fault.explain();
+    if exceptions::has_handler(&fault) {
+        text.push_str("; Windows does not ask the handler of the block around it");
+    }
     let own = dump::Registers { general: fault.registers, ip: fault.ip.bits() };
     finish(reporting, bugcheck, &text, &fault.frames(), Some(own));
 }
@@ -240,7 +249,7 @@ impl Fault {
     }
 
     /// Bug check 0x7E: the status, the address of the instruction.
-    fn exception(&self, status: u64) -> Bugcheck {
+    fn stopped(&self, status: u64) -> Bugcheck {
         Bugcheck { code: 0x7E, parameters: [status, self.ip.bits(), 0, 0] }
     }
 
@@ -257,15 +266,15 @@ impl Fault {
     fn explain(&self) -> (Bugcheck, String) {
         match self.signal {
             SIGILL => (
-                self.exception(STATUS_ILLEGAL_INSTRUCTION),
+                self.stopped(STATUS_ILLEGAL_INSTRUCTION),
                 "illegal instruction (a panic or abort of the driver)".into(),
             ),
-            SIGTRAP => (self.exception(STATUS_BREAKPOINT), "breakpoint".into()),
+            SIGTRAP => (self.stopped(STATUS_BREAKPOINT), "breakpoint".into()),
             SIGSYS => (
-                self.exception(STATUS_ILLEGAL_INSTRUCTION),
+                self.stopped(STATUS_ILLEGAL_INSTRUCTION),
                 "a system call, which kernel code does not make by an instruction".into(),
             ),
-            SIGFPE => (self.exception(STATUS_INTEGER_DIVIDE_BY_ZERO), "division by zero".into()),
+            SIGFPE => (self.stopped(STATUS_INTEGER_DIVIDE_BY_ZERO), "division by zero".into()),
             // The kernel reports a privileged instruction or interrupt without an address.
             SIGSEGV if self.code == SI_KERNEL => self.explain_protection(),
             _ => self.explain_page_fault(),
@@ -279,7 +288,7 @@ impl Fault {
             return (Bugcheck { code: 0x139, parameters: [code, 0, 0, 0] }, text);
         }
         (
-            self.exception(STATUS_ACCESS_VIOLATION),
+            self.stopped(STATUS_ACCESS_VIOLATION),
             "a privileged instruction, or an address that is not canonical".into(),
         )
     }
@@ -292,8 +301,9 @@ impl Fault {
 
     fn explain_page_fault(&self) -> (Bugcheck, String) {
         // Further bits of the processor's error code: a write; an instruction fetch.
-        let (present, write, execute) =
-            (self.error & PRESENT != 0, self.error & 2 != 0, self.error & 16 != 0);
+        // To a process, the host's half of the address space is present.
+        let present = self.error & PRESENT != 0 && self.address < exceptions::USER_END;
+        let (write, execute) = (self.error & 2 != 0, self.error & 16 != 0);
         let operation = if execute {
             "execution"
         } else if write {

@@ -82,8 +82,7 @@
 //!
 //! # What it is not
 //!
-//! There are no user processes, no paging, no APCs, no exception handling (`__try` is entered, but nothing
-//! is ever caught), no power management and no real devices. Time is the host's,
+//! There are no user processes, no paging, no APCs, no power management and no real devices. Time is the host's,
 //! unless a [schedule](sched::Schedule) steers it.
 
 #![cfg(not(windows))]

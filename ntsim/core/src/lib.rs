@@ -50,6 +50,7 @@
 //! | `boot` | booting a machine, shutting it down, its report |
 //! | `subsystem` | what a part of the kernel does for the machine and for other parts |
 //! | `boundary` | calls of emulated functions, calls into drivers, the stack they take |
+//! | `exception` | structured exceptions: raising, asking handlers, leaving frames |
 //! | `verifier` | findings |
 //! | `loader` | images, symbols, stacks, points at atomics |
 //! | `sched` | processors, levels, threads, time, schedules; the one place in which anything blocks |
@@ -87,6 +88,8 @@ pub mod boot;
 #[expect(unsafe_code, reason = "drivers are called by addresses, and call by them")]
 pub mod boundary;
 pub mod bugcheck;
+#[expect(unsafe_code, reason = "registers are saved and loaded, and handlers of drivers called")]
+pub mod exception;
 #[expect(unsafe_code, reason = "images are mapped and run")]
 pub mod loader;
 pub mod number;

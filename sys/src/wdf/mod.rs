@@ -8,11 +8,15 @@
 #[macro_use]
 mod function;
 pub mod config;
+pub mod device;
+pub mod io;
 pub mod loader;
 pub mod object;
 pub mod sync;
 
 pub use config::*;
+pub use device::*;
+pub use io::*;
 pub use loader::*;
 pub use object::*;
 pub use sync::*;
@@ -20,6 +24,8 @@ pub use sync::*;
 /// The types of the framework's functions and of what the loader exports.
 pub mod signature {
     pub use super::config::signature::*;
+    pub use super::device::signature::*;
+    pub use super::io::signature::*;
     pub use super::loader::signature::*;
     pub use super::object::signature::*;
     pub use super::sync::signature::*;
@@ -28,6 +34,8 @@ pub mod signature {
 /// The index of each function in the table.
 pub mod index {
     pub use super::config::index::*;
+    pub use super::device::index::*;
+    pub use super::io::index::*;
     pub use super::object::index::*;
     pub use super::sync::index::*;
 }

@@ -23,6 +23,14 @@ pub type WDFWORKITEM = *mut VOID;
 pub type WDFDPC = *mut VOID;
 /// A buffer.
 pub type WDFMEMORY = *mut VOID;
+/// A queue of requests.
+pub type WDFQUEUE = *mut VOID;
+/// A request.
+pub type WDFREQUEST = *mut VOID;
+/// An open file.
+pub type WDFFILEOBJECT = *mut VOID;
+/// A string.
+pub type WDFSTRING = *mut VOID;
 /// An open registry key.
 pub type WDFKEY = *mut VOID;
 

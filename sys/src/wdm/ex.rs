@@ -122,6 +122,13 @@ imports! {
     /// Frees a fast mutex. APC_LEVEL, or within a critical region.
     fn ExReleaseFastMutexUnsafe(FastMutex: *mut FAST_MUTEX);
 
+    /// Raises an exception, which does not go on. ≤ DISPATCH_LEVEL.
+    fn ExRaiseStatus(Status: NTSTATUS);
+    /// Raises STATUS_ACCESS_VIOLATION, which does not go on. ≤ DISPATCH_LEVEL.
+    fn ExRaiseAccessViolation();
+    /// Raises STATUS_DATATYPE_MISALIGNMENT, which does not go on. ≤ DISPATCH_LEVEL.
+    fn ExRaiseDatatypeMisalignment();
+
     /// Queues an executive work item. ≤ DISPATCH_LEVEL.
     fn ExQueueWorkItem(WorkItem: *mut WORK_QUEUE_ITEM, QueueType: WORK_QUEUE_TYPE);
     /// Makes an identifier that is unique on this machine. PASSIVE_LEVEL.

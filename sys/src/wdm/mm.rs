@@ -67,6 +67,10 @@ imports! {
     fn MmSizeOfMdl(Base: PVOID, Length: SIZE_T) -> SIZE_T;
     /// The physical address behind a nonpaged address. Any level.
     fn MmGetPhysicalAddress(BaseAddress: PVOID) -> PHYSICAL_ADDRESS;
+    /// Checks that a range is a user's and can be read; raises an exception if not. ≤ APC_LEVEL.
+    fn ProbeForRead(Address: *const VOID, Length: SIZE_T, Alignment: ULONG);
+    /// Checks that a range is a user's and can be written; raises an exception if not. ≤ APC_LEVEL.
+    fn ProbeForWrite(Address: PVOID, Length: SIZE_T, Alignment: ULONG);
     /// Returns whether an address can be read without a page fault. ≤ DISPATCH_LEVEL.
     fn MmIsAddressValid(VirtualAddress: PVOID) -> BOOLEAN;
     /// The address of an exported routine by its name. PASSIVE_LEVEL.

@@ -114,11 +114,13 @@ imports! {
     fn strcmp(string1: *const CHAR, string2: *const CHAR) -> i32;
     /// The language-specific handler of structured exceptions in C. Any level.
     fn __C_specific_handler(
-        ExceptionRecord: PVOID,
+        ExceptionRecord: *mut EXCEPTION_RECORD,
         EstablisherFrame: PVOID,
-        ContextRecord: PVOID,
-        DispatcherContext: PVOID,
+        ContextRecord: *mut CONTEXT,
+        DispatcherContext: *mut DISPATCHER_CONTEXT,
     ) -> i32;
+    /// The caller's registers. Any level.
+    fn RtlCaptureContext(ContextRecord: *mut CONTEXT);
 
     variadic {
         /// Writes to the debugger. Any level; with Unicode text, PASSIVE_LEVEL.

@@ -87,16 +87,64 @@ fn wrong_irql(export: &'static Export, irql: Irql) {
     )));
 }
 
+/// The first instructions of an emulated function: it notes where the driver is and goes on to its body, `jump`ing, or
+/// `calling` so that the exception that the body leaves can be raised with the driver's registers.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! entry_point {
+    (jump $name:ident) => {
+        core::arch::naked_asm!(
+            "mov gs:[{sp}], rsp",
+            "mov gs:[{bp}], rbp",
+            "mov gs:[{argument}], rcx",
+            "jmp {body}",
+            sp = const $crate::sched::local::CALLER_SP,
+            bp = const $crate::sched::local::CALLER_BP,
+            argument = const $crate::sched::local::CALLER_ARGUMENT,
+            body = sym $name::body,
+        )
+    };
+    (calling $name:ident) => {
+        core::arch::naked_asm!(
+            "mov gs:[{sp}], rsp",
+            "mov gs:[{bp}], rbp",
+            "mov gs:[{argument}], rcx",
+            "sub rsp, 40",
+            "call {body}",
+            "add rsp, 40",
+            "cmp byte ptr gs:[{raises}], 0",
+            "jne {raise}",
+            "ret",
+            sp = const $crate::sched::local::CALLER_SP,
+            bp = const $crate::sched::local::CALLER_BP,
+            argument = const $crate::sched::local::CALLER_ARGUMENT,
+            raises = const $crate::sched::local::RAISES,
+            raise = sym $crate::exception::raise_pending,
+            body = sym $name::body,
+        )
+    };
+}
+
 /// Declares emulated functions; see the head of [`boundary::export`](crate::boundary::export).
 #[macro_export]
 macro_rules! exports {
-    ($module:literal, $signature:ident; $( $(#[doc = $doc:literal])* #[irql($low:ident ..= $high:ident)]
+    ($module:literal, $signature:ident; $($functions:tt)*) => {
+        $crate::exports! { @all jump, $module, $signature; $($functions)* }
+    };
+    // Functions that may raise an exception. They have four parameters at most.
+    (raising $module:literal, $signature:ident; $($functions:tt)*) => {
+        $crate::exports! { @all calling, $module, $signature; $($functions)* }
+    };
+    ($module:literal; $($functions:tt)*) => {
+        $crate::exports! { @each jump, $module; $($functions)* }
+    };
+    (@all $entry:ident, $module:literal, $signature:ident; $( $(#[doc = $doc:literal])* #[irql($low:ident ..= $high:ident)]
         fn $name:ident ( $($argument:ident : $type:ty),* $(,)? ) $(-> $result:ty)? $body:block )*) => {
-        $crate::exports! { $module; $( $(#[doc = $doc])* #[irql($low ..= $high)]
+        $crate::exports! { @each $entry, $module; $( $(#[doc = $doc])* #[irql($low ..= $high)]
             fn $name($($argument: $type),*) $(-> $result)? $body )* }
         $( const _: $signature::$name = $name; )*
     };
-    ($module:literal; $( $(#[doc = $doc:literal])* #[irql($low:ident ..= $high:ident)]
+    (@each $entry:ident, $module:literal; $( $(#[doc = $doc:literal])* #[irql($low:ident ..= $high:ident)]
         fn $name:ident ( $($argument:ident : $type:ty),* $(,)? ) $(-> $result:ty)? $body:block )*) => {
         /// The functions of this file.
         pub(crate) const EXPORTS: &[$crate::Export] = &[$(
@@ -116,16 +164,7 @@ macro_rules! exports {
             #[allow(non_snake_case, unused_variables, reason = "the entry only jumps; its name is NT's")]
             #[unsafe(naked)]
             pub unsafe extern "efiapi" fn $name($($argument: $type),*) $(-> $result)? {
-                core::arch::naked_asm!(
-                    "mov gs:[{sp}], rsp",
-                    "mov gs:[{bp}], rbp",
-                    "mov gs:[{argument}], rcx",
-                    "jmp {body}",
-                    sp = const $crate::sched::local::CALLER_SP,
-                    bp = const $crate::sched::local::CALLER_BP,
-                    argument = const $crate::sched::local::CALLER_ARGUMENT,
-                    body = sym $name::body,
-                )
+                $crate::entry_point!($entry $name)
             }
 
             #[allow(non_snake_case, reason = "named after the function it holds")]

@@ -33,6 +33,7 @@ pub(crate) use stack::captured as captured_stack;
 pub use stack::from_registers;
 pub use stack::of_this_thread as stack;
 pub use stack::{Frame, Trace};
+pub(crate) use unwind::{EXCEPTIONS, Registers, TERMINATIONS};
 
 use self::absent::Absent;
 use crate::address::Va;

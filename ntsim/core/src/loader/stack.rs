@@ -142,7 +142,7 @@ pub(crate) fn captured() -> Option<Box<dyn fmt::Display + Send>> {
 /// The stack of a driver from an address and its registers on, then that of [`of_this_thread`]. The address is that
 /// of an `instruction`, or one behind a call.
 pub fn from_registers(ip: Va, registers: [u64; 16], instruction: bool) -> Vec<Frame> {
-    let mut registers = Registers { values: registers };
+    let mut registers = Registers { values: registers, vectors: [0; 16] };
     let mut stack: Vec<_> =
         registers.frames(ip, instruction).map(|(image, address)| Frame::Driver { image, address }).collect();
     if let Some(Frame::Driver { address, .. }) = stack.first_mut().filter(|_| instruction) {
@@ -161,7 +161,7 @@ impl Registers {
             let (address, instruction) = next?;
             let image = super::image_at(address)?;
             let rva = image.rva(address);
-            next = self.unwind(&image, rva, instruction).map(|address| (address, false));
+            next = self.unwind(&image, rva, instruction).map(|unwound| (unwound.address, false));
             Some((image, address))
         })
         .take(LIMIT)

@@ -26,52 +26,109 @@ const EPILOGUE: usize = 10;
 /// `UNW_FLAG_CHAININFO`.
 const CHAINED: u8 = 4;
 
+/// `UNW_FLAG_EHANDLER`: the handler takes exceptions.
+pub(crate) const EXCEPTIONS: u8 = 1;
+
+/// `UNW_FLAG_UHANDLER`: the handler is asked when the frame is left by force.
+pub(crate) const TERMINATIONS: u8 = 2;
+
 /// The stack pointer's place among the general registers.
 const RSP: usize = 4;
 
-/// The general registers, in the order in which instructions number them.
-pub(super) struct Registers {
-    /// Their values; zero where they are not known.
-    pub(super) values: [u64; 16],
+/// The registers of a frame, in the order in which instructions number them; zero where they are not known.
+#[derive(Clone)]
+pub(crate) struct Registers {
+    /// The general ones.
+    pub(crate) values: [u64; 16],
+    /// The vector registers, of which functions keep 6 to 15.
+    pub(crate) vectors: [u128; 16],
+}
+
+/// A frame that has been undone.
+pub(crate) struct Unwound {
+    /// The address at which its caller goes on.
+    pub(crate) address: Va,
+    /// The frame's own address, by which its handler finds the function's variables.
+    pub(crate) establisher: u64,
+    /// Its handler, unless the function was in its prologue or epilogue.
+    pub(crate) handler: Option<Handler>,
+}
+
+/// A language-specific handler; its addresses are relative to the image's base.
+pub(crate) struct Handler {
+    /// [`EXCEPTIONS`], [`TERMINATIONS`].
+    pub(crate) flags: u8,
+    /// The routine.
+    pub(crate) routine: u32,
+    /// The routine's data.
+    pub(crate) data: u32,
+    /// The function's entry in the table of functions.
+    pub(crate) function: u32,
 }
 
 impl Registers {
     /// As they were when the driver had called the kernel, as far as unwinding needs them.
-    pub(super) fn at_entry(entry: &local::Entry) -> Self {
+    pub(crate) fn at_entry(entry: &local::Entry) -> Self {
         let mut values = [0; 16];
         values[RSP] = entry.sp.wrapping_add(8);
         values[5] = entry.bp;
-        Self { values }
+        Self { values, vectors: [0; 16] }
     }
 
-    /// Goes from a frame at the offset `rva` of `image` to its caller's, and returns the address at which that
-    /// goes on. At an `instruction` and not behind a call, the frame may be partly gone already.
-    pub(super) fn unwind(&mut self, image: &Image, rva: u32, instruction: bool) -> Option<Va> {
+    /// Goes from a frame at the offset `rva` of `image` to its caller's. At an `instruction` and not behind a call,
+    /// the frame may be partly gone already.
+    pub(crate) fn unwind(&mut self, image: &Image, rva: u32, instruction: bool) -> Option<Unwound> {
         let before = self.values[RSP];
-        let address = self.leave(image, rva, instruction)?;
+        let unwound = self.leave(image, rva, instruction)?;
         // A caller's frame lies above; one that does not would go round in circles.
-        (self.values[RSP] > before).then_some(Va::from_bits(address))
+        (self.values[RSP] > before).then_some(unwound)
     }
 
-    fn leave(&mut self, image: &Image, rva: u32, instruction: bool) -> Option<u64> {
+    fn leave(&mut self, image: &Image, rva: u32, instruction: bool) -> Option<Unwound> {
         // A call may be the last instruction of its function.
         let rva = if instruction { rva } else { rva.checked_sub(1)? };
-        if let Some(mut function) = Function::containing(image.function_table(), rva) {
-            let mut offset = Some(rva - function.begin);
-            if instruction && let Some(address) = self.leave_epilogue(image, &function, rva) {
-                return Some(address);
-            }
-            for _ in 0..CHAIN {
-                let info = Info::at(image.memory(function.info))?;
-                if let Some(address) = self.undo(&info, offset)? {
-                    return Some(address);
-                }
-                let Some(outer) = info.chained()? else { return self.pop() };
-                (function, offset) = (outer, None);
-            }
-            return None;
+        let mut establisher = self.values[RSP];
+        let left = |address: u64, establisher| Unwound {
+            address: Va::from_bits(address),
+            establisher,
+            handler: None,
+        };
+        let Some(mut function) = Function::containing(image.function_table(), rva) else {
+            return self.pop().map(|address| left(address, establisher));
+        };
+        function.entry += image.functions.start;
+        let mut offset = Some(rva - function.begin);
+        if instruction && let Some(address) = self.leave_epilogue(image, &function, rva) {
+            return Some(left(address, establisher));
         }
-        self.pop()
+        let mut handled = true;
+        for _ in 0..CHAIN {
+            let info = Info::at(image.memory(function.info))?;
+            if let Some(offset) = offset {
+                handled = offset >= u32::from(info.prologue);
+                establisher = self.establisher(&info, offset);
+            }
+            if let Some(address) = self.undo(&info, offset)? {
+                return Some(left(address, establisher));
+            }
+            let Some(outer) = info.chained(function.info)? else {
+                let handler = if handled { info.handler(&function) } else { None };
+                let unwound = left(self.pop()?, establisher);
+                return Some(Unwound { handler, ..unwound });
+            };
+            (function, offset) = (outer, None);
+        }
+        None
+    }
+
+    /// The address of the frame, by its frame register where that is set already.
+    fn establisher(&self, info: &Info<'_>, offset: u32) -> u64 {
+        let set = info.codes().any(|code| code.operation == 3 && u32::from(code.offset) <= offset);
+        if info.frame_register != 0 && (set || offset >= u32::from(info.prologue)) {
+            self.values[info.frame_register].wrapping_sub(info.frame_offset)
+        } else {
+            self.values[RSP]
+        }
     }
 
     /// Undoes what a prologue did up to `offset`, or all of it; returns the address that went on if that is on the
@@ -87,6 +144,11 @@ impl Registers {
                 1 | 2 => self.values[RSP] = self.values[RSP].wrapping_add(code.operand),
                 3 => self.values[RSP] = frame,
                 4 | 5 => self.values[code.register()] = stacked(base.wrapping_add(code.operand))?,
+                8 | 9 => {
+                    let place = base.wrapping_add(code.operand);
+                    let halves = [stacked(place)?, stacked(place.wrapping_add(8))?].map(u128::from);
+                    self.vectors[code.register()] = halves[1] << 64 | halves[0];
+                }
                 10 => {
                     let frame = self.values[RSP].wrapping_add(8 * u64::from(code.info));
                     self.values[RSP] = stacked(frame.wrapping_add(24))?;
@@ -103,7 +165,7 @@ impl Registers {
         let code = image.memory(rva);
         let code = &code[..code.len().min((function.end - rva).to_usize())];
         let ip = image.base.bits() + u64::from(rva);
-        let mut after = Self { values: self.values };
+        let mut after = self.clone();
         let mut decoder = Decoder::with_ip(64, code, ip, DecoderOptions::NONE);
         for number in 0..EPILOGUE {
             if !decoder.can_decode() {
@@ -172,12 +234,15 @@ struct Function {
     begin: u32,
     end: u32,
     info: u32,
+    /// Where it stands in the table, or in the image if it is chained.
+    entry: u32,
 }
 
 impl Function {
     fn at(table: &[u8], offset: usize) -> Option<Self> {
         let [begin, end, info] = [0, 4, 8].map(|field| word(table, offset + field));
-        Some(Self { begin: begin?, end: end?, info: info? })
+        let entry = u32::try_from(offset).ok()?;
+        Some(Self { begin: begin?, end: end?, info: info?, entry })
     }
 
     /// The function of a sorted table that the address lies in.
@@ -200,6 +265,8 @@ impl Function {
 struct Info<'a> {
     version: u8,
     flags: u8,
+    /// Bytes of the prologue.
+    prologue: u8,
     frame_register: usize,
     frame_offset: u64,
     codes: &'a [u8],
@@ -217,6 +284,7 @@ impl<'a> Info<'a> {
         (1..=2).contains(&version).then_some(Self {
             version,
             flags,
+            prologue: header[1],
             frame_register,
             frame_offset,
             codes,
@@ -235,9 +303,30 @@ impl<'a> Info<'a> {
         codes.left.is_empty()
     }
 
-    /// The function whose prologue came before; the outer `None` where the memory ends before it.
-    fn chained(&self) -> Option<Option<Function>> {
-        if self.flags & CHAINED == 0 { Some(None) } else { Function::at(self.rest, 0).map(Some) }
+    /// The function whose prologue came before, of information at the offset `own`; the outer `None` where the memory
+    /// ends before it.
+    fn chained(&self, own: u32) -> Option<Option<Function>> {
+        if self.flags & CHAINED == 0 {
+            return Some(None);
+        }
+        let mut function = Function::at(self.rest, 0)?;
+        function.entry = own.checked_add(self.size()?)?;
+        Some(Some(function))
+    }
+
+    /// Bytes of it before what follows the codes.
+    fn size(&self) -> Option<u32> {
+        u32::try_from(4 + self.codes.len().next_multiple_of(4)).ok()
+    }
+
+    /// The handler of the function, if it has one.
+    fn handler(&self, function: &Function) -> Option<Handler> {
+        let flags = self.flags & (EXCEPTIONS | TERMINATIONS);
+        if flags == 0 {
+            return None;
+        }
+        let data = function.info.checked_add(self.size()?)?.checked_add(4)?;
+        Some(Handler { flags, routine: word(self.rest, 0)?, data, function: function.entry })
     }
 }
 

@@ -28,6 +28,9 @@ pub const CALLER_BP: usize = offset_of!(Local, caller_bp);
 /// Offset from `gs` at which an entry point stores the first argument.
 pub const CALLER_ARGUMENT: usize = offset_of!(Local, caller_argument);
 
+/// Offset from `gs` of the flag that the kernel's function, which returns now, has an exception to raise.
+pub const RAISES: usize = offset_of!(Local, raises);
+
 /// Offset from `gs` at which a call into an image finds what it left there.
 pub(crate) const CROSSING: usize = offset_of!(Local, crossing);
 
@@ -40,6 +43,14 @@ pub struct Local {
     caller_argument: Cell<u64>,
     /// Of the innermost call of an entry point or an unload routine.
     pub(crate) crossing: Cell<*mut Crossing>,
+    /// Set if the kernel's function that the driver has called raises [`raised`](Self::raised) when it returns.
+    pub(crate) raises: Cell<u8>,
+    /// The status and parameters of that exception.
+    pub(crate) raised: Cell<(u32, Option<[usize; 2]>)>,
+    /// The stack pointer to which the simulator's access to memory of a driver's goes back if it faults; 0 outside.
+    pub(crate) guard: Cell<u64>,
+    /// The access that faulted so: an address, and whether it was to be written.
+    pub(crate) guarded_fault: Cell<Option<[usize; 2]>>,
     /// Present level.
     pub irql: Cell<Irql>,
     /// Critical regions that it is in.
@@ -112,6 +123,10 @@ thread_local! {
             caller_bp: Cell::new(0),
             caller_argument: Cell::new(0),
             crossing: Cell::new(ptr::null_mut()),
+            raises: Cell::new(0),
+            raised: Cell::new((0, None)),
+            guard: Cell::new(0),
+            guarded_fault: Cell::new(None),
             irql: Cell::new(Irql::PASSIVE),
             critical_regions: Cell::new(0),
             guarded_regions: Cell::new(0),
@@ -190,6 +205,12 @@ pub fn read_stack(address: Va) -> Option<u64> {
     }
     // SAFETY: the address is aligned and lies on this thread's own stack, which is mapped and readable.
     Some(unsafe { address.ptr::<u64>().read_volatile() })
+}
+
+/// Returns whether `length` bytes below `address` lie on the calling thread's stack.
+pub(crate) fn has_stack_below(address: Va, length: usize) -> bool {
+    let (low, high) = with(|local| local.stack.get());
+    address <= high && address.checked_offset_from(low).is_some_and(|room| room > length)
 }
 
 /// The bounds of the calling thread's stack.

@@ -9,6 +9,7 @@ use sys::wdm::{
 };
 
 use super::control::range;
+use super::device::related;
 use super::direct::Direct;
 use super::file::{self, File, as_thread};
 use super::request::{Buffers, Request, Transfer};
@@ -143,7 +144,7 @@ impl Reference {
         as_thread(|| {
             let irp = file::prepare(&transfer, object, |irp, location| fill.fill(irp, location))?;
             // SAFETY: the reference keeps the file object.
-            let device = unsafe { (*object).DeviceObject };
+            let device = unsafe { related(object) };
             // SAFETY: the packet is the caller's and its next location is filled in.
             Ok(unsafe { dispatch::send_as_driver(device, irp) })
         })

@@ -42,6 +42,8 @@ struct Device {
     driver: Va,
     size: usize,
     security: Arc<Descriptor>,
+    /// The device below it.
+    below: Va,
     deleted: bool,
 }
 
@@ -173,7 +175,38 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn IoGetRelatedDeviceObject(file: *mut FILE_OBJECT) -> *mut DEVICE_OBJECT {
         // SAFETY: the driver passes a live file object.
-        unsafe { (*file).DeviceObject }
+        unsafe { related(file) }
+    }
+}
+
+/// The device that the requests for a file go to first: the top of its device's stack.
+///
+/// # Safety
+/// The file object is live.
+pub(super) unsafe fn related(file: *mut FILE_OBJECT) -> *mut DEVICE_OBJECT {
+    // SAFETY: the caller's contract.
+    let device = unsafe { (*file).DeviceObject };
+    // SAFETY: a file holds a reference to its device.
+    unsafe { top(device) }
+}
+
+/// The top of a device's stack.
+///
+/// # Safety
+/// The device is live.
+pub(super) unsafe fn top(device: *mut DEVICE_OBJECT) -> *mut DEVICE_OBJECT {
+    let mut top = device;
+    // SAFETY: the caller's contract; what is attached to a device is taken off before it goes.
+    while let Some(above) = core::ptr::NonNull::new(unsafe { (*top).AttachedDevice }) {
+        top = above.as_ptr();
+    }
+    top
+}
+
+/// Notes which device is below another one; null if none is any more.
+pub(super) fn set_below(device: *mut DEVICE_OBJECT, below: *mut DEVICE_OBJECT) {
+    if let Some(known) = devices().live.lock().get_mut(&Va::of(device)) {
+        known.below = Va::of(below);
     }
 }
 
@@ -230,7 +263,8 @@ pub unsafe fn create(made: Made) -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
     let first = unsafe { &mut (*made.driver).DeviceObject };
     object.NextDevice = core::mem::replace(first, device);
     let driver = Va::of(made.driver);
-    let record = Device { block, driver, size, security: Arc::new(made.security), deleted: false };
+    let security = Arc::new(made.security);
+    let record = Device { block, driver, size, security, below: Va::NULL, deleted: false };
     devices().live.lock().insert(Va::of(device), record);
     ob::reference(made.driver.cast());
     ob::create(device.cast(), &KIND);
@@ -249,9 +283,28 @@ pub fn delete(device: *mut DEVICE_OBJECT) {
         return;
     }
     namespace().forget(Va::of(device));
+    check_detached(device);
     // SAFETY: the device exists.
     unsafe { unlink(device) };
     ob::dereference(device.cast());
+}
+
+/// Reports a device that is deleted in the middle of a stack, and takes it out
+/// (<https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-iodetachdevice>: detached "before calling
+/// IoDeleteDevice").
+fn check_detached(device: *mut DEVICE_OBJECT) {
+    let below = devices()
+        .live
+        .lock()
+        .get_mut(&Va::of(device))
+        .map_or(Va::NULL, |known| core::mem::take(&mut known.below));
+    let Some(below) = ptr::NonNull::new(below.ptr::<DEVICE_OBJECT>()) else { return };
+    verifier::report(
+        Finding::new("DeleteDevice")
+            .text(format!("IoDeleteDevice got {device:p}, which is attached to {below:p}")),
+    );
+    // SAFETY: the device below is there as long as one is attached to it.
+    unsafe { (*below.as_ptr()).AttachedDevice = ptr::null_mut() };
 }
 
 /// Takes a device off its driver's list.

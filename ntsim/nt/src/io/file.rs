@@ -23,7 +23,7 @@ use sys::wdm::{
     IRP_MJ_CLOSE, IRP_MJ_CREATE, UNICODE_STRING, UserMode, signature,
 };
 
-use super::device::security;
+use super::device::{self, related, security};
 use super::dispatch;
 use super::file_lock::FileLock;
 use super::irp::{self, Owner};
@@ -169,7 +169,10 @@ fn create(
 ) -> Result<File, NTSTATUS> {
     // SAFETY: the caller holds a reference to the device.
     let target = unsafe { &mut *device };
-    if target.Flags & DO_DEVICE_INITIALIZING != 0 {
+    // SAFETY: the caller holds a reference to the device.
+    let top = unsafe { device::top(device) };
+    // SAFETY: it is attached to the device.
+    if (target.Flags | unsafe { (*top).Flags }) & DO_DEVICE_INITIALIZING != 0 {
         return Err(STATUS_NO_SUCH_DEVICE);
     }
     if target.Flags & DO_EXCLUSIVE != 0 && target.ReferenceCount > 0 {
@@ -341,7 +344,7 @@ pub(super) fn start(
 ) -> Result<(), NTSTATUS> {
     let irp = prepare(transfer, file, fill)?;
     // SAFETY: the caller has the file open.
-    let device = unsafe { (*file).DeviceObject };
+    let device = unsafe { related(file) };
     // SAFETY: the packet is the caller's and its next location is filled in.
     unsafe { dispatch::send(device, irp) };
     Ok(())
@@ -354,8 +357,8 @@ pub(super) fn prepare(
     fill: impl FnOnce(&mut IRP, &mut IO_STACK_LOCATION),
 ) -> Result<*mut IRP, NTSTATUS> {
     // SAFETY: the caller has the file open.
-    let device = unsafe { (*file).DeviceObject };
-    // SAFETY: a file holds a reference to its device.
+    let device = unsafe { related(file) };
+    // SAFETY: a file holds a reference to its device, and so to those above.
     let stack = unsafe { (*device).StackSize };
     let irp = irp::allocate(stack, Owner::Manager(Arc::clone(transfer) as _))
         .ok_or(STATUS_INSUFFICIENT_RESOURCES)?;

@@ -6,6 +6,7 @@
 //! (`complete`, `unload_safe`) and perhaps cancelled (`cancel`); the rules that drivers must keep are checked at
 //! these three places.
 
+mod attach;
 mod build;
 mod cancel;
 mod client;
@@ -19,12 +20,16 @@ mod file_lock;
 mod fingerprint;
 mod force_pending;
 mod generic_mapping;
+mod interface;
 mod irp;
 mod lend;
 mod mdl;
 mod namespace;
 mod open;
 mod opener;
+mod pnp;
+mod power;
+mod read_write;
 mod remove_lock;
 mod request;
 mod security;
@@ -42,6 +47,7 @@ use ntsim_core::address::Va;
 use ntsim_core::subsystem::{LiveObject, Subsystem};
 use sys::status::NTSTATUS;
 
+pub use attach::{attach, detach};
 pub use client::{Prepared, Reference, Sending};
 pub use complete::IofCompleteRequest;
 pub use device::{IoCreateDevice, IoDeleteDevice};
@@ -52,6 +58,7 @@ pub use dispatch::set_route;
 pub use file::File;
 pub use file::open_files;
 pub use force_pending::force_pending;
+pub use interface::{device_interfaces, register as register_interface, set_state as set_interface_state};
 pub use irp::{IoAllocateIrp, IoFreeIrp, IoReuseIrp};
 pub use irp::{PendingRequest, pending_requests};
 pub use lend::{LendError, give_back, lend, mark_lent_pending};
@@ -59,6 +66,7 @@ pub use mdl::{IoAllocateMdl, IoFreeMdl};
 pub use namespace::{device_names, link, unlink};
 pub use open::{open, open_as};
 pub use opener::Opener;
+pub use pnp::PnpDevice;
 pub use request::{Outcome, Request};
 pub use statistics::snapshot;
 pub use statistics::{Function, RequestCounters, Statistics};
@@ -67,6 +75,7 @@ pub use work_item::{IoInitializeWorkItem, IoUninitializeWorkItem};
 
 /// The functions of this folder.
 const EXPORTS: &[&[Export]] = &[
+    attach::EXPORTS,
     build::EXPORTS,
     cancel::EXPORTS,
     complete::EXPORTS,
@@ -74,9 +83,11 @@ const EXPORTS: &[&[Export]] = &[
     dispatch::EXPORTS,
     file::DATA,
     generic_mapping::EXPORTS,
+    interface::EXPORTS,
     irp::EXPORTS,
     mdl::EXPORTS,
     namespace::EXPORTS,
+    power::EXPORTS,
     remove_lock::EXPORTS,
     security::EXPORTS,
     unload_safe::EXPORTS,

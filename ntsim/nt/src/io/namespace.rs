@@ -123,6 +123,13 @@ pub fn device_names() -> Vec<String> {
     names
 }
 
+/// The name of a device, if it has one.
+pub(super) fn device_name(device: Va) -> Option<String> {
+    let names = namespace().names.lock();
+    let found = names.iter().find(|(_, named)| matches!(named, Named::Device(at) if *at == device));
+    found.map(|(name, _)| name.clone())
+}
+
 /// Takes a second name back; `false` if it is none.
 pub fn unlink(link: &str) -> bool {
     let link = spelled(link);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exception;
 use ntsim_core::exports;
 use ntsim_core::number::ToU64;
 use ntsim_core::per_machine::PerMachine;
@@ -47,7 +48,7 @@ impl Locked {
 }
 
 exports! {
-    "ntoskrnl.exe", signature;
+    raising "ntoskrnl.exe", signature;
 
     /// Makes sure that the memory may be accessed, and locks its pages.
     #[irql(PASSIVE..=DISPATCH)]
@@ -75,6 +76,11 @@ unsafe fn lock(mdl: *mut MDL, operation: LOCK_OPERATION) {
     }
     let range = described(list);
     if !range.is_readable() {
+        if exception::caller_has_handler() {
+            let write = usize::from(operation != LOCK_OPERATION::IoReadAccess);
+            exception::raise(exception::ACCESS_VIOLATION, Some([write, range.start.get()]));
+            return;
+        }
         invalid_range(range);
     }
     // SAFETY: the caller's contract.

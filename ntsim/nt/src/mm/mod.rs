@@ -8,6 +8,7 @@ mod lock;
 mod locked;
 mod map;
 mod mdl;
+mod probe;
 mod routine;
 mod shared;
 
@@ -23,7 +24,7 @@ pub use mdl::{Range, build_for_nonpaged, copy_frames, describe, described};
 pub use shared::{Buffer, explain, forget, reserve};
 
 /// The functions of this folder.
-const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS, routine::EXPORTS];
+const EXPORTS: &[&[Export]] = &[lock::EXPORTS, map::EXPORTS, mdl::EXPORTS, probe::EXPORTS, routine::EXPORTS];
 
 /// The memory manager.
 pub(crate) struct Mm;

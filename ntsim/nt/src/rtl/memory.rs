@@ -1,9 +1,12 @@
 //! Copying, filling and comparing memory.
+//!
+//! An access to what is no memory faults here as it does inside of the kernel: a handler of the driver's may take it.
 
 use core::ffi::c_void;
 
 use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
+use ntsim_core::exception::{self, Guarded, guarded};
 use ntsim_core::exports;
 use ntsim_core::number::ToU64;
 use ntsim_core::verifier::{self, Finding};
@@ -12,7 +15,7 @@ use sys::wdm::signature;
 use super::string::terminated;
 
 exports! {
-    "ntoskrnl.exe", signature;
+    raising "ntoskrnl.exe", signature;
 
     /// Copies between ranges that must not overlap.
     #[irql(PASSIVE..=HIGH)]
@@ -21,8 +24,8 @@ exports! {
         if distance != 0 && distance < length {
             overlap(to, from, length);
         }
-        // SAFETY: the driver vouches for both ranges; `copy` allows the overlap just reported.
-        unsafe { core::ptr::copy(from.cast::<u8>(), to.cast(), length) };
+        // SAFETY: the driver vouches for both ranges; `memmove` allows the overlap just reported.
+        unsafe { run(libc::memmove as *const (), to.addr(), from.addr(), length) };
         to
     }
 
@@ -30,7 +33,7 @@ exports! {
     #[irql(PASSIVE..=HIGH)]
     fn memmove(to: *mut c_void, from: *const c_void, length: usize) -> *mut c_void {
         // SAFETY: the driver vouches for both ranges.
-        unsafe { core::ptr::copy(from.cast::<u8>(), to.cast(), length) };
+        unsafe { run(libc::memmove as *const (), to.addr(), from.addr(), length) };
         to
     }
 
@@ -38,7 +41,7 @@ exports! {
     #[irql(PASSIVE..=HIGH)]
     fn memset(to: *mut c_void, byte: i32, length: usize) -> *mut c_void {
         // SAFETY: the driver vouches for the range.
-        unsafe { to.cast::<u8>().write_bytes(byte as u8, length) };
+        unsafe { run(libc::memset as *const (), to.addr(), usize::from(byte as u8), length) };
         to
     }
 
@@ -46,39 +49,65 @@ exports! {
     #[irql(PASSIVE..=HIGH)]
     fn memcmp(a: *const c_void, b: *const c_void, length: usize) -> i32 {
         // SAFETY: the driver vouches for both ranges.
-        unsafe { libc::memcmp(a, b, length) }
+        unsafe { run(libc::memcmp as *const (), a.addr(), b.addr(), length) as i32 }
     }
 
     /// Length of a NUL-terminated text.
     #[irql(PASSIVE..=HIGH)]
     fn strlen(text: *const i8) -> usize {
         // SAFETY: the driver vouches for the terminator.
-        unsafe { terminated(text, |unit| unit == 0) }
+        unsafe { run(libc::strlen as *const (), text.addr(), 0, 0) }
     }
 
     /// Length of a NUL-terminated text.
     #[irql(PASSIVE..=HIGH)]
     fn wcslen(text: *const u16) -> usize {
         // SAFETY: the driver vouches for the terminator.
-        unsafe { terminated(text, |unit| unit == 0) }
+        unsafe { run(units as *const (), text.addr(), 0, 0) }
     }
 
     /// Compares NUL-terminated texts; below, at or above zero as the first differing byte is.
     #[irql(PASSIVE..=HIGH)]
     fn strcmp(a: *const i8, b: *const i8) -> i32 {
         // SAFETY: the driver vouches for the terminators.
-        unsafe { libc::strcmp(a, b) }
+        unsafe { run(libc::strcmp as *const (), a.addr(), b.addr(), 0) as i32 }
     }
 
     /// The number of bytes at the start of both ranges that are equal.
     #[irql(PASSIVE..=HIGH)]
     fn RtlCompareMemory(a: *const c_void, b: *const c_void, length: usize) -> usize {
-        // SAFETY: the driver vouches for this range.
-        let a = unsafe { core::slice::from_raw_parts(a.cast::<u8>(), length) };
-        // SAFETY: the driver vouches for this range.
-        let b = unsafe { core::slice::from_raw_parts(b.cast::<u8>(), length) };
-        a.iter().zip(b).take_while(|(a, b)| a == b).count()
+        // SAFETY: the driver vouches for both ranges.
+        unsafe { run(equal as *const (), a.addr(), b.addr(), length) }
     }
+}
+
+/// Calls a routine of the host over memory of a driver's; an access that faults is raised in the driver.
+///
+/// # Safety
+/// The contract of the routine, but for addresses at which nothing is. It loses nothing when it is left.
+unsafe fn run(routine: *const (), a: usize, b: usize, c: usize) -> usize {
+    // SAFETY: the caller's contract.
+    let routine = unsafe { Guarded::new(routine) };
+    // SAFETY: the caller's contract.
+    unsafe { guarded(routine, a, b, c) }.unwrap_or_else(|access| {
+        exception::raise(exception::ACCESS_VIOLATION, Some(access));
+        0
+    })
+}
+
+/// # Safety
+/// The text is terminated.
+unsafe extern "C" fn units(text: *const u16) -> usize {
+    // SAFETY: the caller's contract.
+    unsafe { terminated(text, |unit| unit == 0) }
+}
+
+/// # Safety
+/// Both ranges are there.
+unsafe extern "C" fn equal(a: *const u8, b: *const u8, length: usize) -> usize {
+    // SAFETY: the caller's contract.
+    let same = |&at: &usize| unsafe { a.wrapping_add(at).read() == b.wrapping_add(at).read() };
+    (0..length).take_while(same).count()
 }
 
 /// Bug check 0xC4, code 0xF0: the ranges of a `memcpy` overlap.

@@ -3,6 +3,7 @@
 mod address;
 mod address_exports;
 mod character;
+mod exception;
 mod generic_mask;
 mod memory;
 mod random;
@@ -23,6 +24,8 @@ pub(crate) use generic_mask::RtlMapGenericMask;
 /// The functions of this folder.
 const EXPORTS: &[&[Export]] = &[
     address_exports::EXPORTS,
+    exception::DIRECT,
+    exception::EXPORTS,
     generic_mask::EXPORTS,
     memory::EXPORTS,
     random::EXPORTS,

@@ -92,6 +92,21 @@ impl Driver {
         self.object.as_mut().map_or(ptr::null_mut(), |object| &raw mut object.driver)
     }
 
+    /// Finds a device for the driver on a bus of the simulator's, and calls its AddDevice at PASSIVE_LEVEL. The device
+    /// must be removed before the driver is unloaded.
+    ///
+    /// # Errors
+    /// STATUS_NOT_SUPPORTED of a driver without AddDevice, what the routine returned, or no memory for the device.
+    pub fn add_device(&mut self) -> Result<io::PnpDevice, io::StatusError> {
+        // SAFETY: the object is there until the driver is unloaded, and its devices are removed before.
+        unsafe { io::PnpDevice::add(self.object()) }
+    }
+
+    /// Returns whether the driver has an AddDevice.
+    pub fn adds_devices(&mut self) -> bool {
+        self.object.as_ref().is_some_and(|object| object.extension.AddDevice.is_some())
+    }
+
     /// Calls the driver's unload routine, at PASSIVE_LEVEL, and removes its image. What the driver leaves
     /// behind is a finding.
     pub fn unload(mut self) {

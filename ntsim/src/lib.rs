@@ -132,6 +132,6 @@ pub use driver::Driver;
 pub use machine::Machine;
 pub use net::ip_helper::AddressWatch;
 pub use net::ndis;
-pub use nt::{etw, ex, io, se};
+pub use nt::{cm, etw, ex, io, se};
 pub use ntsim_core::{Export, boot, boundary, bugcheck, loader, sched, subsystem, verifier};
 pub use report::Report;

@@ -11,6 +11,7 @@ use std::process::Command;
 
 use ntsim::Machine;
 use ntsim_core::address::Va;
+use sys::wdm::GUID;
 
 const HEADERS: &str = "/usr/share/mingw-w64/include";
 const IMPORTS: &str = "/usr/x86_64-w64-mingw32/lib/libntoskrnl.a";
@@ -133,4 +134,103 @@ fn exceptions_that_windows_does_not_let_a_handler_take_stop_the_machine() {
         assert_eq!(output.status.code(), Some(3), "{kind}: {report}");
         assert!(report.contains(&format!("*** STOP: {stop}")) && report.contains(text), "{kind}: {report}");
     }
+}
+
+/// The class of the interface of `device.c`.
+const CLASS: GUID = GUID { Data1: 0x1234_5678, Data2: 1, Data3: 2, Data4: [3, 4, 5, 6, 7, 8, 9, 10] };
+
+/// Builds `device.c` with one of its mistakes, and with these buffers.
+fn device(folder: &Path, mistake: u32, buffers: &str) -> PathBuf {
+    let options = [format!("-DMISTAKE={mistake}"), format!("-DBUFFERS={buffers}")];
+    build_with("tests/drivers/device.c", folder, &options.each_ref().map(String::as_str))
+}
+
+#[test]
+fn device_is_added_started_read_written_and_removed() {
+    for buffers in ["DO_BUFFERED_IO", "DO_DIRECT_IO", "0"] {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = Machine::builder().boot();
+        let mut driver = machine.load(device(folder.path(), 0, buffers)).unwrap();
+        let mut added = driver.add_device().unwrap();
+        assert_eq!(ntsim::io::device_interfaces(&CLASS).len(), 0);
+        added.start().unwrap();
+        let names = ntsim::io::device_interfaces(&CLASS);
+        let file = machine.open(&names[0], &[]).unwrap();
+        assert_eq!(file.write(3, b"abc").information, 3);
+        let mut read = [1; 6];
+        assert_eq!(file.read(1, &mut read).information, 6, "{buffers}");
+        assert_eq!(&read, b"\0\0abc\0");
+        assert_eq!(file.read(16, &mut [0]).status.cast_unsigned(), 0xC000_0011);
+        let (outcome, _, data) = file.start_read(4, vec![0; 2]).unwrap().wait();
+        assert_eq!((outcome.information, &*data), (2, &b"bc"[..]));
+        drop(file);
+        added.query_and_cancel_remove().unwrap();
+        added.remove().unwrap();
+        assert_eq!(ntsim::io::device_interfaces(&CLASS).len(), 0);
+        driver.add_device().unwrap().surprise_remove();
+        driver.unload();
+        let report = machine.shutdown();
+        assert!(report.is_clean(), "{report}");
+    }
+}
+
+#[test]
+fn mistakes_in_the_life_of_a_device_are_found() {
+    for (mistake, rules) in [
+        (1, &["RemoveDevice", "DeleteDevice"][..]),
+        (2, &["DeviceInitializing"]),
+        (3, &["DeviceInterface"]),
+        (4, &["PnpStatus"]),
+        (5, &["DeleteDevice"]),
+        (6, &[]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = Machine::builder().boot();
+        let mut driver = machine.load(device(folder.path(), mistake, "0")).unwrap();
+        let mut added = driver.add_device().unwrap();
+        added.start().unwrap();
+        match added.remove() {
+            Ok(()) => assert_ne!(mistake, 6),
+            Err((added, status)) => {
+                assert_eq!(status.0.cast_unsigned(), 0x8000_0011);
+                added.surprise_remove();
+            }
+        }
+        driver.unload();
+        let report = machine.shutdown();
+        let found: Vec<_> = report.findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(found, rules, "{mistake}: {report}");
+    }
+}
+
+#[test]
+fn cancel_safe_queue_keeps_requests_until_they_are_taken_or_cancelled() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::builder().boot();
+    let driver = machine.load(build("tests/drivers/csq.c", folder.path())).unwrap();
+    let file = machine.open(r"\Device\Csq", &[]).unwrap();
+    let wait = || file.start_ioctl(0x22_2000, Vec::new(), Vec::new()).unwrap();
+    let (first, second) = (wait(), wait());
+    first.cancel();
+    assert_eq!(first.wait().0.status.cast_unsigned(), 0xC000_0120);
+    assert_eq!(file.ioctl(0x22_2004, &[], &mut []).status, 0);
+    assert_eq!(second.wait().0.status, 0);
+    assert_eq!(file.ioctl(0x22_2004, &[], &mut []).status.cast_unsigned(), 0x8000_001A);
+    drop(file);
+    driver.unload();
+    let report = machine.shutdown();
+    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn cancel_safe_queue_that_was_not_initialised_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let machine = Machine::builder().boot();
+    let image = build_with("tests/drivers/csq.c", folder.path(), &["-DUNINITIALISED"]);
+    let driver = machine.load(image).unwrap();
+    let file = machine.open(r"\Device\Csq", &[]).unwrap();
+    assert_eq!(file.ioctl(0x22_2004, &[], &mut []).status.cast_unsigned(), 0x8000_001A);
+    drop(file);
+    driver.unload();
+    assert_eq!(machine.shutdown().findings[0].rule, "IoCsq");
 }

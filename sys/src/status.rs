@@ -51,8 +51,6 @@ statuses! { NTSTATUS:
     STATUS_DEVICE_BUSY = 0x8000_0011;
     /// There is nothing left to enumerate.
     STATUS_NO_MORE_ENTRIES = 0x8000_001A;
-    /// The object has that name or state already.
-    STATUS_OBJECT_NAME_EXISTS = 0x4000_0000;
     /// The operation failed for no particular reason.
     STATUS_UNSUCCESSFUL = 0xC000_0001;
     /// The operation is not implemented.

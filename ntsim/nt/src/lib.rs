@@ -30,6 +30,7 @@
 //! |---|---|
 //! | `wdf` | the kernel-mode driver framework |
 //! | `io` | the I/O manager: devices, files, requests |
+//! | `cm` | the registry |
 //! | `etw` | event tracing: providers, sessions, events |
 //! | `ps` | threads of drivers |
 //! | `rtl` | the run-time library: strings, addresses, memory |
@@ -64,6 +65,8 @@
 )]
 
 #[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
+pub mod cm;
+#[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 mod counted;
 #[expect(unsafe_code, reason = "exports take addresses, as those of the kernel do")]
 pub mod etw;
@@ -92,5 +95,16 @@ pub mod wdf;
 use ntsim_core::subsystem::Subsystem;
 
 /// The parts of NT, in the order in which they are booted.
-pub const SUBSYSTEMS: &[&dyn Subsystem] =
-    &[&ke::Ke, &mm::Mm, &ex::Ex, &ob::Ob, &se::Se, &ps::Ps, &etw::Etw, &rtl::Rtl, &io::Io, &wdf::Wdf];
+pub const SUBSYSTEMS: &[&dyn Subsystem] = &[
+    &ke::Ke,
+    &mm::Mm,
+    &ex::Ex,
+    &ob::Ob,
+    &se::Se,
+    &ps::Ps,
+    &etw::Etw,
+    &rtl::Rtl,
+    &cm::Cm,
+    &io::Io,
+    &wdf::Wdf,
+];

@@ -32,6 +32,13 @@ pub type PFN_WDF_IO_QUEUE_STATE = unsafe extern "efiapi" fn(Queue: WDFQUEUE, Con
 /// The driver's: a request that it has is cancelled. ≤ DISPATCH_LEVEL.
 pub type PFN_WDF_REQUEST_CANCEL = unsafe extern "efiapi" fn(Request: WDFREQUEST);
 
+/// A status of the framework: the queue or device is busy.
+pub const STATUS_WDF_BUSY: NTSTATUS = 0xC020_0204_u32.cast_signed();
+/// A status of the framework: the queue does not hand over requests.
+pub const STATUS_WDF_PAUSED: NTSTATUS = 0xC020_0203_u32.cast_signed();
+/// A status of the framework: a callback is missing.
+pub const STATUS_WDF_NO_CALLBACK: NTSTATUS = 0xC020_020B_u32.cast_signed();
+
 open_enum! {
     /// The order in which a queue hands over its requests.
     enum WDF_IO_QUEUE_DISPATCH_TYPE: i32 {

@@ -24,6 +24,9 @@ constants! { UCHAR:
     IRP_MN_SURPRISE_REMOVAL = 0x17;
 }
 
+/// A status of interfaces: it is enabled already.
+pub const STATUS_OBJECT_NAME_EXISTS: NTSTATUS = 0x4000_0000;
+
 constants! { ULONG:
     /// Device flag: power requests come at PASSIVE_LEVEL.
     DO_POWER_PAGABLE = 0x2000;

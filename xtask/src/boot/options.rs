@@ -14,6 +14,10 @@ pub(crate) struct Options {
     /// Send a device control with this code (and 64 bytes that are zero, each way) to each named device.
     #[arg(long, value_name = "CODE", value_parser = code)]
     pub(super) ioctl: Vec<u32>,
+    /// Add a device to each driver that has an AddDevice, start it, open its interfaces and named devices, read and write
+    /// 64 bytes there, send the device controls, and remove it.
+    #[arg(long)]
+    pub(super) start: bool,
     /// Let one allocation of the last image fail: the one with this number, from 0 on, or each in turn with `sweep`.
     #[arg(long, value_name = "N|sweep", value_parser = fail_allocation)]
     pub(super) fail_allocation: Option<FailAllocation>,

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use ntsim::ex::{self, Faults};
-use ntsim::io::StatusError;
+use ntsim::io::{PnpDevice, StatusError};
 use ntsim::loader::LoadError;
 use ntsim::ndis::AdapterConfig;
 use ntsim::sched::{Schedule, Strategy};
@@ -58,9 +58,22 @@ pub(super) struct Loaded {
     /// The status of its entry point.
     pub(super) entry: u32,
     pub(super) missing_imports: Vec<String>,
+    /// The life of a device that was added, if one was.
+    pub(super) device: Option<Life>,
     /// The life of the adapters, if it runs any.
     pub(super) adapters: Option<Adapters>,
     pub(super) devices: Vec<Device>,
+}
+
+/// The life of a device that was added to a driver.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(super) struct Life {
+    /// The status of AddDevice.
+    pub(super) add: u32,
+    /// The status of its start; `None` if it was not added.
+    pub(super) start: Option<u32>,
+    /// The status of its removal.
+    pub(super) remove: Option<u32>,
 }
 
 /// The life of the adapters of a miniport driver.
@@ -79,6 +92,8 @@ pub(super) struct Device {
     /// The status of opening it.
     pub(super) open: u32,
     pub(super) controls: Vec<Control>,
+    /// The status of reading 64 bytes, and of writing them.
+    pub(super) transfers: Option<(u32, u32)>,
 }
 
 /// A device control that was sent.
@@ -137,9 +152,11 @@ pub(super) fn play(options: &Options, variant: Variant) -> Result<Outcome, LoadE
 
     let mut drivers = Vec::new();
     let mut running = Vec::new();
+    let mut added = Vec::new();
     for path in &options.images {
         match load(&machine, path, options) {
-            Ok((loaded, driver)) => {
+            Ok((loaded, driver, device)) => {
+                added.extend(device.map(|device| (drivers.len(), device)));
                 drivers.push(loaded);
                 running.push(driver);
             }
@@ -151,6 +168,13 @@ pub(super) fn play(options: &Options, variant: Variant) -> Result<Outcome, LoadE
     }
     machine.settle();
     drivers.iter_mut().for_each(|loaded| loaded.halt(&machine));
+    for (number, device) in added.into_iter().rev() {
+        let removed = device.remove();
+        let life = drivers.get_mut(number).and_then(|loaded: &mut Loaded| loaded.device.as_mut());
+        if let Some(life) = life {
+            life.remove = Some(code(removed.map_err(|(_, status)| status)));
+        }
+    }
     running.into_iter().rev().for_each(Driver::unload);
     let (allocations, _) = ex::injected();
     let failed_allocation = ex::struck().iter().map(ToString::to_string).collect();
@@ -167,7 +191,11 @@ pub(super) fn play(options: &Options, variant: Variant) -> Result<Outcome, LoadE
 }
 
 /// Loads one image, and does with it what its kind allows.
-fn load(machine: &Machine, path: &Path, options: &Options) -> Result<(Loaded, Driver), LoadError> {
+fn load(
+    machine: &Machine,
+    path: &Path,
+    options: &Options,
+) -> Result<(Loaded, Driver, Option<PnpDevice>), LoadError> {
     let known = machine.device_names();
     let mut driver = machine.load(path)?;
     let mut loaded = Loaded::failed(path, 0);
@@ -178,9 +206,23 @@ fn load(machine: &Machine, path: &Path, options: &Options) -> Result<(Loaded, Dr
         loaded.adapters =
             (count > 0).then(|| Adapters { start: code(machine.start_adapters(&mut driver)), halt: 0 });
     }
+    let added = (options.start && driver.adds_devices()).then(|| start(&mut driver));
+    let (life, added) = added.map_or((None, None), |(life, device)| (Some(life), device));
+    loaded.device = life;
     let new = machine.device_names().into_iter().filter(|name| !known.contains(name));
-    loaded.devices = new.map(|name| device(machine, name, &options.ioctl)).collect();
-    Ok((loaded, driver))
+    loaded.devices = new.map(|name| device(machine, name, options)).collect();
+    Ok((loaded, driver, added))
+}
+
+/// Adds a device to a driver, and starts it.
+fn start(driver: &mut Driver) -> (Life, Option<PnpDevice>) {
+    match driver.add_device() {
+        Ok(mut device) => {
+            let start = Some(code(device.start()));
+            (Life { add: 0, start, remove: None }, Some(device))
+        }
+        Err(StatusError(status)) => (Life { add: status.cast_unsigned(), ..Life::default() }, None),
+    }
 }
 
 /// An adapter with an address of its own.
@@ -199,11 +241,11 @@ fn code(result: Result<(), StatusError>) -> u32 {
 }
 
 /// Opens a device, sends it the controls, and closes it.
-fn device(machine: &Machine, name: String, codes: &[u32]) -> Device {
+fn device(machine: &Machine, name: String, options: &Options) -> Device {
     let file = match machine.open(&name, &[]) {
         Ok(file) => file,
         Err(StatusError(status)) => {
-            return Device { name, open: status.cast_unsigned(), controls: Vec::new() };
+            return Device { name, open: status.cast_unsigned(), controls: Vec::new(), transfers: None };
         }
     };
     let send = |code: &u32| {
@@ -212,7 +254,12 @@ fn device(machine: &Machine, name: String, codes: &[u32]) -> Device {
         let status = outcome.status.cast_unsigned();
         Control { code: *code, status, information: outcome.information as u64 }
     };
-    Device { name, open: 0, controls: codes.iter().map(send).collect() }
+    let transfers = options.start.then(|| {
+        let mut data = [0; 64];
+        let read = file.read(0, &mut data).status.cast_unsigned();
+        (read, file.write(0, &data).status.cast_unsigned())
+    });
+    Device { name, open: 0, controls: options.ioctl.iter().map(send).collect(), transfers }
 }
 
 impl Loaded {
@@ -232,6 +279,7 @@ impl Loaded {
             kind: kind(path).into(),
             entry,
             missing_imports: Vec::new(),
+            device: None,
             adapters: None,
             devices: Vec::new(),
         }

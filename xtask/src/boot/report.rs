@@ -87,8 +87,17 @@ fn describe(driver: &Loaded) {
     if let Some(adapters) = &driver.adapters {
         line("adapters", &format!("start: {}, halt: {}", status(adapters.start), status(adapters.halt)));
     }
-    for Device { name, open, controls } in &driver.devices {
+    if let Some(life) = &driver.device {
+        let told = |what: &str, code: Option<u32>| code.map(|code| format!(", {what}: {}", status(code)));
+        let rest = [told("start", life.start), told("remove", life.remove)];
+        let rest: String = rest.into_iter().flatten().collect();
+        line("added device", &format!("AddDevice: {}{rest}", status(life.add)));
+    }
+    for Device { name, open, controls, transfers } in &driver.devices {
         line("device", &format!("{name}, open: {}", status(*open)));
+        if let Some((read, write)) = transfers {
+            line("", &format!("read: {}, write: {}", status(*read), status(*write)));
+        }
         for control in controls {
             let outcome = format!("{}, {} bytes", status(control.status), control.information);
             line("", &format!("control {:#x}: {outcome}", control.code));

@@ -120,7 +120,7 @@ unsafe fn search(raised: *mut Raised) {
     // SAFETY: the caller's contract.
     let mut registers = Registers::of(unsafe { &*raised });
     // SAFETY: the caller's contract.
-    let (mut ip, mut instruction) = unsafe { (Va::from_bits((*raised).context.Rip), (*raised).instruction) };
+    let (mut ip, mut instruction) = start(unsafe { &*raised });
     let mut caller = empty();
     for _ in 0..LIMIT {
         let Some(left) = leave(&mut registers, ip, instruction) else { return };
@@ -134,8 +134,10 @@ unsafe fn search(raised: *mut Raised) {
                 if record.ExceptionFlags & EXCEPTION_NONCONTINUABLE != 0 {
                     stop(NONCONTINUABLE, record);
                 }
+                // SAFETY: the caller's contract.
+                let context = unsafe { &raw const (*raised).context };
                 // SAFETY: the registers are those of the instruction, unless the filter has changed them.
-                unsafe { resume(&raw const (*raised).context) }
+                unsafe { resume(context) }
             }
             if answer != ExceptionContinueSearch {
                 stop(INVALID_DISPOSITION, record);
@@ -153,7 +155,7 @@ pub(super) unsafe fn unwind(raised: *mut Raised, target: u64, address: u64) -> !
     // SAFETY: the caller's contract.
     let mut registers = Registers::of(unsafe { &*raised });
     // SAFETY: the caller's contract.
-    let (mut ip, mut instruction) = unsafe { (Va::from_bits((*raised).context.Rip), (*raised).instruction) };
+    let (mut ip, mut instruction) = start(unsafe { &*raised });
     let mut caller = empty();
     for _ in 0..LIMIT {
         let before = registers.clone();
@@ -194,9 +196,16 @@ unsafe fn ask(handler: &mut Handler, raised: *mut Raised, caller: &mut CONTEXT) 
     handler.context.ContextRecord = caller;
     let frame = Va::from_bits(handler.context.EstablisherFrame).ptr();
     // SAFETY: the caller's contract.
-    let (record, context) = unsafe { (&raw mut (*raised).record, &raw mut (*raised).context) };
+    let record = unsafe { &raw mut (*raised).record };
+    // SAFETY: the caller's contract.
+    let context = unsafe { &raw mut (*raised).context };
     // SAFETY: the handler is that of the frame.
     unsafe { (handler.routine)(record, frame, context, &raw mut handler.context) }
+}
+
+/// The place at which a search begins, and whether it is an instruction.
+fn start(raised: &Raised) -> (Va, bool) {
+    (Va::from_bits(raised.context.Rip), raised.instruction)
 }
 
 fn empty() -> CONTEXT {

@@ -115,9 +115,13 @@ unsafe extern "sysv64" fn finish(raised: *mut MaybeUninit<Raised>) -> ! {
     context.Registers[4] = slot.bits() + 8;
     let record = record(status, EXCEPTION_NONCONTINUABLE, ip, access);
     // SAFETY: there is room for all of it.
-    unsafe { (&raw mut (*raised).record).write(record) };
+    let place = unsafe { &raw mut (*raised).record };
     // SAFETY: as above.
-    unsafe { (&raw mut (*raised).instruction).write(false) };
+    unsafe { place.write(record) };
+    // SAFETY: as above.
+    let place = unsafe { &raw mut (*raised).instruction };
+    // SAFETY: as above.
+    unsafe { place.write(false) };
     // SAFETY: it is whole now.
     unsafe { dispatch(raised) }
 }

@@ -1,10 +1,13 @@
 //! The executive: pool memory, rundown protection, lookaside lists, fault injection.
 
 mod allocate;
+mod allocate_extended;
 mod fast_mutex;
 mod list;
 pub(crate) mod lookaside;
 pub mod pool;
+mod reader_writer_lock;
+mod resource;
 mod rundown;
 mod uuid;
 mod work_item;
@@ -28,10 +31,13 @@ pub use {
 /// The functions of this folder.
 const EXPORTS: &[&[Export]] = &[
     allocate::EXPORTS,
+    allocate_extended::EXPORTS,
     fast_mutex::EXPORTS,
     list::EXPORTS,
     lookaside::EXPORTS,
     lookaside::DEFAULT_FUNCTIONS,
+    reader_writer_lock::EXPORTS,
+    resource::EXPORTS,
     rundown::EXPORTS,
     uuid::EXPORTS,
     work_item::EXPORTS,
@@ -76,6 +82,16 @@ impl Subsystem for Ex {
                 let bugcheck = Some(Bugcheck { code: 0xC4, parameters });
                 LiveObject { what: "a lookaside list", address, bugcheck }
             })
+            .chain(resource::take_within(range).into_iter().map(|address| {
+                // Bug check 0xC4, code 0xD2: the resource, the block, its size.
+                let size = (range.end - range.start).to_u64();
+                let parameters = [0xD2, address.bits(), range.start.bits(), size];
+                LiveObject {
+                    what: "a resource",
+                    address,
+                    bugcheck: Some(Bugcheck { code: 0xC4, parameters }),
+                }
+            }))
             .collect()
     }
 

@@ -283,6 +283,7 @@ pub fn delete(device: *mut DEVICE_OBJECT) {
         return;
     }
     namespace().forget(Va::of(device));
+    super::wmi::forget(Va::of(device));
     check_detached(device);
     // SAFETY: the device exists.
     unsafe { unlink(device) };

@@ -13,11 +13,13 @@ use ntsim_core::per_machine::PerMachine;
 use ntsim_core::sched::hooks;
 use parking_lot::{Mutex, RwLock};
 use sys::status::{NTSTATUS, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_PENDING};
-use sys::wdm::{DEVICE_OBJECT, IO_STACK_LOCATION, IRP, PDRIVER_DISPATCH, SL_PENDING_RETURNED, signature};
+use sys::wdm::{
+    DEVICE_OBJECT, IO_STACK_LOCATION, IRP, KPROCESSOR_MODE, PDRIVER_DISPATCH, SL_PENDING_RETURNED, signature,
+};
 
 use super::device::is_device;
-use super::force_pending;
 use super::irp::{self, Completed, Owner, Packet, Sent, violation};
+use super::{force_pending, previous_mode};
 use crate::ex::queue_work;
 
 /// The routine of a device for a major function, if it has one.
@@ -88,9 +90,21 @@ impl Call {
     fn now(self) -> NTSTATUS {
         let Self { routine, device, irp, .. } = self;
         // SAFETY: the routine is the driver's for this major function, and gets its own device.
-        let status = boundary::call_driver(self.name, || unsafe { routine(device, irp) });
+        let call = || unsafe { routine(device, irp) };
+        let call = || boundary::call_driver(self.name, call);
+        let status = match self.mode() {
+            Some(mode) => previous_mode::within(mode, call),
+            None => call(),
+        };
         end(&self, status);
         status
+    }
+
+    /// The mode of the request, if the I/O manager sends it.
+    fn mode(&self) -> Option<KPROCESSOR_MODE> {
+        // SAFETY: the request is this call's until its routine has it.
+        (matches!(self.packet.owner, Owner::Manager(_)) && !self.forced)
+            .then(|| unsafe { (*self.irp).RequestorMode })
     }
 
     /// Tells the sender of the request that it pends, and calls the routine on another thread.

@@ -12,10 +12,12 @@ use ntsim_core::per_machine::PerMachine;
 use ntsim_core::verifier::{self, Finding};
 use parking_lot::Mutex;
 use sys::status::{
-    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_OBJECT_NAME_EXISTS,
-    STATUS_OBJECT_NAME_NOT_FOUND, STATUS_SUCCESS,
+    NTSTATUS, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST, STATUS_OBJECT_NAME_NOT_FOUND,
+    STATUS_SUCCESS,
 };
-use sys::wdm::{DEVICE_OBJECT, DO_BUS_ENUMERATED_DEVICE, GUID, UNICODE_STRING, signature};
+use sys::wdm::{
+    DEVICE_OBJECT, DO_BUS_ENUMERATED_DEVICE, GUID, STATUS_OBJECT_NAME_EXISTS, UNICODE_STRING, signature,
+};
 
 use super::device::is_device;
 use super::namespace::{device_name, link, unlink};

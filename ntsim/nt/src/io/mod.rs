@@ -12,6 +12,7 @@ mod cancel;
 mod client;
 mod complete;
 mod control;
+mod csq;
 mod device;
 mod direct;
 mod dispatch;
@@ -19,6 +20,7 @@ mod file;
 mod file_lock;
 mod fingerprint;
 mod force_pending;
+mod forward;
 mod generic_mapping;
 mod interface;
 mod irp;
@@ -29,12 +31,14 @@ mod open;
 mod opener;
 mod pnp;
 mod power;
+mod previous_mode;
 mod read_write;
 mod remove_lock;
 mod request;
 mod security;
 mod statistics;
 mod unload_safe;
+mod wmi;
 mod work_item;
 
 #[cfg(test)]
@@ -48,6 +52,7 @@ use ntsim_core::subsystem::{LiveObject, Subsystem};
 use sys::status::NTSTATUS;
 
 pub use attach::{attach, detach};
+pub(crate) use cancel::IoReleaseCancelSpinLock;
 pub use client::{Prepared, Reference, Sending};
 pub use complete::IofCompleteRequest;
 pub use device::{IoCreateDevice, IoDeleteDevice};
@@ -58,11 +63,13 @@ pub use dispatch::set_route;
 pub use file::File;
 pub use file::open_files;
 pub use force_pending::force_pending;
+pub(crate) use forward::{forward_and_wait, skip};
 pub use interface::{device_interfaces, register as register_interface, set_state as set_interface_state};
 pub use irp::{IoAllocateIrp, IoFreeIrp, IoReuseIrp};
 pub use irp::{PendingRequest, pending_requests};
 pub use lend::{LendError, give_back, lend, mark_lent_pending};
 pub use mdl::{IoAllocateMdl, IoFreeMdl};
+pub(crate) use namespace::name_of;
 pub use namespace::{device_names, link, unlink};
 pub use open::{open, open_as};
 pub use opener::Opener;
@@ -79,6 +86,7 @@ const EXPORTS: &[&[Export]] = &[
     build::EXPORTS,
     cancel::EXPORTS,
     complete::EXPORTS,
+    csq::EXPORTS,
     device::EXPORTS,
     dispatch::EXPORTS,
     file::DATA,
@@ -88,9 +96,12 @@ const EXPORTS: &[&[Export]] = &[
     mdl::EXPORTS,
     namespace::EXPORTS,
     power::EXPORTS,
+    previous_mode::EXPORTS,
     remove_lock::EXPORTS,
     security::EXPORTS,
     unload_safe::EXPORTS,
+    wmi::EXPORTS,
+    wmi::recorder::EXPORTS,
     work_item::EXPORTS,
 ];
 
@@ -107,6 +118,7 @@ impl Subsystem for Io {
         irp::inspect();
         mdl::inspect();
         work_item::inspect();
+        wmi::recorder::inspect();
     }
 
     fn describe_hang(&self, report: &mut String) {

@@ -11,7 +11,7 @@ use sys::status::{
     NTSTATUS, STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND,
     STATUS_SUCCESS,
 };
-use sys::wdm::{UNICODE_STRING, signature};
+use sys::wdm::{DEVICE_OBJECT, UNICODE_STRING, signature};
 
 use crate::rtl;
 
@@ -121,6 +121,11 @@ pub fn device_names() -> Vec<String> {
     let mut names: Vec<_> = devices.map(|(name, _)| name.clone()).collect();
     names.sort_unstable();
     names
+}
+
+/// The name of a device; empty if it has none.
+pub(crate) fn name_of(device: *mut DEVICE_OBJECT) -> String {
+    device_name(Va::of(device)).unwrap_or_default()
 }
 
 /// The name of a device, if it has one.

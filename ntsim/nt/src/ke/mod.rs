@@ -8,6 +8,7 @@ mod irql;
 mod live;
 pub(crate) mod lock_order;
 mod no_wait;
+mod node;
 pub mod object_exports;
 mod object_state;
 pub(crate) mod resident;
@@ -49,6 +50,7 @@ const EXPORTS: &[&[Export]] = &[
     debug::EXPORTS,
     dpc::EXPORTS,
     irql::EXPORTS,
+    node::EXPORTS,
     object_exports::EXPORTS,
     spin_lock_exports::EXPORTS,
     system::EXPORTS,

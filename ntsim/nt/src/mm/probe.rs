@@ -55,6 +55,7 @@ exports! {
 struct Refused {
     function: &'static str,
     status: u32,
+    at: Va,
     access: Option<[usize; 2]>,
 }
 
@@ -66,7 +67,8 @@ impl Refused {
             return;
         }
         let parameters = [u64::from(self.status), 0, 0, 0];
-        let text = format!("{} raised {:#010x} in a driver without a handler", self.function, self.status);
+        let Self { function, status, at, .. } = self;
+        let text = format!("{function} of {at:#x} raised {status:#010x} in a driver without a handler");
         verifier::report(Finding::new("Probe").bugcheck(Bugcheck { code: 0x1E, parameters }).text(text));
     }
 }
@@ -81,12 +83,12 @@ fn probe(function: &'static str, range: Range, alignment: u32, write: usize) -> 
         return Ok(());
     }
     if !range.start.is_multiple_of(alignment.to_usize()) {
-        return Err(Refused { function, status: DATATYPE_MISALIGNMENT, access: None });
+        return Err(Refused { function, status: DATATYPE_MISALIGNMENT, at: range.start, access: None });
     }
     let end = range.start.checked_add(range.length);
     if end.is_none_or(|end| end > Va::new(END)) || is_kernel(range.start) {
         let access = Some([write, range.start.get()]);
-        return Err(Refused { function, status: exception::ACCESS_VIOLATION, access });
+        return Err(Refused { function, status: exception::ACCESS_VIOLATION, at: range.start, access });
     }
     Ok(())
 }
@@ -111,6 +113,7 @@ fn write(range: Range) -> Result<(), Refused> {
         unsafe { exception::guarded(routine, at.get(), 0, 0) }.map_err(|access| Refused {
             function: "ProbeForWrite",
             status: exception::ACCESS_VIOLATION,
+            at,
             access: Some(access),
         })?;
     }

@@ -6,6 +6,7 @@ mod character;
 mod exception;
 mod generic_mask;
 mod memory;
+mod print;
 mod random;
 mod string;
 mod string_convert;
@@ -28,6 +29,8 @@ const EXPORTS: &[&[Export]] = &[
     exception::EXPORTS,
     generic_mask::EXPORTS,
     memory::EXPORTS,
+    print::DATA,
+    print::EXPORTS,
     random::EXPORTS,
     string::EXPORTS,
     string_convert::EXPORTS,

@@ -8,7 +8,10 @@ use sys::status::{NTSTATUS, STATUS_INVALID_PARAMETER, STATUS_SUCCESS};
 use sys::wdm::{OSVERSIONINFOW, signature};
 
 /// The version that the simulator reports: Windows Server 2022, whose build number is 20348.
-const VERSION: (u32, u32, u32) = (10, 0, 20348);
+const VERSION: (u32, u32, u32) = (10, 0, BUILD);
+
+/// The number of the build.
+pub(super) const BUILD: u32 = 20348;
 
 /// `VER_PLATFORM_WIN32_NT`.
 const PLATFORM_NT: u32 = 2;

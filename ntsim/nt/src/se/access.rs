@@ -126,6 +126,26 @@ impl Drop for Access {
     }
 }
 
+/// Returns the subject of a token in an access state. A token of no subject is a finding.
+pub(super) fn subject_of_token(function: &str, token: *mut core::ffi::c_void) -> Option<Subject> {
+    let live = accesses().live.lock();
+    let found = live.iter().find(|(context, _)| {
+        // SAFETY: a context is taken out of the table, which is locked, before its memory goes.
+        let context = unsafe { &*context.ptr::<SECURITY_SUBJECT_CONTEXT>() };
+        ptr::eq(context.PrimaryToken, token)
+    });
+    let subject = found.map(|(_, subject)| subject.clone());
+    drop(live);
+    if subject.is_none() {
+        verifier::report(
+            Finding::new("SubjectContext").text(format!(
+                "{function} got {token:p}, which is not the token of a create that is under way"
+            )),
+        );
+    }
+    subject
+}
+
 /// Returns the subject whose context the driver passed to `function`. A context of no subject is a finding.
 pub(super) fn subject(function: &str, context: *mut SECURITY_SUBJECT_CONTEXT) -> Option<Subject> {
     let subject = accesses().live.lock().get(&Va::of(context)).cloned();

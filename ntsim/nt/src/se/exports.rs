@@ -14,7 +14,7 @@ use sys::wdm::{
 };
 
 use super::descriptor::List;
-use super::{Descriptor, Subject, access, check, map, memory};
+use super::{Descriptor, Sid, Subject, access, check, map, memory};
 use crate::ex::pool::{self, Kind, Request, Tag};
 
 /// The tag of the descriptors that are made here.
@@ -65,6 +65,13 @@ exports! {
             unsafe { pool::free(block, Some(TAG)) };
         }
         STATUS_SUCCESS
+    }
+
+    /// Returns whether a token is an administrator's.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn SeTokenIsAdmin(token: *mut c_void) -> u8 {
+        let subject = access::subject_of_token("SeTokenIsAdmin", token);
+        u8::from(subject.is_some_and(|subject| subject.is(&Sid::ADMINISTRATORS)))
     }
 
     /// Returns whether a descriptor grants rights to a subject. The kernel itself gets all that it asks for. No

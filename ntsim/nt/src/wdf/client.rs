@@ -7,9 +7,10 @@ use std::sync::Arc;
 use ntsim_core::address::Va;
 use ntsim_core::per_machine::PerMachine;
 use parking_lot::{Mutex, RwLock};
-use sys::wdf::{PFN_WDF_DRIVER_UNLOAD, WDF_DRIVER_GLOBALS, WDFFUNC};
+use sys::wdf::{PFN_WDF_DRIVER_DEVICE_ADD, PFN_WDF_DRIVER_UNLOAD, WDF_DRIVER_GLOBALS, WDFFUNC};
 use sys::wdm::DRIVER_OBJECT;
 
+use super::init::Init;
 use super::object::Object;
 use super::{table, violation};
 
@@ -20,6 +21,12 @@ pub(super) struct Framework {
     pub(super) clients: Mutex<HashMap<Va, Arc<Client>>>,
     /// By handle.
     pub(super) objects: RwLock<HashMap<Va, Arc<Object>>>,
+    /// Devices that are about to be made, by handle.
+    pub(super) inits: Mutex<HashMap<Va, Init>>,
+    /// The devices of the framework, by the kernel's.
+    pub(super) devices: RwLock<HashMap<Va, Va>>,
+    /// The requests of the framework, by the kernel's.
+    pub(super) requests: RwLock<HashMap<Va, Va>>,
     /// The object of each context, by the context's address.
     pub(super) contexts: RwLock<HashMap<Va, Va>>,
 }
@@ -55,6 +62,7 @@ pub(super) struct Client {
     /// The terminated registry path.
     pub(super) registry_path: Vec<u16>,
     pub(super) unload: Mutex<Option<PFN_WDF_DRIVER_UNLOAD>>,
+    pub(super) add: Mutex<Option<PFN_WDF_DRIVER_DEVICE_ADD>>,
 }
 
 // SAFETY: the pointers are to objects that outlive the client, and are only handed on.
@@ -83,6 +91,7 @@ impl Client {
             table: Box::leak(table::filled()),
             registry_path: registry_path.encode_utf16().chain([0]).collect(),
             unload: Mutex::new(None),
+            add: Mutex::new(None),
         });
         framework().clients.lock().insert(Va::of(client.globals), Arc::clone(&client));
         client

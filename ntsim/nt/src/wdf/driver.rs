@@ -5,19 +5,20 @@ use ntsim_core::boundary;
 use ntsim_core::exports;
 use ntsim_core::number::ToUsize;
 use sys::status::{
-    NTSTATUS, STATUS_DRIVER_INTERNAL_ERROR, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED, STATUS_SUCCESS,
+    NTSTATUS, STATUS_DRIVER_INTERNAL_ERROR, STATUS_INFO_LENGTH_MISMATCH, STATUS_INVALID_PARAMETER,
+    STATUS_SUCCESS,
 };
 use sys::wdf::{
     WDF_DRIVER_CONFIG, WDF_DRIVER_GLOBALS, WDF_OBJECT_ATTRIBUTES, WDFDRIVER, WdfDriverInitNoDispatchOverride,
     WdfDriverInitNonPnpDriver, signature,
 };
-use sys::wdm::{DEVICE_OBJECT, DRIVER_OBJECT, IO_STATUS_BLOCK, IRP, PDRIVER_UNLOAD, UNICODE_STRING};
+use sys::wdm::{DRIVER_OBJECT, PDRIVER_ADD_DEVICE, PDRIVER_UNLOAD, UNICODE_STRING};
 
 use super::client::Client;
+use super::create::add_device;
+use super::dispatch::dispatch;
 use super::object::{self, Body, Object};
 use super::violation;
-use crate::io::IofCompleteRequest;
 
 exports! {
     "(KMDF)", signature;
@@ -53,13 +54,20 @@ exports! {
         known.DriverFlags |= config.DriverInitFlags;
         known.DriverTag = tag(config.DriverPoolTag, &client.name);
         // Only says whether the entry stub puts itself before `DriverUnload`.
-        known.DisplaceDriverUnload = u8::from(config.EvtDriverUnload.is_some());
+        let is_pnp = config.DriverInitFlags & (WdfDriverInitNonPnpDriver | WdfDriverInitNoDispatchOverride) == 0;
+        known.DisplaceDriverUnload = u8::from(config.EvtDriverUnload.is_some() || is_pnp);
         if config.DriverInitFlags & WdfDriverInitNoDispatchOverride == 0 {
             *client.unload.lock() = config.EvtDriverUnload;
+            *client.add.lock() = config.EvtDriverDeviceAdd;
             // SAFETY: the driver passes its own driver object.
             let object = unsafe { &mut *driver };
-            object.DriverUnload = config.EvtDriverUnload.map(|_| unload as PDRIVER_UNLOAD);
+            let unloads = config.EvtDriverUnload.is_some() || is_pnp;
+            object.DriverUnload = unloads.then_some(unload as PDRIVER_UNLOAD);
             object.MajorFunction.fill(Some(dispatch));
+            // SAFETY: a driver object has an extension, but for those of tests.
+            if let Some(extension) = unsafe { object.DriverExtension.as_mut() } {
+                extension.AddDevice = is_pnp.then_some(add_device as PDRIVER_ADD_DEVICE);
+            }
         }
         if !out.is_null() {
             // SAFETY: the driver passes room for the handle.
@@ -115,8 +123,6 @@ fn check(config: &WDF_DRIVER_CONFIG, created: bool) -> Result<(), NTSTATUS> {
         ("called twice", STATUS_DRIVER_INTERNAL_ERROR)
     } else if flags == WdfDriverInitNonPnpDriver && config.EvtDriverDeviceAdd.is_some() {
         ("called with EvtDriverDeviceAdd for a driver without plug and play", STATUS_INVALID_PARAMETER)
-    } else if flags & known == 0 {
-        ("called by a plug-and-play driver of the framework, which is not simulated", STATUS_NOT_SUPPORTED)
     } else {
         return Ok(());
     };
@@ -165,17 +171,4 @@ unsafe extern "efiapi" fn unload(driver: *mut DRIVER_OBJECT) {
     }
     // SAFETY: the globals are never freed.
     unsafe { (*client.globals).Driver = core::ptr::null_mut() };
-}
-
-/// The framework's dispatch routine (`FxDevice::Dispatch`), which takes the device for one of its own; there
-/// are none here.
-unsafe extern "efiapi" fn dispatch(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
-    violation("WdfDispatch", Va::of(device), format!("{device:p} is no device of the framework"));
-    // SAFETY: the request is the dispatch routine's.
-    unsafe {
-        (*irp).IoStatus = IO_STATUS_BLOCK { Status: STATUS_INVALID_DEVICE_REQUEST, Information: 0 };
-    }
-    // SAFETY: as above; it is not touched again.
-    unsafe { IofCompleteRequest(irp, 0) };
-    STATUS_INVALID_DEVICE_REQUEST
 }

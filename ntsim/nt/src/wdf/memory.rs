@@ -48,11 +48,15 @@ exports! {
         size: *mut usize,
     ) -> *mut c_void {
         let Some(object) = Object::of(memory) else { return ptr::null_mut() };
-        let Body::Memory { block, size: length } = &object.body else { return ptr::null_mut() };
+        let (start, length) = match &object.body {
+            Body::Memory { block, size } => (block.as_ptr(), size),
+            Body::Foreign { start, size } => (start.ptr(), size),
+            _ => return ptr::null_mut(),
+        };
         if !size.is_null() {
             // SAFETY: the driver passes room for the size.
             unsafe { size.write(*length) };
         }
-        block.as_ptr()
+        start
     }
 }

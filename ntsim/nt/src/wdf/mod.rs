@@ -1,5 +1,5 @@
-//! The Kernel-Mode Driver Framework, version 1.33, as a driver in miniport mode or with its own dispatch
-//! routines uses it.
+//! The Kernel-Mode Driver Framework, version 1.33, as a driver in miniport mode, with its own dispatch routines, with
+//! control devices or with devices of plug and play uses it.
 //!
 //! A driver's entry stub binds through the loader's `WdfVersionBind` (`bind`) and gets a table of
 //! functions (`table`). What is here works as on Windows; every other slot of the table holds an
@@ -8,14 +8,26 @@
 mod bind;
 mod client;
 mod context;
+mod create;
 mod device;
+mod dispatch;
 mod dpc;
 mod driver;
+mod file;
+mod init;
 mod lock;
 mod memory;
 mod names;
+mod names_of_device;
 mod object;
 mod object_exports;
+mod pnp;
+mod queue;
+mod queue_exports;
+mod request;
+mod request_buffers;
+mod request_exports;
+mod string;
 mod table;
 mod timer;
 mod work_item;
@@ -32,12 +44,20 @@ use ntsim_core::verifier::{self, Finding};
 /// The functions of this folder: the loader's, and those of the table.
 const EXPORTS: &[&[Export]] = &[
     bind::EXPORTS,
+    create::EXPORTS,
     device::EXPORTS,
     dpc::EXPORTS,
     driver::EXPORTS,
+    file::EXPORTS,
+    init::EXPORTS,
     lock::EXPORTS,
     memory::EXPORTS,
+    names_of_device::EXPORTS,
     object_exports::EXPORTS,
+    queue_exports::EXPORTS,
+    request_buffers::EXPORTS,
+    request_exports::EXPORTS,
+    string::EXPORTS,
     timer::EXPORTS,
     work_item::EXPORTS,
 ];

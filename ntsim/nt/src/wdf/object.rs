@@ -23,12 +23,22 @@ use crate::mm::Block;
 pub(super) enum Body {
     /// The driver.
     Driver,
-    /// A miniport's adapter.
+    /// A device.
     Device(super::device::Devices),
     /// An object that only holds contexts.
     General,
     /// A buffer.
     Memory { block: Block, size: usize },
+    /// Memory that is not the object's own.
+    Foreign { start: Va, size: usize },
+    /// A string.
+    String(super::string::Text),
+    /// A queue.
+    Queue(super::queue::Queue),
+    /// A request.
+    Request(super::request::Request),
+    /// An open file.
+    File(super::file::File),
     /// A spin lock.
     SpinLock(super::lock::SpinLock),
     /// A lock that threads wait for.
@@ -47,7 +57,11 @@ impl Body {
             Self::Driver => "WDFDRIVER",
             Self::Device(_) => "WDFDEVICE",
             Self::General => "WDFOBJECT",
-            Self::Memory { .. } => "WDFMEMORY",
+            Self::Memory { .. } | Self::Foreign { .. } => "WDFMEMORY",
+            Self::String(_) => "WDFSTRING",
+            Self::Queue(_) => "WDFQUEUE",
+            Self::Request(_) => "WDFREQUEST",
+            Self::File(_) => "WDFFILEOBJECT",
             Self::SpinLock(_) => "WDFSPINLOCK",
             Self::WaitLock(_) => "WDFWAITLOCK",
             Self::Dpc(_) => "WDFDPC",
@@ -77,6 +91,11 @@ pub(super) struct State {
 /// Handles are addresses of nothing: a driver that uses one as a pointer crashes at once. Of the process, so that no
 /// machine has a handle of another.
 static NEXT_HANDLE: AtomicUsize = AtomicUsize::new(0x57DF_0000_0000_0010);
+
+/// A new handle.
+pub(super) fn next_handle() -> Va {
+    Va::new(NEXT_HANDLE.fetch_add(0x10, Ordering::Relaxed))
+}
 
 impl Object {
     /// The object behind a handle; reports and returns `None` if there is none.
@@ -149,6 +168,7 @@ impl Object {
             Body::Timer(timer) => {
                 timer.cancel();
             }
+            Body::Device(devices) => super::create::delete(devices),
             _ => {}
         }
         self.run_callbacks(|context| context.cleanup.take(), "EvtCleanupCallback");
@@ -226,7 +246,7 @@ pub(super) unsafe fn create(
     }
     // SAFETY: the caller's contract.
     let context = unsafe { Context::new(attributes) }?;
-    let handle = Va::new(NEXT_HANDLE.fetch_add(0x10, Ordering::Relaxed));
+    let handle = next_handle();
     let state = State {
         parent: (parent != Va::NULL).then_some(parent),
         contexts: Vec::new(),

@@ -5,7 +5,10 @@ use core::mem::transmute;
 use ntsim_core::loader;
 use sys::wdf::{WDF_FUNCTION_COUNT_1_33, WDFFUNC, index};
 
-use super::{device, dpc, driver, lock, memory, names, object_exports, timer, work_item};
+use super::{
+    create, device, dpc, driver, file, init, lock, memory, names, names_of_device, object_exports,
+    queue_exports, request_buffers, request_exports, string, timer, work_item,
+};
 
 /// A function of the table, before its own type is known.
 type Function = unsafe extern "efiapi" fn();
@@ -43,6 +46,14 @@ pub(super) fn filled() -> Box<[WDFFUNC; COUNT]> {
             WdfWaitLockRelease;
         dpc: WdfDpcCreate WdfDpcEnqueue WdfDpcCancel WdfDpcGetParentObject WdfDpcWdmGetDpc;
         timer: WdfTimerCreate WdfTimerStart WdfTimerStop WdfTimerGetParentObject;
+        create: WdfDeviceCreate WdfControlFinishInitializing;
+        file: WdfDeviceGetFileObject WdfFileObjectGetFileName WdfFileObjectGetFlags WdfFileObjectGetDevice WdfFileObjectWdmGetFileObject;
+        init: WdfControlDeviceInitAllocate WdfControlDeviceInitSetShutdownNotification WdfDeviceInitFree WdfDeviceInitSetPnpPowerEventCallbacks WdfDeviceInitSetPowerPolicyOwnership WdfDeviceInitSetIoType WdfDeviceInitSetExclusive WdfDeviceInitSetPowerNotPageable WdfDeviceInitSetPowerPageable WdfDeviceInitSetDeviceType WdfDeviceInitAssignName WdfDeviceInitAssignSDDLString WdfDeviceInitSetDeviceClass WdfDeviceInitSetCharacteristics WdfDeviceInitSetFileObjectConfig WdfDeviceInitSetRequestAttributes WdfDeviceInitSetIoInCallerContextCallback;
+        names_of_device: WdfDeviceSetStaticStopRemove WdfDeviceCreateDeviceInterface WdfDeviceSetDeviceInterfaceState WdfDeviceCreateSymbolicLink WdfDeviceSetPnpCapabilities WdfDeviceEnqueueRequest WdfDeviceGetDefaultQueue WdfDeviceConfigureRequestDispatching;
+        queue_exports: WdfIoQueueCreate WdfIoQueueGetState WdfIoQueueStart WdfIoQueueStop WdfIoQueueStopSynchronously WdfIoQueueGetDevice WdfIoQueueRetrieveNextRequest WdfIoQueueRetrieveRequestByFileObject WdfIoQueueDrainSynchronously WdfIoQueueDrain WdfIoQueuePurgeSynchronously WdfIoQueuePurge WdfIoQueueReadyNotify;
+        request_buffers: WdfRequestRetrieveInputBuffer WdfRequestRetrieveOutputBuffer WdfRequestRetrieveInputMemory WdfRequestRetrieveOutputMemory WdfRequestRetrieveInputWdmMdl WdfRequestRetrieveOutputWdmMdl WdfRequestRetrieveUnsafeUserInputBuffer WdfRequestRetrieveUnsafeUserOutputBuffer;
+        request_exports: WdfRequestComplete WdfRequestCompleteWithPriorityBoost WdfRequestCompleteWithInformation WdfRequestGetStatus WdfRequestSetInformation WdfRequestGetInformation WdfRequestMarkCancelable WdfRequestMarkCancelableEx WdfRequestUnmarkCancelable WdfRequestIsCanceled WdfRequestIsFrom32BitProcess WdfRequestGetParameters WdfRequestGetFileObject WdfRequestGetRequestorMode WdfRequestForwardToIoQueue WdfRequestGetIoQueue WdfRequestRequeue WdfRequestStopAcknowledge WdfRequestWdmGetIrp;
+        string: WdfStringCreate WdfStringGetUnicodeString WdfDeviceRetrieveDeviceName;
         work_item: WdfWorkItemCreate WdfWorkItemEnqueue WdfWorkItemGetParentObject WdfWorkItemFlush;
     }
     table

@@ -1,5 +1,7 @@
 //! The framework against a fake driver.
 
+mod device;
+
 use core::ffi::c_void;
 use core::mem::{MaybeUninit, size_of};
 use core::ptr;

@@ -13,14 +13,14 @@ use ntsim_core::verifier::{self, Finding};
 use sys::wdm::{ANSI_STRING, UNICODE_STRING};
 
 /// The arguments behind a format, eight bytes each.
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     next: *const u64,
 }
 
 impl Arguments {
     /// # Safety
     /// As many arguments lie from `first` on as the format that they are used with takes.
-    pub(super) unsafe fn new(first: *const u64) -> Self {
+    pub(crate) unsafe fn new(first: *const u64) -> Self {
         Self { next: first }
     }
 
@@ -52,7 +52,7 @@ struct Conversion {
 ///
 /// # Safety
 /// `format` is a terminated string, and the arguments are what it says.
-pub(super) unsafe fn format(format: *const c_char, mut arguments: Arguments) -> String {
+pub(crate) unsafe fn format(format: *const c_char, mut arguments: Arguments) -> String {
     // SAFETY: the caller's promise.
     let format = unsafe { CStr::from_ptr(format) }.to_bytes();
     let mut output = String::new();

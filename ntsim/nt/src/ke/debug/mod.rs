@@ -10,7 +10,7 @@ use ntsim_core::sched::Irql;
 use ntsim_core::{Export, exports};
 use parking_lot::Mutex;
 
-use self::format::Arguments;
+pub(crate) use self::format::{Arguments, format};
 
 /// Lines that are kept.
 const KEPT: usize = 10_000;
@@ -73,7 +73,7 @@ unsafe fn log(arguments: *const u64) -> u32 {
     // SAFETY: as above; the format says how many follow.
     let arguments = unsafe { Arguments::new(arguments.wrapping_add(1)) };
     // SAFETY: as above.
-    let text = unsafe { format::format(format, arguments) };
+    let text = unsafe { self::format(format, arguments) };
     LOG.get().add(text);
     0
 }

@@ -371,7 +371,7 @@ impl Iterator for Codes<'_> {
             // Where epilogues are; not documented, but the compilers of today write it.
             (6, _) if self.version == 2 => 0,
             (7, _) if self.version == 2 => slots(2)?,
-            (8, _) => slots(1)?,
+            (8, _) => 16 * slots(1)?,
             (9, _) => slots(2)?,
             _ => return None,
         };

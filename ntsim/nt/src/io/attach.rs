@@ -90,3 +90,44 @@ pub fn detach(target: *mut DEVICE_OBJECT) {
 fn report(text: String) {
     verifier::report(Finding::new("DeviceStack").text(text));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::{Made, create_device, delete_device};
+    use crate::se::Descriptor;
+    use sys::wdm::DRIVER_OBJECT;
+
+    fn device(driver: &mut DRIVER_OBJECT) -> *mut DEVICE_OBJECT {
+        let made = Made {
+            driver,
+            extension: 0,
+            name: String::new(),
+            kind: 0x22,
+            characteristics: 0,
+            exclusive: false,
+            security: Descriptor::default(),
+        };
+        unsafe { create_device(made) }.unwrap()
+    }
+
+    #[test]
+    fn device_is_attached_to_the_top_and_detached_once() {
+        let machine = crate::testing::builder().boot();
+        let mut driver: Box<DRIVER_OBJECT> = Box::new(unsafe { core::mem::zeroed() });
+        let [bottom, middle, upper] = core::array::from_fn(|_| device(&mut driver));
+        unsafe {
+            assert_eq!(IoAttachDeviceToDeviceStack(middle, bottom), bottom);
+            assert_eq!(IoAttachDeviceToDeviceStack(upper, bottom), middle);
+            assert_eq!((*upper).StackSize, 3);
+            assert_eq!(IoAttachDeviceToDeviceStack(ptr::null_mut(), bottom), ptr::null_mut());
+            IoDetachDevice(middle);
+            IoDetachDevice(middle);
+        }
+        delete_device(upper);
+        delete_device(middle);
+        delete_device(bottom);
+        let rules: Vec<_> = machine.shutdown().findings.iter().map(|finding| finding.rule).collect();
+        assert_eq!(rules, ["DeviceStack", "DeviceStack", "DeleteDevice"]);
+    }
+}

@@ -272,3 +272,17 @@ unsafe extern "efiapi" fn cancelled(_device: *mut DEVICE_OBJECT, irp: *mut IRP) 
     drop(lock);
     complete(queue, irp);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_that_was_not_initialised_is_found() {
+        let machine = crate::testing::builder().boot();
+        // SAFETY: all-zero is a valid value: integers, null pointers and no routines.
+        let mut queue: IO_CSQ = unsafe { core::mem::zeroed() };
+        assert!(unsafe { IoCsqRemoveNextIrp(&mut queue, ptr::null_mut()) }.is_null());
+        assert_eq!(machine.shutdown().findings[0].rule, "IoCsq");
+    }
+}

@@ -40,6 +40,7 @@ mod statistics;
 mod unload_safe;
 mod wmi;
 mod work_item;
+mod wpp_recorder;
 
 #[cfg(test)]
 mod tests;
@@ -101,8 +102,8 @@ const EXPORTS: &[&[Export]] = &[
     security::EXPORTS,
     unload_safe::EXPORTS,
     wmi::EXPORTS,
-    wmi::recorder::EXPORTS,
     work_item::EXPORTS,
+    wpp_recorder::EXPORTS,
 ];
 
 /// The I/O manager.
@@ -118,7 +119,7 @@ impl Subsystem for Io {
         irp::inspect();
         mdl::inspect();
         work_item::inspect();
-        wmi::recorder::inspect();
+        wpp_recorder::inspect();
     }
 
     fn describe_hang(&self, report: &mut String) {

@@ -280,3 +280,96 @@ fn physical() -> Result<*mut DEVICE_OBJECT, NTSTATUS> {
     *flags = *flags & !DO_DEVICE_INITIALIZING | DO_BUS_ENUMERATED_DEVICE;
     Ok(device)
 }
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::AtomicU32;
+
+    use super::*;
+    use crate::io::{create_device, delete_device, detach};
+    use sys::wdm::{DRIVER_EXTENSION, GUID};
+
+    /// The mistake that the fake driver makes: 0 none, 1 leaves DO_DEVICE_INITIALIZING, 2 stays attached, 3 fails its
+    /// removal, 4 leaves its interface enabled.
+    static MISTAKE: AtomicU32 = AtomicU32::new(0);
+
+    const CLASS: GUID = GUID { Data1: 5, Data2: 0, Data3: 0, Data4: [0; 8] };
+
+    fn makes(mistake: u32) -> bool {
+        MISTAKE.load(Ordering::Relaxed) == mistake
+    }
+
+    unsafe extern "efiapi" fn add(driver: *mut DRIVER_OBJECT, physical: *mut DEVICE_OBJECT) -> NTSTATUS {
+        let made = Made {
+            driver,
+            extension: 8,
+            name: String::new(),
+            kind: UNKNOWN,
+            characteristics: 0,
+            exclusive: false,
+            security: Descriptor::default(),
+        };
+        let name = interface::register(physical, &CLASS, "").unwrap();
+        interface::set_state(&name, true);
+        unsafe {
+            let device = create_device(made).unwrap();
+            super::super::attach(device, physical);
+            (*device).DeviceExtension.cast::<*mut DEVICE_OBJECT>().write(physical);
+            if !makes(1) {
+                (*device).Flags &= !DO_DEVICE_INITIALIZING;
+            }
+        }
+        STATUS_SUCCESS
+    }
+
+    unsafe extern "efiapi" fn pnp(device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
+        unsafe {
+            let below = (*device).DeviceExtension.cast::<*mut DEVICE_OBJECT>().read();
+            let minor = (*(*irp).Tail.Overlay.CurrentStackLocation).MinorFunction;
+            if minor != IRP_MN_REMOVE_DEVICE {
+                return super::super::skip(below, irp);
+            }
+            if !makes(4) {
+                let name = crate::io::device_interfaces(&CLASS).remove(0);
+                interface::set_state(&name, false);
+            }
+            if !makes(2) {
+                detach(below);
+                delete_device(device);
+            }
+            let status = if makes(3) { STATUS_NOT_SUPPORTED } else { STATUS_SUCCESS };
+            (*irp).IoStatus.Status = status;
+            complete::IofCompleteRequest(irp, 0);
+            status
+        }
+    }
+
+    #[test]
+    fn mistakes_in_the_life_of_a_device_are_found() {
+        for (mistake, expected) in [
+            (0, &[][..]),
+            (1, &["DeviceInitializing"]),
+            (2, &["RemoveDevice"]),
+            (3, &["PnpStatus"]),
+            (4, &["DeviceInterface"]),
+        ] {
+            let machine = crate::testing::builder().boot();
+            MISTAKE.store(mistake, Ordering::Relaxed);
+            // SAFETY: all-zero is a valid value: integers, null pointers and no routines.
+            let mut driver: Box<DRIVER_OBJECT> = Box::new(unsafe { core::mem::zeroed() });
+            let mut extension: Box<DRIVER_EXTENSION> = Box::new(unsafe { core::mem::zeroed() });
+            extension.AddDevice = Some(add);
+            driver.DriverExtension = &mut *extension;
+            driver.MajorFunction[usize::from(IRP_MJ_PNP)] = Some(pnp);
+            let mut device = unsafe { PnpDevice::add(&mut *driver) }.unwrap();
+            device.start().unwrap();
+            device.remove().unwrap();
+            if !driver.DeviceObject.is_null() {
+                delete_device(driver.DeviceObject);
+            }
+            let report = machine.shutdown();
+            let rules: Vec<_> = report.findings.iter().map(|finding| finding.rule).collect();
+            assert_eq!(rules, expected, "{mistake}: {report}");
+        }
+    }
+}

@@ -36,7 +36,7 @@ exports! {
         let known = unsafe { *init };
         // SAFETY: the driver passes valid attributes or null.
         if unsafe { attributes.as_ref() }.is_some_and(|attributes| !attributes.ParentObject.is_null()) {
-            violation("WdfDeviceCreate", Va::of(known), "a device is given a parent".into());
+            violation("WdfDeviceInit", Va::of(known), "a device is given a parent".into());
             return STATUS_INVALID_PARAMETER;
         }
         let Some(taken) = init::take(known) else { return STATUS_INVALID_PARAMETER };

@@ -38,7 +38,7 @@ exports! {
         // SAFETY: the driver passes a configuration, of this version or an older one, which begins with its size.
         let size = unsafe { (*config).Size }.to_usize();
         if !matches!(size, 0x50 | 0x58 | 0x60) {
-            violation("WdfIoQueueCreate", Va::of(device), format!("the configuration has {size} bytes"));
+            violation("WdfIoQueue", Va::of(device), format!("the configuration has {size} bytes"));
             return STATUS_INFO_LENGTH_MISMATCH;
         }
         // SAFETY: all-zero is a valid value: integers, null pointers and no callbacks.
@@ -220,12 +220,12 @@ unsafe fn create(
     let transfers = config.EvtIoRead.is_some() || config.EvtIoWrite.is_some();
     let controls = config.EvtIoDeviceControl.is_some() || config.EvtIoInternalDeviceControl.is_some();
     if !is_manual && !transfers && !controls && config.EvtIoDefault.is_none() {
-        violation("WdfIoQueueCreate", Va::of(device), "a queue that is not manual has no callback".into());
+        violation("WdfIoQueue", Va::of(device), "a queue that is not manual has no callback".into());
         return STATUS_WDF_NO_CALLBACK;
     }
     with_own(device, STATUS_INVALID_PARAMETER, |object, devices, own| {
         if config.DefaultQueue != 0 && own.state.lock().default.is_some() {
-            violation("WdfIoQueueCreate", Va::of(device), "a device has a default queue already".into());
+            violation("WdfIoQueue", Va::of(device), "a device has a default queue already".into());
             return STATUS_UNSUCCESSFUL;
         }
         let managed = match config.PowerManaged {

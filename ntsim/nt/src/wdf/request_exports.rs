@@ -114,7 +114,7 @@ exports! {
         with(handle, STATUS_INVALID_PARAMETER, |object, request| {
             if !request::is_cancelable(object) && !is_cancelled(request) {
                 let text = format!("{handle:p} is unmarked, and was not marked cancelable");
-                violation("WdfRequestCancelable", Va::of(handle), text);
+                violation("WdfRequest", Va::of(handle), text);
                 return STATUS_INVALID_DEVICE_REQUEST;
             }
             if request::unmark_cancelable(object) { STATUS_SUCCESS } else { STATUS_CANCELLED }
@@ -171,7 +171,7 @@ exports! {
             with_queue(to, STATUS_INVALID_PARAMETER, |target, queue| {
                 if queue.device != request.device || target.handle == from {
                     let text = format!("{handle:p} is forwarded to its own queue, or one of another device");
-                    violation("WdfRequestForward", Va::of(handle), text);
+                    violation("WdfRequest", Va::of(handle), text);
                     return STATUS_INVALID_DEVICE_REQUEST;
                 }
                 if !queue.state.lock().accepts {
@@ -218,7 +218,7 @@ exports! {
             let Some(from) = held(object, request, "WdfRequestStopAcknowledge") else { return };
             if requeue == 0 {
                 let text = "a request of a device that goes is kept by WdfRequestStopAcknowledge";
-                violation("WdfRequestStop", Va::of(handle), text.into());
+                violation("WdfRequest", Va::of(handle), text.into());
                 return;
             }
             with_queue(from.ptr(), (), |_, queue| {
@@ -251,14 +251,14 @@ pub(super) fn with<R>(handle: WDFREQUEST, otherwise: R, f: impl FnOnce(&Arc<Obje
 fn held(object: &Object, request: &Request, function: &str) -> Option<Va> {
     if request::is_cancelable(object) {
         let text = format!("{function} got the request {:#x}, which is marked cancelable", object.handle);
-        violation("WdfRequestCancelable", object.handle, text);
+        violation("WdfRequest", object.handle, text);
         return None;
     }
     match request.state.lock().place {
         Place::Driver(queue) => Some(queue),
         place => {
             let text = format!("{function} got a request that the driver does not have ({place:?})");
-            violation("WdfRequestForward", object.handle, text);
+            violation("WdfRequest", object.handle, text);
             None
         }
     }

@@ -23,13 +23,14 @@ use super::zeroed;
 use crate::io::{self, File, PnpDevice};
 
 /// Buffered control codes: answer at once with the input reversed, keep, keep and mark cancelable, complete twice,
-/// forward to the manual queue, complete while marked cancelable.
+/// forward to the manual queue, complete while marked cancelable, unmark what is not marked.
 const ECHO: u32 = 0x22_2000;
 const KEEP: u32 = 0x22_2004;
 const CANCELABLE: u32 = 0x22_2008;
 const TWICE: u32 = 0x22_200C;
 const FORWARD: u32 = 0x22_2010;
 const TOO_EARLY: u32 = 0x22_2014;
+const UNMARK: u32 = 0x22_2018;
 
 /// The state of the fake driver.
 struct Driver {
@@ -93,6 +94,10 @@ unsafe extern "efiapi" fn control(_: WDFQUEUE, request: WDFREQUEST, output: usiz
             TWICE => {
                 WdfRequestComplete(globals, request, STATUS_SUCCESS);
                 WdfRequestComplete(globals, request, STATUS_SUCCESS);
+            }
+            UNMARK => {
+                let status = WdfRequestUnmarkCancelable(globals, request);
+                WdfRequestComplete(globals, request, status);
             }
             FORWARD => {
                 let manual = driver(|driver| driver.manual);
@@ -326,10 +331,11 @@ fn misuse_of_requests_is_found() {
     let (_, file) = fixture.control(WDF_IO_QUEUE_DISPATCH_TYPE::WdfIoQueueDispatchParallel);
     assert_eq!(file.ioctl(TWICE, &[1], &mut []).status, STATUS_SUCCESS);
     assert_eq!(file.ioctl(TOO_EARLY, &[1], &mut []).status, STATUS_SUCCESS);
+    assert_eq!(file.ioctl(UNMARK, &[1], &mut []).status, STATUS_INVALID_DEVICE_REQUEST);
     drop(file);
     let report = fixture.finish();
     let rules: Vec<_> = report.findings.iter().map(|finding| finding.rule).collect();
-    assert_eq!(rules, ["WdfHandle", "WdfRequestComplete"], "{report}");
+    assert_eq!(rules, ["WdfHandle", "WdfRequestComplete", "WdfRequest"], "{report}");
 }
 
 #[test]
@@ -358,7 +364,7 @@ fn misuse_of_devices_and_queues_is_found() {
     drop(file);
     let report = fixture.finish();
     let rules: Vec<_> = report.findings.iter().map(|finding| finding.rule).collect();
-    let expected = ["WdfIoQueueCreate", "WdfIoQueueCreate", "WdfIoQueueCreate", "WdfDevice", "WdfDeviceInit"];
+    let expected = ["WdfIoQueue", "WdfIoQueue", "WdfIoQueue", "WdfDevice", "WdfDeviceInit"];
     assert_eq!(rules, expected, "{report}");
 }
 

@@ -32,7 +32,7 @@ pub(super) const USER_END: Va = Va::new(0x8000_0000_0000);
 const PAGE: usize = 0x1000;
 
 /// The processor's flags that are not to reach a handler: trap, direction, alignment check.
-const CLEARED: i64 = 1 << 8 | 1 << 10 | 1 << 18;
+const CLEARED: u64 = 1 << 8 | 1 << 10 | 1 << 18;
 
 /// Takes over the exceptions that no handler took.
 pub(super) fn install() {
@@ -59,7 +59,8 @@ pub(super) fn dispatches(fault: &Fault, context: &mut ucontext_t) -> bool {
     set(context, libc::REG_RIP, start.ip);
     set(context, libc::REG_RSP, start.sp);
     set(context, libc::REG_RDI, start.argument);
-    context.uc_mcontext.gregs[libc::REG_EFL as usize] &= !CLEARED;
+    let flags = super::value(context, libc::REG_EFL) & !CLEARED;
+    set(context, libc::REG_EFL, flags);
     true
 }
 
@@ -72,7 +73,10 @@ pub(super) fn has_handler(fault: &Fault) -> bool {
 }
 
 fn set(context: &mut ucontext_t, register: libc::c_int, value: u64) {
-    context.uc_mcontext.gregs[register as usize] = value.cast_signed();
+    let slot = usize::try_from(register).ok().and_then(|at| context.uc_mcontext.gregs.get_mut(at));
+    if let Some(slot) = slot {
+        *slot = value.cast_signed();
+    }
 }
 
 impl Fault {

@@ -96,7 +96,7 @@ layout! {
         0x28 => EvtDevicePrepareHardware: Option<PFN_WDF_DEVICE_PREPARE_HARDWARE>,
         /// It loses them.
         0x30 => EvtDeviceReleaseHardware: Option<PFN_WDF_DEVICE_RELEASE_HARDWARE>,
-        /// What self-managed I/O has is freed.
+        /// The memory of self-managed I/O is freed.
         0x38 => EvtDeviceSelfManagedIoCleanup: Option<PFN_WDF_DEVICE_EVENT>,
         /// Self-managed I/O is flushed.
         0x40 => EvtDeviceSelfManagedIoFlush: Option<PFN_WDF_DEVICE_EVENT>,
@@ -130,7 +130,7 @@ layout! {
         0x10 => EvtFileClose: Option<PFN_WDF_FILE_EVENT>,
         /// Its last handle is gone.
         0x18 => EvtFileCleanup: Option<PFN_WDF_FILE_EVENT>,
-        /// Whether these requests go on to the device below.
+        /// Says that these requests go on to the device below.
         0x20 => AutoForwardCleanupClose: WDF_TRI_STATE,
         /// The place of the framework's object.
         0x24 => FileObjectClass: WDF_FILEOBJECT_CLASS,

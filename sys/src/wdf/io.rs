@@ -92,7 +92,7 @@ layout! {
         0x00 => Size: ULONG,
         /// The order of its requests.
         0x04 => DispatchType: WDF_IO_QUEUE_DISPATCH_TYPE,
-        /// Whether it stops with its device.
+        /// Says that it stops with its device.
         0x08 => PowerManaged: WDF_TRI_STATE,
         /// True if reads and writes of no bytes come to the driver.
         0x0C => AllowZeroLengthRequests: BOOLEAN,

@@ -71,7 +71,7 @@ unsafe extern "sysv64" fn call(routine: *const (), a: usize, b: usize, c: usize,
     )
 }
 
-/// Where a routine that has faulted goes on.
+/// The place at which a routine that has faulted goes on.
 #[unsafe(naked)]
 unsafe extern "sysv64" fn leave() {
     core::arch::naked_asm!("cld", "xor eax, eax", "jmp {end}", end = sym end)

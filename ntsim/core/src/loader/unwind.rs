@@ -234,7 +234,7 @@ struct Function {
     begin: u32,
     end: u32,
     info: u32,
-    /// Where it stands in the table, or in the image if it is chained.
+    /// Its place in the table, or in the image if it is chained.
     entry: u32,
 }
 

@@ -8,7 +8,7 @@ use ntsim_core::address::Va;
 use ntsim_core::bugcheck::Bugcheck;
 use ntsim_core::exception::{self, Guarded, guarded};
 use ntsim_core::exports;
-use ntsim_core::number::ToU64;
+use ntsim_core::number::{Low, ToU64};
 use ntsim_core::verifier::{self, Finding};
 use sys::wdm::signature;
 
@@ -49,7 +49,7 @@ exports! {
     #[irql(PASSIVE..=HIGH)]
     fn memcmp(a: *const c_void, b: *const c_void, length: usize) -> i32 {
         // SAFETY: the driver vouches for both ranges.
-        unsafe { run(libc::memcmp as *const (), a.addr(), b.addr(), length) as i32 }
+        unsafe { compare(libc::memcmp as *const (), a.addr(), b.addr(), length) }
     }
 
     /// Length of a NUL-terminated text.
@@ -70,7 +70,7 @@ exports! {
     #[irql(PASSIVE..=HIGH)]
     fn strcmp(a: *const i8, b: *const i8) -> i32 {
         // SAFETY: the driver vouches for the terminators.
-        unsafe { run(libc::strcmp as *const (), a.addr(), b.addr(), 0) as i32 }
+        unsafe { compare(libc::strcmp as *const (), a.addr(), b.addr(), 0) }
     }
 
     /// The number of bytes at the start of both ranges that are equal.
@@ -93,6 +93,15 @@ unsafe fn run(routine: *const (), a: usize, b: usize, c: usize) -> usize {
         exception::raise(exception::ACCESS_VIOLATION, Some(access));
         0
     })
+}
+
+/// Calls a routine whose result is an `int`.
+///
+/// # Safety
+/// As for [`run`].
+unsafe fn compare(routine: *const (), a: usize, b: usize, c: usize) -> i32 {
+    // SAFETY: the caller's contract.
+    unsafe { run(routine, a, b, c) }.to_u64().low_u32().cast_signed()
 }
 
 /// # Safety

@@ -142,6 +142,7 @@ unsafe fn narrowed(text: *const u16) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ntsim_core::address::Va;
 
     #[test]
     fn output_is_cut_at_the_room() {
@@ -156,8 +157,7 @@ mod tests {
         assert_eq!(print(2, 567), (-1, [53, 54, 0, 9]));
         let (mut wide, text): ([u16; 8], Vec<u16>) = ([9; 8], "%s-%S\0".encode_utf16().collect());
         let name: Vec<u16> = "ab\0".encode_utf16().collect();
-        let arguments = [name.as_ptr().addr() as u64, c"cd".as_ptr().addr() as u64];
-        core::hint::black_box((name.as_ptr().expose_provenance(), c"cd".as_ptr().expose_provenance()));
+        let arguments = [Va::of(name.as_ptr()).bits(), Va::of(c"cd".as_ptr()).bits()];
         let length = unsafe { _vsnwprintf(wide.as_mut_ptr(), 8, text.as_ptr(), arguments.as_ptr()) };
         assert_eq!((length, String::from_utf16_lossy(&wide[..5])), (5, "ab-cd".into()));
         assert!(machine.shutdown().is_clean());

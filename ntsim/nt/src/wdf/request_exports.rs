@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ntsim_core::address::Va;
 use ntsim_core::exports;
+use ntsim_core::number::ToUsize;
 use sys::status::{
     NTSTATUS, STATUS_CANCELLED, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_SUCCESS,
 };
@@ -273,7 +274,7 @@ fn describe(request: &Request, out: &mut WDF_REQUEST_PARAMETERS) {
             // SAFETY: the member belongs to the major function.
             let asked = unsafe { location.Parameters.Read };
             out.Parameters.Transfer = WDF_REQUEST_TRANSFER {
-                Length: asked.Length as usize,
+                Length: asked.Length.to_usize(),
                 Key: asked.Key,
                 DeviceOffset: asked.ByteOffset,
             };
@@ -282,8 +283,8 @@ fn describe(request: &Request, out: &mut WDF_REQUEST_PARAMETERS) {
             // SAFETY: as above.
             let asked = unsafe { location.Parameters.DeviceIoControl };
             out.Parameters.DeviceIoControl = WDF_REQUEST_CONTROL {
-                OutputBufferLength: asked.OutputBufferLength as usize,
-                InputBufferLength: asked.InputBufferLength as usize,
+                OutputBufferLength: asked.OutputBufferLength.to_usize(),
+                InputBufferLength: asked.InputBufferLength.to_usize(),
                 IoControlCode: asked.IoControlCode,
                 Type3InputBuffer: asked.Type3InputBuffer,
             };

@@ -5,7 +5,7 @@
 //! those of `winnt.h` (`SCOPE_TABLE_AMD64`).
 //!
 //! An exception is the processor's (`raise_at`), or the kernel's: a function that has one to raise leaves it with
-//! [`raise`] and returns; its entry point then dispatches it with the registers of the driver, so nothing of the
+//! [`raise()`] and returns; its entry point then dispatches it with the registers of the driver, so nothing of the
 //! simulator's is ever left by force. The frames that are searched are those of the driver up to the call by which the
 //! simulator entered it.
 //!

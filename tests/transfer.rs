@@ -13,12 +13,13 @@ mod common;
 use std::sync::Arc;
 use std::thread;
 
-use common::{IPV4, IPV6, Network};
+use common::{HOST_IPV4, IPV4, IPV6, Network};
+use ntsim::Machine;
 use ntsim::ex::{Faults, inject, injected};
 use ntsim::io::Opener;
 use ntsim::se::Subject;
 use protocol::{Level, Operation, SessionCounters, TransferCounters};
-use runner::{Client, Error, transfer};
+use runner::{Client, Error, Fixture, Place, transfer};
 use sys::ndis::{NDIS_NDK_STATISTICS_INFO, OID_NDK_STATISTICS};
 use sys::status::{STATUS_CANCELLED, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT};
 
@@ -224,4 +225,27 @@ fn connections_and_octets_are_counted_on_both_adapters() {
     session.close(Level::Passive).expect("it closes");
     let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
+}
+
+/// The bytes of both sides go through TCP of the host, whose addresses the adapters have.
+#[test]
+fn chunks_cross_over_sockets_of_the_host() {
+    let places = HOST_IPV4.places().map(Place::wire);
+    let machine = Machine::builder().host_sockets().boot();
+    let fixture = Fixture::on(machine, &common::images(), &places);
+    let fixture = fixture.unwrap_or_else(|(error, _)| panic!("{error}"));
+    let [near, far] = HOST_IPV4.ends();
+    let free = std::net::TcpListener::bind("127.0.0.2:0").and_then(|listener| listener.local_addr());
+    let far = far.with_port(free.expect("the host has a free port").port());
+    let session = Client::open(&fixture)
+        .and_then(|client| client.open_session(near, far, CHUNK))
+        .expect("a session opens");
+    for way in WAYS {
+        let data = bytes(20 * u64::from(CHUNK) + 1);
+        let moved = transfer::run(&session, way, &data[..], data.len() as u64, |_| ()).expect("it crosses");
+        assert_eq!(moved.sent, moved.arrived, "{way:?}");
+    }
+    let broken = common::broken(&session.close(Level::Passive).expect("it closes"));
+    let found = fixture.shut_down();
+    assert!(broken.is_empty() && found.is_clean(), "{broken}{found}");
 }

@@ -78,6 +78,12 @@ impl Machine {
         wsk::hold(held);
     }
 
+    /// Takes the addresses of the peers whose connections had arrived at a socket that listens, and have ended since this
+    /// was called last: the last 256 ones, the oldest first.
+    pub fn ended_connections(&self) -> Vec<core::net::SocketAddr> {
+        wsk::ended_connections()
+    }
+
     /// Registers for changes of unicast addresses, as a driver does by NotifyUnicastIpAddressChange. `told` is called
     /// in a worker of the kernel, where a driver's callback is called, and may call drivers.
     #[must_use]

@@ -29,6 +29,10 @@ pub(crate) const IPV6: Network = Network([
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2)),
 ]);
 
+/// IPv4 addresses of the host's loopback interface.
+pub(crate) const HOST_IPV4: Network =
+    Network([IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))]);
+
 impl Network {
     /// The end that connects and the end that listens.
     pub(crate) fn ends(self) -> [Endpoint; 2] {

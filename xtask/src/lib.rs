@@ -81,6 +81,10 @@ enum Command {
     Run(run::Options),
     /// Write a small driver into a folder of its own, with all that it needs to be built and booted.
     New(new::Options),
+    /// Boot the drivers in the simulator and wait for a file over TCP, from `connect` in another process or machine.
+    Serve(run::ServeOptions),
+    /// Boot the drivers in the simulator and send a file over TCP to `serve`, and back.
+    Connect(run::ConnectOptions),
     /// Boot any driver image in the simulator, do what its kind allows, and unload it.
     Boot(boot::Options),
     /// Make a driver of each kind that `new` writes in a temporary folder, build it and boot it.
@@ -138,6 +142,8 @@ pub fn main() -> ExitCode {
     let outcome = match command {
         Command::Build(options) => driver::run(&options),
         Command::Run(options) => run::run(&options),
+        Command::Serve(options) => run::serve(&options),
+        Command::Connect(options) => run::connect(&options),
         Command::Bench(options) => bench::bench(&options),
         Command::Boot(options) => boot::run(&options),
         Command::New(options) => new::run(&options),

@@ -5,6 +5,7 @@ mod format;
 mod legacy;
 mod memory;
 mod options;
+mod peer;
 mod progress;
 mod report;
 mod run_report;
@@ -20,6 +21,7 @@ use runner::{Client, Error, Fixture, Images, Place, Session};
 
 pub(crate) use self::options::Options;
 use self::options::{Route, Source};
+pub(crate) use self::peer::{ConnectOptions, ServeOptions, connect, serve};
 use self::report::{Crossing, Report};
 use crate::{build, dump, failure::CommandError};
 

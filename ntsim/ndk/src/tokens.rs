@@ -4,14 +4,16 @@
 //! what consumers were told: a token that was handed out and whose memory is deregistered, invalidated or
 //! closed, and that was not handed out again, must not admit anything.
 //!
-//! A remote token names no adapter. It is taken as refused only if no adapter of the machine has it live,
-//! so peers outside the machine are left out.
+//! A remote token names no adapter. It is taken as refused only if no adapter of the machine has it live. Where peers
+//! may be outside the machine, which is so over the host's sockets, it may be a number of theirs, and is not judged.
 
 #![forbid(unsafe_code)]
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
+use ntsim_core::Settings;
+use ntsim_core::sched::Transport;
 use parking_lot::RwLock;
 
 use crate::object::TrackedObject;
@@ -40,6 +42,11 @@ struct Table {
     issues: HashMap<u32, Vec<Issue>>,
     /// Stale ones, by token and owner, oldest first.
     stale: VecDeque<(u32, u32)>,
+}
+
+/// Returns whether all peers are in this machine, so that what they are told of is in the table.
+fn peers_are_here() -> bool {
+    Settings::current().sockets.transport != Transport::Host
 }
 
 /// Every token that was handed out.
@@ -133,6 +140,9 @@ impl Tokens {
 
     /// The rule that a peer breaks which admits `token` from afar.
     pub(crate) fn must_refuse(&self, token: u32) -> Option<&'static str> {
+        if !peers_are_here() {
+            return None;
+        }
         let table = self.0.read();
         let issues = table.issues.get(&token)?;
         if issues.is_empty() || issues.iter().any(|one| one.state == State::Live) {
@@ -140,6 +150,11 @@ impl Tokens {
         }
         let privileged = issues.iter().any(|one| one.state == State::Privileged);
         Some(if privileged { rules::TOKEN_PRIVILEGED_REMOTE } else { rules::TOKEN_STALE })
+    }
+
+    /// Those that have `token`, which a peer is told of, as far as they are in this machine.
+    pub(crate) fn owners_at_peers(&self, token: u32) -> Vec<Arc<TrackedObject>> {
+        if peers_are_here() { self.owners(None, token) } else { Vec::new() }
     }
 
     /// Those that have `token`, on one adapter or on all.

@@ -3,13 +3,15 @@
 use sys::wdm::MDL;
 
 use crate::measure::Measuring;
-use crate::session::Session;
+use crate::session::{Listening, Session};
 use crate::slot::Slot;
 use crate::stress::Stress;
 
 /// The objects that a handle to the device may own.
 pub(crate) struct Client {
     pub(crate) session: Slot<Session>,
+    /// The session that is listened for.
+    pub(crate) listening: Slot<Listening>,
     pub(crate) stress: Slot<Stress>,
     pub(crate) measuring: Slot<Measuring>,
 }

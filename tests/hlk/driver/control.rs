@@ -2,14 +2,17 @@
 
 #![expect(unsafe_code, reason = "the buffers of requests are addresses")]
 
+use alloc::boxed::Box;
+
 use protocol::control::{
-    CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STRESS, COLLECT, CONNECT_GROUP, DRIVE_GROUP, FLOW,
-    MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STRESS, PUMP, QUERY_SESSION, QUERY_STRESS, RUN_SCENARIO,
-    STOP_SIDE, TRANSMIT,
+    ACCEPT_PEER, CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STRESS, COLLECT, CONNECT_GROUP,
+    CONNECT_PEER, DRIVE_GROUP, FLOW, LISTEN_PEER, MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STRESS, PUMP,
+    QUERY_SESSION, QUERY_STRESS, RUN_SCENARIO, STOP_LISTENING, STOP_SIDE, TRANSMIT,
 };
 use protocol::{
-    ChunkRequest, CloseRequest, FlowRequest, GroupRequest, Level, MeasureRequest, MeasuringRequest,
-    Operation, PumpRequest, ScenarioRequest, SessionRequest, Side, SideRequest, StressRequest, VERSION,
+    AcceptPeerRequest, ChunkRequest, CloseRequest, ConnectPeerRequest, FlowRequest, GroupRequest, Level,
+    ListenPeerRequest, MeasureRequest, MeasuringRequest, Operation, PumpRequest, ScenarioRequest,
+    SessionRequest, Side, SideRequest, StressRequest, VERSION,
 };
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
@@ -20,7 +23,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 use crate::client::{Client, Request};
 use crate::measure::{Measuring, Samples};
 use crate::number::usize_from;
-use crate::session::{Chunk, Session};
+use crate::session::{Chunk, Listening, Session};
 use crate::stress::{Drive, Stress};
 use crate::{kernel, pump, scenario};
 
@@ -106,8 +109,45 @@ unsafe fn run(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
         }
         // SAFETY: the code is buffered.
         CLOSE_MEASURING => unsafe { output(request, &*client.measuring.empty(Measuring::close)?) },
+        CONNECT_PEER | LISTEN_PEER | ACCEPT_PEER | STOP_LISTENING => {
+            // SAFETY: as the caller promises.
+            unsafe { run_peer(client, request) }
+        }
         // SAFETY: as the caller promises.
         _ => unsafe { run_stress(client, request) },
+    }
+}
+
+/// # Safety
+/// As [`serve`].
+unsafe fn run_peer(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
+    match request.code {
+        CONNECT_PEER => {
+            // SAFETY: the code is buffered.
+            let input: ConnectPeerRequest = unsafe { input(request) }?;
+            check_version(input.version)?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &*client.session.fill(|| Session::connect_peer(&input))?) }
+        }
+        LISTEN_PEER => {
+            // SAFETY: the code is buffered.
+            let input: ListenPeerRequest = unsafe { input(request) }?;
+            check_version(input.version)?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &*client.listening.fill(|| Listening::open(&input))?) }
+        }
+        ACCEPT_PEER => {
+            // SAFETY: the code is buffered.
+            let input: AcceptPeerRequest = unsafe { input(request) }?;
+            let accept = |listening: Box<Listening>| listening.accept(input.milliseconds);
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &*client.session.fill(|| client.listening.pass(accept))?) }
+        }
+        STOP_LISTENING => {
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &*client.listening.empty(Listening::stop)?) }
+        }
+        _ => Err(STATUS_INVALID_DEVICE_REQUEST),
     }
 }
 

@@ -139,7 +139,12 @@ unsafe fn serve(irp: *mut IRP) -> (NTSTATUS, usize) {
         unsafe { &raw mut (*(location.FileObject.cast::<FILE_OBJECT>())).FsContext };
     match location.MajorFunction {
         IRP_MJ_CREATE => {
-            match try_box(Client { session: Slot::new(), stress: Slot::new(), measuring: Slot::new() }) {
+            match try_box(Client {
+                session: Slot::new(),
+                listening: Slot::new(),
+                stress: Slot::new(),
+                measuring: Slot::new(),
+            }) {
                 Ok(client) => {
                     // SAFETY: the context of our file objects is ours.
                     unsafe { *context = Box::into_raw(client).cast() };

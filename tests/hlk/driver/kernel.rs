@@ -154,6 +154,26 @@ pub(crate) fn thread() -> usize {
     unsafe { wdm::KeGetCurrentThread() }.addr()
 }
 
+/// A moment up to which something is waited for.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline {
+    ticks: u64,
+}
+
+impl Deadline {
+    /// The moment in so many milliseconds.
+    pub(crate) fn after(milliseconds: u32) -> Self {
+        let wait = frequency().saturating_mul(u64::from(milliseconds)) / 1_000;
+        Self { ticks: ticks().saturating_add(wait) }
+    }
+
+    /// Milliseconds until then; zero when it has passed.
+    pub(crate) fn left(self) -> u32 {
+        let left = self.ticks.saturating_sub(ticks()).saturating_mul(1_000).checked_div(frequency());
+        left.and_then(|left| u32::try_from(left).ok()).unwrap_or(0)
+    }
+}
+
 /// The performance counter, in ticks.
 pub(crate) fn ticks() -> u64 {
     // SAFETY: the frequency is optional.

@@ -3,7 +3,7 @@
 use sys::ndk::{NDK_ADAPTER, NDK_CONNECTOR, NDK_CQ, NDK_LISTENER, NDK_MR, NDK_PD, NDK_QP};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
-use crate::call_log::{Reaction, StartedCall};
+use crate::call_log::StartedCall;
 use crate::ndk::{Address, CqDepth, Handle, Inside, QpDepths, ReadLimits};
 use crate::number::usize_from;
 use crate::test_context::TestContext;
@@ -44,26 +44,12 @@ pub(crate) struct Connection<'l> {
     pub(crate) far: Handle<'l, NDK_CONNECTOR>,
 }
 
-impl Connection<'_> {
-    /// Disconnects both sides: whatever either waits for, or will, does not come any more, and a disconnected QP
-    /// cancels it. (A flush would only cancel what is posted already.)
-    pub(crate) fn give_up(&self) {
-        for started in [self.near, self.far].map(|end| end.disconnect(Inside::Nothing)).into_iter().flatten()
-        {
-            // However it ends, the connection is over.
-            let _ = started.status();
-        }
-    }
-
-    /// From now on the far connector is closed inside its disconnect event.
-    pub(crate) fn close_far_inside(&self) {
-        self.far.object().react(Reaction::Close);
-    }
-
-    /// Disconnects the near side, and closes its connector inside the completion.
-    pub(crate) fn close_near_inside(&self) {
-        // However it ends, the closes of the take-down end what is left.
-        let _ = self.near.disconnect(Inside::Close).map(StartedCall::status);
+/// Disconnects connectors: whatever either side waits for, or will, does not come any more, and a disconnected QP
+/// cancels it. (A flush would only cancel what is posted already.)
+pub(crate) fn give_up<const N: usize>(connectors: [Handle<'_, NDK_CONNECTOR>; N]) {
+    for started in connectors.map(|connector| connector.disconnect(Inside::Nothing)).into_iter().flatten() {
+        // However it ends, the connection is over.
+        let _ = started.status();
     }
 }
 

@@ -11,6 +11,9 @@ use sys::status::{NTSTATUS, STATUS_DEVICE_BUSY, STATUS_INVALID_DEVICE_STATE};
 /// A thread is filling or emptying the slot.
 const EXCLUSIVE: u32 = u32::MAX;
 
+/// The content that is kept, if it is, and what else there is to say.
+pub(crate) type Passed<S, R> = (Option<Box<S>>, Result<R, NTSTATUS>);
+
 /// A type that a slot can hold.
 pub(crate) trait Content {
     /// Ends it, as the runner has gone without doing so.
@@ -47,6 +50,14 @@ impl<S: Content> Slot<S> {
     pub(crate) fn empty<R>(&self, end: impl FnOnce(Box<S>) -> Result<R, NTSTATUS>) -> Result<R, NTSTATUS> {
         let _exclusive = self.enter_exclusive()?;
         end(self.take().ok_or(STATUS_INVALID_DEVICE_STATE)?)
+    }
+
+    /// Lets `pass` use up the content; it is kept if it comes back.
+    pub(crate) fn pass<R>(&self, pass: impl FnOnce(Box<S>) -> Passed<S, R>) -> Result<R, NTSTATUS> {
+        let _exclusive = self.enter_exclusive()?;
+        let (content, result) = pass(self.take().ok_or(STATUS_INVALID_DEVICE_STATE)?);
+        self.content.store(content.map_or(null_mut(), Box::into_raw), Ordering::Release);
+        result
     }
 
     fn take(&self) -> Option<Box<S>> {

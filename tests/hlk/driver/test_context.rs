@@ -133,6 +133,21 @@ impl<'l> TestContext<'l> {
         self.played.is_some_and(|(scenario, link)| by.is_seen_by(scenario, link))
     }
 
+    /// Opens one adapter, whose peers are in other machines: it is both, and listens and connects at one address.
+    pub(crate) fn alone(test_state: &'l TestState, own: Endpoint) -> Result<Self, NTSTATUS> {
+        let (call_log, provider) = (&test_state.call_log, &test_state.provider);
+        call_log.expect_far_peer();
+        let adapter = provider.open(call_log, own.if_index)?;
+        Ok(Self {
+            test_state,
+            near: adapter,
+            far: adapter,
+            near_end: own.with_port(0),
+            far_end: own,
+            played: None,
+        })
+    }
+
     /// Opens the near adapter once more, as this version of the interface.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use protocol::{Kind, Violation};
 use sys::ndk::{NDK_CQ, NDK_CQ_NOTIFY_ANY, NDK_OPERATION_TYPE, NDK_RESULT};
-use sys::status::{NTSTATUS, STATUS_IO_TIMEOUT, STATUS_PENDING};
+use sys::status::{NTSTATUS, STATUS_CONNECTION_DISCONNECTED, STATUS_IO_TIMEOUT, STATUS_PENDING};
 
 use crate::call_log::{CallLog, WAIT_TIMEOUT};
 use crate::ndk::Handle;
@@ -127,6 +127,14 @@ impl Handle<'_, NDK_CQ> {
         1
     }
 
+    /// The same by the poll that is given.
+    pub(crate) fn harvest_by(self, poll: Poll) -> usize {
+        match poll {
+            Poll::Plain => self.harvest(),
+            Poll::Extended => self.harvest_extended(),
+        }
+    }
+
     /// Takes results until `ready` has something to say; nothing if it has not in time.
     ///
     /// Polls, then arms, polls again (a result may have come before the arm) and only then waits for the
@@ -137,10 +145,7 @@ impl Handle<'_, NDK_CQ> {
         poll: Poll,
         ready: impl Fn() -> Option<R>,
     ) -> Option<R> {
-        let harvest = || match poll {
-            Poll::Plain => self.harvest(),
-            Poll::Extended => self.harvest_extended(),
-        };
+        let harvest = || self.harvest_by(poll);
         for _ in 0..WAIT_TIMEOUT.saturating_mul(100) {
             if let Some(ready) = ready() {
                 return Some(ready);
@@ -159,6 +164,17 @@ impl Handle<'_, NDK_CQ> {
     /// Waits for the result of `work` and returns its status.
     pub(crate) fn wait_for(self, work: &Work) -> NTSTATUS {
         self.wait_by(Poll::Plain, work)
+    }
+
+    /// The same, unless `gone` says that no more results come; its change has to wake the waiters for this CQ.
+    pub(crate) fn wait_unless(self, poll: Poll, work: &Work, gone: impl Fn() -> bool) -> NTSTATUS {
+        let ready = || {
+            let gone = gone();
+            // A result that came before is in the CQ.
+            while gone && self.harvest_by(poll) != 0 {}
+            if work.is_done() { Some(work.status()) } else { gone.then_some(STATUS_CONNECTION_DISCONNECTED) }
+        };
+        self.wait_until(work.step, poll, ready).unwrap_or(STATUS_IO_TIMEOUT)
     }
 
     /// The same, with the poll that is given.

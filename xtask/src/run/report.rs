@@ -29,6 +29,9 @@ pub(super) const fn name(operation: Operation) -> &'static str {
 pub(super) struct Report {
     #[serde(flatten)]
     pub(super) run: RunReport,
+    /// The number of crossings that there are to be.
+    #[serde(skip)]
+    ways: usize,
     /// The NDK version that the adapters speak.
     ndk_version: Option<String>,
     /// Bytes.
@@ -41,6 +44,9 @@ pub(super) struct Report {
     /// The consumer's findings.
     consumer_findings: Vec<String>,
 }
+
+/// The ways in which a file crosses to a peer in another machine.
+const PEER_WAYS: usize = super::peer::WAYS.len();
 
 /// The result of registering by work requests.
 #[derive(Serialize)]
@@ -60,10 +66,22 @@ struct Closes {
     inline_returns: u32,
 }
 
+/// The direction of a crossing, of the two that there are with a peer in another machine.
+#[derive(Clone, Copy, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Direction {
+    /// To the peer.
+    Out,
+    /// From the peer.
+    In,
+}
+
 /// One way across.
 #[derive(Serialize)]
 pub(super) struct Crossing {
     operation: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<Direction>,
     #[serde(flatten)]
     pass: Pass,
     /// The operation that moved the bytes alone, from post to completion.
@@ -79,17 +97,58 @@ impl Crossing {
         pass.intact &= tally.bytes == moved.bytes;
         Self {
             operation: name(way),
+            direction: None,
             pass,
             operation_seconds,
             operation_bytes_per_second: rate(tally.bytes, operation_seconds),
+        }
+    }
+
+    /// A crossing to a peer in another machine, or from it. The operation alone is timed on the side that posts it: a Send
+    /// and a Write on the side that has the bytes, a Read, also one of SMB Direct, on the other one.
+    pub(super) fn directed(
+        way: Operation,
+        direction: Direction,
+        moved: &Transfer,
+        tally: TransferCounters,
+        frequency: u64,
+    ) -> Self {
+        let posted = match way {
+            Operation::Send | Operation::Write | Operation::Copy => Direction::Out,
+            Operation::Read | Operation::SmbDirect => Direction::In,
+        };
+        let counted = if posted == direction { tally } else { TransferCounters::default() };
+        let mut crossing = Self::new(way, moved, counted, frequency);
+        // The records that cross by Send are counted with the chunks.
+        crossing.pass.intact =
+            moved.sent == moved.arrived && (posted != direction || tally.bytes >= moved.bytes);
+        Self { direction: Some(direction), ..crossing }
+    }
+
+    /// The line's name.
+    fn label(&self) -> String {
+        match self.direction {
+            None => self.operation.to_owned(),
+            Some(Direction::Out) => format!("out  {}", self.operation),
+            Some(Direction::In) => format!("in   {}", self.operation),
         }
     }
 }
 
 impl Report {
     pub(super) fn new(source: &Source, route: Route, json: bool) -> Self {
+        Self::over(RunReport::new(source, route, json), super::WAYS.len())
+    }
+
+    /// The report of a file that goes to a peer in another machine and comes back.
+    pub(super) fn of_peers(file: &str, length: u64, route: Route, json: bool) -> Self {
+        Self::over(RunReport::of_file(file.to_owned(), length, route, json), 2 * PEER_WAYS)
+    }
+
+    const fn over(run: RunReport, ways: usize) -> Self {
         Self {
-            run: RunReport::new(source, route, json),
+            run,
+            ways,
             ndk_version: None,
             chunk_length: None,
             crossings: Vec::new(),
@@ -116,7 +175,7 @@ impl Report {
     pub(super) fn crossed(&mut self, crossing: Crossing) {
         if !self.run.json {
             let alone = format!("{:>18}", speed(crossing.operation_bytes_per_second));
-            crossing.pass.print(crossing.operation, &alone);
+            crossing.pass.print(&crossing.label(), &alone);
         }
         self.crossings.push(crossing);
         let alone = |way| {
@@ -168,9 +227,14 @@ impl Report {
         self.crossings.iter().map(|crossing| &crossing.pass)
     }
 
+    /// Returns whether every byte that has crossed so far has matched.
+    pub(super) fn is_intact(&self) -> bool {
+        self.passes().all(|pass| pass.intact)
+    }
+
     /// Returns whether every byte matched, every close obeyed the protocol and nothing was found.
     pub(super) fn passed(&self) -> bool {
-        self.run.passed(self.passes(), super::WAYS.len())
+        self.run.passed(self.passes(), self.ways)
             && self.closes.is_some()
             && self.consumer_findings.is_empty()
     }
@@ -191,7 +255,7 @@ impl Report {
             let chunk = BinaryBytes(self.chunk_length.unwrap_or_default().into());
             line("adapters", format!("NDK {version}, chunks of at most {chunk}"));
         }
-        self.run.print_arrivals(self.passes(), super::WAYS.len());
+        self.run.print_arrivals(self.passes(), self.ways);
         if let Some(part) = self.write_to_memcpy {
             line("RDMA Write", format!("{:.0} % of memcpy's bandwidth", part * 100.0));
         }

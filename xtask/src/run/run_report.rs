@@ -32,11 +32,17 @@ pub(super) struct RunReport {
 }
 
 impl RunReport {
-    pub(super) fn new(source: &Source, Route { near, far, port }: Route, json: bool) -> Self {
+    pub(super) fn new(source: &Source, route: Route, json: bool) -> Self {
+        let file = source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self::of_file(file, source.length, route, json)
+    }
+
+    /// The report of a file with this name and length.
+    pub(super) fn of_file(file: String, bytes: u64, Route { near, far, port }: Route, json: bool) -> Self {
         Self {
             json,
-            file: source.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            bytes: source.length,
+            file,
+            bytes,
             near,
             far,
             port,

@@ -81,7 +81,7 @@ exports! {
     ) -> NTSTATUS {
         let (call, send) = enter!(qp, NdkSendAndInvalidate, since 1, 2);
         // The peer's window may be unbound from now on, whenever the peer learns of it.
-        layer().tokens.owners(None, token).iter().for_each(memory::unbind);
+        layer().tokens.owners_at_peers(token).iter().for_each(memory::unbind);
         // SAFETY: the consumer's list of buffers.
         let request = unsafe { moving(&call, context, NDK_OPERATION_TYPE::NdkOperationTypeSend, (sgl, count), flags) };
         // SAFETY: the consumer's arguments, and the layer's context.

@@ -102,8 +102,21 @@ impl Fixture {
         Self::opened(Checks::Full, None, change)
     }
 
+    /// With a provider that keeps the rules, in a machine whose peers may be elsewhere.
+    pub(super) fn on_host() -> Self {
+        Self::booted(crate::testing::builder().host_sockets().boot(), Checks::Full, None, |_| {})
+    }
+
     fn opened(checks: Checks, version: Option<NDK_VERSION>, change: impl FnOnce(&mut Provider)) -> Self {
-        let machine = crate::testing::builder().boot();
+        Self::booted(crate::testing::builder().boot(), checks, version, change)
+    }
+
+    fn booted(
+        machine: Machine,
+        checks: Checks,
+        version: Option<NDK_VERSION>,
+        change: impl FnOnce(&mut Provider),
+    ) -> Self {
         set_checks(checks);
         LOG.lock().clear();
         *DURING.lock() = None;

@@ -21,7 +21,10 @@ struct Memory {
 
 impl Memory {
     fn new() -> Self {
-        let fixture = Fixture::new();
+        Self::on(Fixture::new())
+    }
+
+    fn on(fixture: Fixture) -> Self {
         let (cq, pd) = (fixture.cq(), fixture.pd());
         let (qp, regions) = (fixture.qp(pd, cq), [fixture.mr(pd), fixture.mr(pd)]);
         Self { fixture, cq, pd, qp, regions }
@@ -94,6 +97,17 @@ fn token_of_deregistered_memory_that_still_admits_a_peer_is_found() {
     let token = memory.register(memory.regions[0]);
     memory.deregister(memory.regions[0]);
     memory.read(token);
+    assert_eq!(memory.finish(), [rules::TOKEN_STALE]);
+}
+
+/// The peer's numbers are its own: one of them may be that of memory here which is gone.
+#[test]
+fn token_of_a_peer_in_another_machine_is_not_judged() {
+    let memory = Memory::on(Fixture::on_host());
+    let token = memory.register(memory.regions[0]);
+    memory.deregister(memory.regions[0]);
+    memory.read(token);
+    memory.send(token);
     assert_eq!(memory.finish(), [rules::TOKEN_STALE]);
 }
 

@@ -174,7 +174,7 @@ fn hand_over(socket: &Arc<Socket>, listening: &Mutex<Listening>) -> bool {
 
 /// The socket of a connection that was accepted.
 fn accepted(socket: &Socket, incoming: Incoming, callbacks: Callbacks) -> Option<Arc<Socket>> {
-    let role = Role::Connection(Box::<Connection>::default());
+    let role = Role::Connection(Box::new(Connection { arrived: true, ..Connection::default() }));
     let accepted = Socket::new(Arc::clone(&socket.client), socket.family, incoming.end, role, callbacks)?;
     capture::begin(&*accepted.end, false);
     *accepted.phase.lock() = Phase::Connected;

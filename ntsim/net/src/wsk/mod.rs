@@ -57,6 +57,12 @@ pub fn hold(held: bool) {
     work::hold(held);
 }
 
+/// Takes the addresses of the peers whose connections had arrived at a socket that listens, and have ended since this was
+/// called last: the last 256 ones, the oldest first.
+pub fn ended_connections() -> Vec<core::net::SocketAddr> {
+    socket::take_ended()
+}
+
 /// The network programming interface of Winsock Kernel.
 pub(crate) struct Wsk;
 

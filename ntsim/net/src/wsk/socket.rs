@@ -1,7 +1,7 @@
 //! Sockets: their objects, and the calls in progress.
 
 use core::net::SocketAddr;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use nt::mm::Block;
@@ -28,7 +28,12 @@ use super::{functions, listen_functions};
 #[derive(Default)]
 struct Sockets {
     live: RwLock<HashMap<Va, Arc<Socket>>>,
+    /// The peers of connections that had arrived and have ended, the last [`ENDED`] ones.
+    ended: Mutex<VecDeque<SocketAddr>>,
 }
+
+/// Peers that are remembered when their connections have ended.
+const ENDED: usize = 256;
 
 static SOCKETS: PerMachine<Sockets> = PerMachine::new();
 
@@ -41,7 +46,21 @@ pub(super) fn release() {
 
 /// Takes the socket at an address out of use.
 pub(super) fn forget(address: Va) {
-    SOCKETS.get().live.write().remove(&address);
+    let sockets = SOCKETS.get();
+    let removed = sockets.live.write().remove(&address);
+    let arrived = removed.filter(|socket| socket.connection().is_some_and(|connection| connection.arrived));
+    if let Some(peer) = arrived.and_then(|socket| socket.end.remote()) {
+        let mut ended = sockets.ended.lock();
+        if ended.len() == ENDED {
+            ended.pop_front();
+        }
+        ended.push_back(peer);
+    }
+}
+
+/// Takes the peers of connections that had arrived and have ended, the oldest first.
+pub(super) fn take_ended() -> Vec<SocketAddr> {
+    SOCKETS.get().ended.lock().drain(..).collect()
 }
 
 /// Reports the sockets that drivers left.
@@ -78,6 +97,8 @@ pub(super) enum Role {
 /// A connection-oriented socket.
 #[derive(Default)]
 pub(super) struct Connection {
+    /// Set if it has arrived at a socket that listens.
+    pub(super) arrived: bool,
     pub(super) input: Mutex<Input>,
     pub(super) output: Mutex<Output>,
 }

@@ -143,7 +143,9 @@ impl<'l> StartedCall<'l> {
         }
         // SAFETY: the owner is a record of the same call log.
         let kind = unsafe { (*self.call.owner).kind() };
-        self.call_log.find(Violation::TimedOut, kind, self.call.step, STATUS_PENDING, STATUS_SUCCESS);
+        if !self.call_log.depends_on_peer(kind) {
+            self.call_log.find(Violation::TimedOut, kind, self.call.step, STATUS_PENDING, STATUS_SUCCESS);
+        }
         STATUS_IO_TIMEOUT
     }
 

@@ -14,7 +14,7 @@ mod call;
 mod callback;
 mod object;
 
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use protocol::{Finding, Kind, Level, Text, Violation};
 use sys::status::{
@@ -29,8 +29,8 @@ pub(crate) use self::callback::{
     request_completed, srq_notified,
 };
 pub(crate) use self::object::{Object, Reaction};
-use crate::heap::List;
-use crate::kernel;
+use crate::heap::{List, Log};
+use crate::kernel::{self, Deadline};
 
 /// The time, in milliseconds, that the harness gives the provider for any step.
 pub(crate) const WAIT_TIMEOUT: u32 = 10_000;
@@ -46,9 +46,11 @@ pub(crate) struct CallLog {
     /// The [`Level`] that NDK is called from.
     level: AtomicU32,
     objects: List<Object>,
-    calls: List<Call>,
+    calls: Log<Call>,
     findings: List<Finding>,
     lost_findings: AtomicU32,
+    /// Set if the other side of the connections is in another machine, which may be slow or gone.
+    has_far_peer: AtomicBool,
     /// The thread that is in a watched call; zero for none.
     watched: AtomicUsize,
     /// The processor on which that call began.
@@ -62,9 +64,10 @@ impl CallLog {
         Self {
             level: AtomicU32::new(level.code()),
             objects: List::new(),
-            calls: List::new(),
+            calls: Log::new(),
             findings: List::new(),
             lost_findings: AtomicU32::new(0),
+            has_far_peer: AtomicBool::new(false),
             watched: AtomicUsize::new(0),
             watched_on: AtomicU32::new(0),
             notified_inside: AtomicU32::new(0),
@@ -78,6 +81,29 @@ impl CallLog {
     /// From now on NDK is called from `level`.
     pub(crate) fn call_from(&self, level: Level) {
         self.level.store(level.code(), Ordering::Relaxed);
+    }
+
+    /// From now on the other side of all connections is in another machine.
+    pub(crate) fn expect_far_peer(&self) {
+        self.has_far_peer.store(true, Ordering::Release);
+    }
+
+    /// Returns whether what is awaited of an object may be late by the fault of a peer in another machine.
+    fn depends_on_peer(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Connector | Kind::Cq) && self.has_far_peer.load(Ordering::Acquire)
+    }
+
+    /// Takes a connector that `listener` has offered, after waiting for it at most so many milliseconds.
+    pub(crate) fn take_offer_within(&self, listener: &Object, milliseconds: u32) -> Option<&Object> {
+        let offered = || self.objects().find(|object| object.take_connect_event_of(listener));
+        let deadline = Deadline::after(milliseconds);
+        loop {
+            // An offer that was taken without a wait has left its signal behind.
+            let offer = offered();
+            if offer.is_some() || !listener.event_within(deadline.left()) {
+                return offer.or_else(offered);
+            }
+        }
     }
 
     /// Makes a call during which notifications are counted that come on top of it. One at a time.

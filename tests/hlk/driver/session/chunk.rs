@@ -9,15 +9,18 @@ use sys::ndk::{
     NDK_MR_FLAG_ALLOW_LOCAL_READ, NDK_MR_FLAG_ALLOW_LOCAL_WRITE, NDK_MR_FLAG_ALLOW_REMOTE_READ,
     NDK_MR_FLAG_ALLOW_REMOTE_WRITE, NDK_MR_FLAG_RDMA_READ_SINK,
 };
-use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_DEVICE_BUSY, STATUS_INVALID_PARAMETER};
+use sys::status::{
+    NTSTATUS, STATUS_CANCELLED, STATUS_DEVICE_BUSY, STATUS_INVALID_PARAMETER, STATUS_NOT_SUPPORTED,
+};
 use sys::wdm::MDL;
 
-use super::Session;
 use super::control_message::Control;
 use super::end::{Registered, check};
+use super::{Session, SessionLanes};
 use crate::kernel;
 use crate::ndk::Remote;
 use crate::number::{u64_from, usize_from};
+use crate::pair;
 
 /// A chunk, as a request of the runner brings it.
 pub(crate) struct Chunk {
@@ -66,11 +69,12 @@ impl Session {
             return Err(STATUS_CANCELLED);
         }
         let moved = match (side, chunk.operation) {
+            (_, Operation::Copy) if !self.lanes.is_here() => return Err(STATUS_NOT_SUPPORTED),
             (Side::Near, Operation::Copy) => self.copy(chunk),
             (Side::Far, Operation::Copy) => self.rendezvous.offer(chunk.memory()?),
-            (Side::Near, Operation::SmbDirect) => self.client.write(chunk),
+            (Side::Near, Operation::SmbDirect) => self.ends.client.write(chunk),
             (Side::Far, Operation::SmbDirect) => {
-                self.server.serve(chunk, |began| self.count_transfer(chunk, began))
+                self.ends.server.serve(chunk, |began| self.count_transfer(chunk, began))
             }
             (Side::Near, _) => self.transmit(chunk),
             (Side::Far, _) => self.collect(chunk),
@@ -81,17 +85,18 @@ impl Session {
         moved.map(|()| chunk.length)
     }
 
-    /// Ends both connections, once.
+    /// Ends the connections, once.
     fn give_up(&self) {
         if !self.given_up.swap(true, Ordering::AcqRel) {
-            self.connection.give_up();
-            self.direct.give_up();
-            self.server.end.inbox.abandon(self.server.end.cq);
+            let SessionLanes { near, far, .. } = self.lanes;
+            pair::give_up([near.chunks, far.chunks, near.direct, far.direct]);
+            let server = &self.ends.server.end;
+            server.inbox.abandon(server.cq);
         }
     }
 
     fn transmit(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {
-        let near = &self.near;
+        let near = &self.ends.near;
         let asked = near.take_control()?;
         near.expect_control()?;
         if !asked.is_about(chunk) {
@@ -129,7 +134,7 @@ impl Session {
     }
 
     fn collect(&self, chunk: &Chunk) -> Result<(), NTSTATUS> {
-        let far = &self.far;
+        let far = &self.ends.far;
         let flags = match chunk.operation {
             Operation::Send => NDK_MR_FLAG_ALLOW_LOCAL_WRITE,
             Operation::Write => NDK_MR_FLAG_ALLOW_REMOTE_WRITE,

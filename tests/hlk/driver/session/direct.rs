@@ -148,7 +148,7 @@ impl<'l> Server<'l> {
     /// Takes a chunk that the client offers; `read` hears when the Read of it was posted, once it is complete.
     pub(super) fn serve(&self, chunk: &Chunk, read: impl FnOnce(u64)) -> Result<(), NTSTATUS> {
         let end = &self.end;
-        let offered = end.inbox.take(end.cq, end.poll)?;
+        let offered = end.inbox.take(end.cq, end.poll, || end.peer_has_gone())?;
         if !offered.is_about(chunk) {
             return Err(STATUS_INVALID_PARAMETER);
         }
@@ -183,7 +183,7 @@ impl<'l> Server<'l> {
         let end = &self.end;
         end.data.reset();
         match end.qp.read(end.data.context(), &[sink], from, 0) {
-            STATUS_SUCCESS => end.cq.wait_by(end.poll, end.data),
+            STATUS_SUCCESS => end.result(end.data),
             refused => refused,
         }
     }

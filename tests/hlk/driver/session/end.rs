@@ -1,11 +1,17 @@
 //! One side of a connection: its queues, its region for chunks, and its control messages.
 
-use sys::ndk::{NDK_CQ, NDK_MR, NDK_PD, NDK_QP, NDK_SGE};
+#![expect(unsafe_code, reason = "a connector's record is kept as an address")]
+
+use core::ptr::{self, null_mut};
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use sys::ndk::{NDK_CONNECTOR, NDK_CQ, NDK_MR, NDK_PD, NDK_QP, NDK_SGE};
 use sys::status::{NTSTATUS, STATUS_SUCCESS};
 
 use super::Chunk;
 use super::control_message::{Control, ControlMessage};
 use super::lists::Lists;
+use crate::call_log::Object;
 use crate::ndk::{Handle, Inside, sge};
 use crate::pair::QpSet;
 use crate::test_context::TestContext;
@@ -22,6 +28,8 @@ pub(super) struct End<'l, I = ControlMessage<'l>> {
     pub(super) outbox: ControlMessage<'l>,
     pub(super) data: &'l Work,
     pub(super) poll: Poll,
+    /// The record of the connector whose disconnect event ends all waits; null for none.
+    watched: AtomicPtr<Object>,
 }
 
 impl<'l> End<'l> {
@@ -52,7 +60,23 @@ impl<'l, I> End<'l, I> {
         poll: Poll,
     ) -> Result<Self, NTSTATUS> {
         let outbox = ControlMessage::new(test, pd, "send a control message")?;
-        Ok(Self { cq, pd, qp, region: mr, inbox, outbox, data: test.work("move a chunk")?, poll })
+        let data = test.work("move a chunk")?;
+        let watched = AtomicPtr::new(null_mut());
+        Ok(Self { cq, pd, qp, region: mr, inbox, outbox, data, poll, watched })
+    }
+
+    /// From now on the disconnect event of this connector ends all waits: a disconnect of the peer flushes nothing
+    /// (WR-7), and nothing comes any more.
+    pub(super) fn watch(&self, connector: Handle<'l, NDK_CONNECTOR>) {
+        connector.object().wakes(self.cq.object());
+        self.watched.store(ptr::from_ref(connector.object()).cast_mut(), Ordering::Release);
+    }
+
+    /// Returns whether the peer of the watched connection has gone.
+    pub(super) fn peer_has_gone(&self) -> bool {
+        // SAFETY: null, or a record of the call log that the handles here borrow from.
+        let watched = unsafe { self.watched.load(Ordering::Acquire).as_ref() };
+        watched.is_some_and(|connector| connector.events() > 0)
     }
 
     /// Posts a control message. The last one must have been delivered.
@@ -67,7 +91,12 @@ impl<'l, I> End<'l, I> {
 
     /// Waits until a work request has succeeded.
     pub(super) fn wait(&self, work: &Work) -> Result<(), NTSTATUS> {
-        check(self.cq.wait_by(self.poll, work))
+        check(self.result(work))
+    }
+
+    /// Waits for the result of a work request.
+    pub(super) fn result(&self, work: &Work) -> NTSTATUS {
+        self.cq.wait_unless(self.poll, work, || self.peer_has_gone())
     }
 
     /// Registers the chunk's memory: `NDK_MR_FLAG_…`. The lists are freed, or describe something else, as soon as

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use sys::ndk::{NDK_CQ, NDK_PD, NDK_SRQ};
-use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_IO_TIMEOUT};
+use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_CONNECTION_DISCONNECTED, STATUS_IO_TIMEOUT};
 
 use super::control_message::{Control, ControlMessage};
 use crate::ndk::{Handle, Then};
@@ -67,18 +67,30 @@ impl<'l> Shared<'l> {
         })
     }
 
-    /// Waits for a message, whose result goes to `cq`.
+    /// Waits for a message, whose result goes to `cq`, unless `gone` says that none comes any more; its change has to wake
+    /// the waiters for `cq`.
     ///
     /// # Errors
-    /// `STATUS_CANCELLED` once the wait is [abandoned](Self::abandon).
-    pub(super) fn take(&self, cq: Handle<'_, NDK_CQ>, poll: Poll) -> Result<Control, NTSTATUS> {
+    /// `STATUS_CANCELLED` once the wait is [abandoned](Self::abandon), `STATUS_CONNECTION_DISCONNECTED` if none comes.
+    pub(super) fn take(
+        &self,
+        cq: Handle<'_, NDK_CQ>,
+        poll: Poll,
+        gone: impl Fn() -> bool,
+    ) -> Result<Control, NTSTATUS> {
         let free = self.free.load(Ordering::Relaxed);
         let arrived = || {
             self.numbered().find(|(bit, control_message)| free & bit == 0 && control_message.work.is_done())
         };
-        let ready = || match arrived() {
-            None if self.abandoned.load(Ordering::Acquire) => Some(Err(STATUS_CANCELLED)),
-            arrived => arrived.map(Ok),
+        let ready = || {
+            let gone = gone();
+            // A message that came before is in the CQ.
+            while gone && cq.harvest_by(poll) != 0 {}
+            match arrived() {
+                None if self.abandoned.load(Ordering::Acquire) => Some(Err(STATUS_CANCELLED)),
+                None if gone => Some(Err(STATUS_CONNECTION_DISCONNECTED)),
+                arrived => arrived.map(Ok),
+            }
         };
         let came = cq.wait_until("receive from the SRQ", poll, ready).unwrap_or(Err(STATUS_IO_TIMEOUT));
         let (bit, control_message) = came?;

@@ -77,6 +77,21 @@ pub const CLOSE_ADAPTER: u32 = code(14, Method::Buffered);
 /// Nothing in, [`Outcome`](crate::Outcome) out: closes whatever is open, and audits the stress run.
 pub const CLOSE_STRESS: u32 = code(15, Method::Buffered);
 
+/// [`ConnectPeerRequest`](crate::ConnectPeerRequest) in, [`PeerReport`](crate::PeerReport) out: opens an adapter and
+/// connects it to a peer in another machine. The session transmits and collects.
+pub const CONNECT_PEER: u32 = code(16, Method::Buffered);
+
+/// [`ListenPeerRequest`](crate::ListenPeerRequest) in, [`ListenPeerReport`](crate::ListenPeerReport) out: opens an adapter
+/// and listens for a peer in another machine.
+pub const LISTEN_PEER: u32 = code(17, Method::Buffered);
+
+/// [`AcceptPeerRequest`](crate::AcceptPeerRequest) in, [`PeerReport`](crate::PeerReport) out: accepts the peer that was
+/// listened for, which makes a session as [`CONNECT_PEER`] does.
+pub const ACCEPT_PEER: u32 = code(18, Method::Buffered);
+
+/// Nothing in, [`Outcome`](crate::Outcome) out: listens no more.
+pub const STOP_LISTENING: u32 = code(19, Method::Buffered);
+
 /// [`FlowRequest`](crate::FlowRequest) in, [`FlowReport`](crate::FlowReport) out: lets bytes flow between the ends of what
 /// was opened to measure on.
 pub const FLOW: u32 = code(20, Method::Buffered);

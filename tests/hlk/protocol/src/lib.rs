@@ -1,7 +1,8 @@
 //! The protocol between a runner in user mode and the harness driver `ndkhlk.sys`.
 //!
 //! The driver makes one device, [`DEVICE_NAME`], reachable as [`LINK_NAME`]. Each handle to it may hold
-//! one transfer session ([`control::OPEN_SESSION`] … [`control::CLOSE_SESSION`]), one stress run
+//! one transfer session ([`control::OPEN_SESSION`], or [`control::CONNECT_PEER`], or [`control::LISTEN_PEER`] and
+//! [`control::ACCEPT_PEER`] … [`control::CLOSE_SESSION`]), one stress run
 //! ([`control::OPEN_STRESS`] … [`control::CLOSE_STRESS`]), or one measuring
 //! ([`control::OPEN_MEASURING`] … [`control::CLOSE_MEASURING`]), and may run scenarios
 //! ([`control::RUN_SCENARIO`]). All requests block until they are done; a runner that wants a transmit
@@ -16,6 +17,7 @@
 //! |---|---|
 //! | `link` | the way of a scenario's connections, and what is seen otherwise over TCP |
 //! | `flow`, `measure`, `scenario`, `stress` | requests and reports of a flow, a measuring, a scenario, a stress run |
+//! | `peer` | requests and reports of a session whose other side is in another machine, and what the two sides say first |
 //! | `session` | requests and reports of a transfer, and the ends that all requests name |
 //! | `finding` | what a scenario found |
 //! | [`control`], `text` | control codes; text of bounded length |
@@ -28,6 +30,7 @@ mod finding;
 mod flow;
 mod link;
 mod measure;
+mod peer;
 mod scenario;
 mod session;
 mod stress;
@@ -37,6 +40,10 @@ pub use finding::{Finding, Kind, Outcome, Violation};
 pub use flow::{Flow, FlowReport, FlowRequest, PUMP_LENGTH, PUMP_OUTSTANDING, PumpRequest};
 pub use link::{Difference, Link};
 pub use measure::{MEASURE_DEPTH, MEASURE_LENGTH, Measure, MeasureRequest, MeasuringRequest, samples};
+pub use peer::{
+    AcceptPeerRequest, ConnectPeerRequest, Greeting, LANES, ListenPeerReport, ListenPeerRequest,
+    PEER_VERSION, PeerReport, Refusal,
+};
 pub use scenario::{Level, Scenario, ScenarioReport, ScenarioRequest};
 pub use session::{
     AdapterLimits, ChunkRequest, CloseRequest, Endpoint, Operation, SessionCounters, SessionReport,
@@ -48,7 +55,7 @@ pub use stress::{
 pub use text::Text;
 
 /// The version both sides must agree on; changed whenever a structure or a code changes.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// The device, as the kernel names it.
 pub const DEVICE_NAME: &str = r"\Device\NdkHlk";

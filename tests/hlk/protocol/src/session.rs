@@ -40,6 +40,38 @@ impl Endpoint {
         Self { if_index, address_length, address: bytes }
     }
 
+    /// As [`new`](Self::new), with the zone that an address of IPv6 may be of.
+    #[must_use]
+    pub fn at(if_index: u32, address: core::net::SocketAddr) -> Self {
+        let mut end = Self::new(if_index, address.ip(), address.port());
+        if let core::net::SocketAddr::V6(v6) = address {
+            fill(&mut end.address, 24, &v6.scope_id().to_le_bytes());
+        }
+        end
+    }
+
+    /// The socket address, if there is one.
+    #[must_use]
+    pub fn socket_address(&self) -> Option<core::net::SocketAddr> {
+        let port = self.port();
+        let bytes = |skip| self.address.iter().skip(skip).copied();
+        match self.address_length {
+            16 => {
+                let mut octets = [0; 4];
+                octets.iter_mut().zip(bytes(4)).for_each(|(to, from)| *to = from);
+                Some(core::net::SocketAddr::new(octets.into(), port))
+            }
+            28 => {
+                let (mut octets, mut scope) = ([0; 16], [0; 4]);
+                octets.iter_mut().zip(bytes(8)).for_each(|(to, from)| *to = from);
+                scope.iter_mut().zip(bytes(24)).for_each(|(to, from)| *to = from);
+                let scope = u32::from_le_bytes(scope);
+                Some(core::net::SocketAddrV6::new(octets.into(), port, 0, scope).into())
+            }
+            _ => None,
+        }
+    }
+
     /// The same end with another port.
     #[must_use]
     pub fn with_port(mut self, port: u16) -> Self {
@@ -238,6 +270,14 @@ mod tests {
         for (one, other) in [("10.0.0.1", "10.0.0.101"), ("fd00::1", "fd00::65")] {
             let [one, other] = [one, other].map(|text| Endpoint::new(12, text.parse().unwrap(), 445));
             assert_eq!(one.with_host(101).address, other.address);
+        }
+    }
+
+    #[test]
+    fn socket_address_of_an_end_is_the_one_that_it_was_made_of() {
+        for text in ["127.0.0.1:5445", "[fd00::2]:1", "[fe80::1%3]:445"] {
+            let address: core::net::SocketAddr = text.parse().unwrap();
+            assert_eq!(Endpoint::at(12, address).socket_address(), Some(address));
         }
     }
 

@@ -96,8 +96,8 @@ impl Client {
 /// An open session.
 #[derive(Clone, Debug)]
 pub struct Session {
-    client: Client,
-    report: SessionReport,
+    pub(crate) client: Client,
+    pub(crate) report: SessionReport,
 }
 
 impl Session {

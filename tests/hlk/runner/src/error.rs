@@ -28,6 +28,12 @@ pub enum Error {
         /// The findings up to then, if the driver got that far.
         outcome: Option<Box<Outcome>>,
     },
+    /// The peer, or this side, wants nothing to do with the other one.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// A file could not be written.
+    #[error("writing: {0}")]
+    Write(io::Error),
     /// Something that is only a matter of time did not happen.
     #[error("{0}: not in time")]
     Late(&'static str),

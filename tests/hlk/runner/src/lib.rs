@@ -6,6 +6,8 @@
 //!
 //! - [`Client`]: a handle to the harness driver, its control codes as methods;
 //! - [`Measuring`]: two connected ends, and what was timed on them;
+//! - [`PeerListener`] and [`Client::connect_peer`]: a session whose other side is in another machine;
+//! - [`exchange`]: what the two sides of such a session tell each other about a file;
 //! - [`transfer`]: a stream of bytes from one adapter to the other, hashed at both ends;
 //! - [`stress`]: many connections with traffic, closed in the middle of it;
 //! - [`suite`]: scenarios, one after the other, that a [`Selection`] chose, between the ends of a [`Pair`];
@@ -24,6 +26,7 @@
 //! |---|---|
 //! | `simulator` | both traits for the simulator |
 //! | [`command`] | the commands of `ndkhlk.exe` |
+//! | [`exchange`], `peer` | a file that is offered to a peer; a session with one |
 //! | `measure`, [`report`], [`stress`], [`transfer`], `transport` | a measuring; reports; a stress run; a transfer; the legacy transport |
 //! | `pair`, [`suite`] | two adapters with their addresses; scenarios one after the other |
 //! | `client`, `selection` | the control codes as methods; scenarios by name |
@@ -48,11 +51,13 @@ mod device;
 mod driver_package;
 mod driver_service;
 mod error;
+pub mod exchange;
 mod exit;
 mod host;
 mod measure;
 mod own_addresses;
 mod pair;
+mod peer;
 pub mod rdma_state;
 pub mod report;
 mod selection;
@@ -75,6 +80,7 @@ pub use host::{Adapter, Control, Host, Shortage};
 pub use measure::{Measuring, Samples, Series, pump};
 pub use own_addresses::{PREFIX, Taken, own_addresses};
 pub use pair::{NoPair, PORT, Pair};
+pub use peer::{Incoming, PeerListener};
 pub use selection::{Selection, UnknownName, level_name, name};
 pub use transport::TRANSPORT;
 

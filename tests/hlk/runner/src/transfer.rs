@@ -44,8 +44,11 @@ pub fn run(
 ) -> Result<Transfer, Error> {
     let started = Instant::now();
     let (sent, arrived) = thread::scope(|scope| {
-        let near = scope.spawn(|| transmit(session, operation, source, length));
-        let far = collect(session, operation, length, progress);
+        let near = scope.spawn(|| transmit(session, operation, source, length, |_| ()));
+        let far = collect(session, operation, length, |chunk| {
+            progress(chunk.len() as u64);
+            Ok(())
+        });
         let near = near.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match (near, far) {
             (Ok(sent), Ok(arrived)) => Ok((sent, arrived)),
@@ -57,33 +60,44 @@ pub fn run(
     Ok(Transfer { bytes: length, time: started.elapsed(), sent, arrived })
 }
 
-fn transmit(
+/// Gives `length` bytes of `source` to the near adapter, and tells `progress` of each chunk that has left; the digest of
+/// what was read.
+///
+/// # Errors
+/// The status of a request, or what the source failed with.
+pub fn transmit(
     session: &Session,
     operation: Operation,
     mut source: impl Read,
-    length: u64,
-) -> Result<Hash, Error> {
-    let mut digest = Sha256::new();
-    for_each_chunk(session, length, |chunk| {
-        source.read_exact(chunk)?;
-        digest.update(&*chunk);
-        session.transmit(operation, chunk)
-    })?;
-    Ok(digest.finalize().into())
-}
-
-fn collect(
-    session: &Session,
-    operation: Operation,
     length: u64,
     progress: impl Fn(u64),
 ) -> Result<Hash, Error> {
     let mut digest = Sha256::new();
     for_each_chunk(session, length, |chunk| {
-        session.collect(operation, chunk)?;
+        source.read_exact(chunk)?;
         digest.update(&*chunk);
+        session.transmit(operation, chunk)?;
         progress(chunk.len() as u64);
         Ok(())
+    })?;
+    Ok(digest.finalize().into())
+}
+
+/// Takes `length` bytes from the far adapter, and gives each chunk to `sink`; the digest of what has arrived.
+///
+/// # Errors
+/// The status of a request, or what the sink failed with.
+pub fn collect(
+    session: &Session,
+    operation: Operation,
+    length: u64,
+    mut sink: impl FnMut(&[u8]) -> Result<(), Error>,
+) -> Result<Hash, Error> {
+    let mut digest = Sha256::new();
+    for_each_chunk(session, length, |chunk| {
+        session.collect(operation, chunk)?;
+        digest.update(&*chunk);
+        sink(chunk)
     })?;
     Ok(digest.finalize().into())
 }

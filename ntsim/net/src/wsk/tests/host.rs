@@ -63,6 +63,23 @@ fn connection_of_the_host_is_accepted_and_reset() {
 }
 
 #[test]
+fn connection_of_the_host_that_was_inspected_is_fed_to_its_own_socket() {
+    let fixture = fixture();
+    let owner = Owner::new();
+    let (listener, to) = super::listening::conditional(&fixture, &owner);
+    let mut stream = TcpStream::connect(to).unwrap();
+    let there = owner.accepted();
+    // The bytes come when the socket has its events: nothing but the host tells of them.
+    std::thread::sleep(core::time::Duration::from_millis(20));
+    stream.write_all(b"late").unwrap();
+    owner.until(|owner| *owner.bytes.lock() == b"late");
+    assert!(crate::wsk::ended_connections().is_empty());
+    assert_eq!((close(there), close(listener.socket)), (STATUS_SUCCESS, STATUS_SUCCESS));
+    assert_eq!(crate::wsk::ended_connections(), [stream.local_addr().unwrap()]);
+    assert!(fixture.rules().is_empty());
+}
+
+#[test]
 fn reset_by_the_host_is_an_abortive_disconnect_of_a_stopped_connection_too() {
     for take in [None, Some(Take::Refuse)] {
         let fixture = fixture();

@@ -8,7 +8,10 @@ use super::fixture::*;
 const AT: &str = "127.0.0.2:0";
 
 /// A listener in conditional accept mode.
-fn conditional(fixture: &Fixture, owner: &std::sync::Arc<Owner>) -> (Listener, core::net::SocketAddr) {
+pub(super) fn conditional(
+    fixture: &Fixture,
+    owner: &std::sync::Arc<Owner>,
+) -> (Listener, core::net::SocketAddr) {
     let at = AT.parse().unwrap();
     let listener = fixture.listener(owner, at);
     assert_eq!(set(listener.socket, SOL_SOCKET, SO_CONDITIONAL_ACCEPT, 1), STATUS_SUCCESS);

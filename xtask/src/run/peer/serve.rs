@@ -1,0 +1,151 @@
+//! `cargo xtask serve`: the side that the file goes to, and comes back from.
+
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+use std::fs;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use runner::exchange::{self, Offer};
+use runner::{Client, Error, Fixture, Incoming, PeerListener, Session};
+use tempfile::NamedTempFile;
+
+use super::connect::{finish, nothing_left};
+use super::machine::end;
+use super::{CHUNK, Common, crossing, unusable};
+use crate::failure::CommandError;
+use crate::root;
+use crate::run::options::{Route, Source};
+use crate::run::report::Report;
+
+/// The address that is listened on if none is named: SMB Direct's port.
+const AT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5445);
+
+/// The time of one wait for a peer.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// The address, and the folder.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The address and port to listen on: the address is one of this host's, a port of 0 is chosen.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = AT)]
+    at: SocketAddr,
+    /// The folder that the file goes to; without it, target/softndk/received.
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Listens until a peer has brought its file and has had it back.
+pub(crate) fn serve(options: &Options) -> Result<(), CommandError> {
+    let Options { at, dir, common } = options;
+    let folder = folder(dir.as_deref())?;
+    if at.ip().is_unspecified() || at.ip().is_multicast() {
+        return Err(CommandError::Usage(format!("{at}: name one address of this host")));
+    }
+    common.check()?;
+    let images = common.images()?;
+    let booted = common.boot(&images, at.ip())?;
+    let mut at = *at;
+    let taken = match next(&booted.fixture, &mut at) {
+        Ok(taken) => taken,
+        Err(error) => return Err(nothing_left(booted.fixture, unusable::opening(at, &error))),
+    };
+    let Taken { session, peer, offer } = taken;
+    let route = Route { near: peer.ip(), far: at.ip(), port: at.port() };
+    let mut report = Report::of_peers(&offer.name, offer.length, route, common.json);
+    report.phase("boot", booted.took);
+    report.opened(session.report());
+    let outcome = cross(&session, &offer, &folder, &mut report);
+    finish(booted.fixture, session, peer, outcome, &mut report)
+}
+
+/// A file that a peer has offered, in a session that is open.
+struct Taken {
+    session: Session,
+    peer: SocketAddr,
+    offer: Offer,
+}
+
+/// Waits for a peer that offers a file. Each that does not is told in one line. The port is chosen once.
+fn next(fixture: &Fixture, at: &mut SocketAddr) -> Result<Taken, Error> {
+    loop {
+        let listener = Client::open(fixture)?.listen_peer(end(*at), CHUNK)?;
+        *at = listener.local();
+        // Those of a session that has failed were told with it.
+        drop(fixture.machine().ended_connections());
+        eprintln!("listening on {at}");
+        let Some((session, peer)) = accept(fixture, &listener)? else { continue };
+        match Offer::take(&session) {
+            Ok(offer) => return Ok(Taken { session, peer, offer }),
+            Err(error) => {
+                eprintln!("{peer}: {error}");
+                session.close(protocol::Level::Passive)?;
+            }
+        }
+    }
+}
+
+/// Waits for a session; nothing if one has failed, and the listener with it. Connections that ended without a word of
+/// iWARP are told, too.
+fn accept(fixture: &Fixture, listener: &PeerListener) -> Result<Option<(Session, SocketAddr)>, Error> {
+    let mut told = Vec::new();
+    loop {
+        match listener.accept(WAIT)? {
+            Incoming::Session(session, peer) => return Ok(Some((*session, peer))),
+            Incoming::Refused(peer, why) => {
+                eprintln!("{peer}: refused: {why}");
+                told.push(peer);
+            }
+            Incoming::Failed(peer, error) => {
+                let peer = peer.map_or_else(|| "a peer".to_owned(), |peer| peer.to_string());
+                eprintln!("{peer}: gone before there was a session: {error}");
+                return Ok(None);
+            }
+            Incoming::Nothing => {}
+        }
+        for peer in fixture.machine().ended_connections() {
+            match told.iter().position(|told| *told == peer) {
+                Some(at) => _ = told.swap_remove(at),
+                None => eprintln!("{peer}: refused: it does not speak iWARP"),
+            }
+        }
+    }
+}
+
+/// Takes the file in every way, keeps it under its name, and sends it back in every way.
+fn cross(session: &Session, offer: &Offer, folder: &Path, report: &mut Report) -> Result<(), Error> {
+    let made = NamedTempFile::new_in(folder);
+    let file = match made {
+        Ok(file) => file,
+        Err(error) => {
+            exchange::refuse(session, &format!("writing: {error}"))?;
+            return Err(Error::Write(error));
+        }
+    };
+    exchange::accept(session)?;
+    let mut writer = BufWriter::with_capacity(CHUNK as usize, file.as_file());
+    crossing::into(session, offer.length, offer.hash, report, |chunk| {
+        writer.write_all(chunk).map_err(Error::Write)
+    })?;
+    writer.flush().map_err(Error::Write)?;
+    drop(writer);
+    let source = Source { path: file.path().to_owned(), length: offer.length };
+    crossing::out(session, &source, report)?;
+    if report.is_intact() {
+        let kept = file.persist(folder.join(&offer.name)).map_err(|error| Error::Write(error.error))?;
+        drop(kept);
+    }
+    Ok(())
+}
+
+/// The folder, in which a file can be made.
+fn folder(named: Option<&Path>) -> Result<PathBuf, CommandError> {
+    let folder = named.map_or_else(|| root().join("target/softndk/received"), Path::to_owned);
+    let usable = fs::create_dir_all(&folder).and_then(|()| NamedTempFile::new_in(&folder));
+    match usable {
+        Ok(_removed) => Ok(folder),
+        Err(error) => Err(CommandError::Usage(format!("{}: {error}", folder.display()))),
+    }
+}

@@ -352,7 +352,7 @@ fn name_of_no_file_test_or_identifier_is_a_fault() {
 
 #[test]
 fn planted_mistakes_have_a_row_each() {
-    let page = text("docs/close.md");
+    let page = text("docs/close.md") + &text("docs/wire.md");
     let is_name = |word: &&str| {
         word.len() > 3 && word[..2].bytes().all(|c| c.is_ascii_digit()) && word.as_bytes()[2] == b'-'
     };

@@ -186,7 +186,7 @@ impl Attacked {
     fn new(crc: bool) -> Self {
         OFFERED.set(null_mut());
         CLOSED.set(false);
-        network::set_piece(0);
+        network::clear();
         let at: SocketAddr = "10.0.0.2:5445".parse().unwrap();
         let fabric = Fabric::new().unwrap();
         let settings = WireSettings { crc: false, fpdu_size: None, force: true };

@@ -375,7 +375,7 @@ fn port_events(number: usize) -> Arc<PortEvents<InABox>> {
 
 fn dynamic() -> u16 {
     with(|world| {
-        world.dynamic = world.dynamic.wrapping_add(1);
+        world.dynamic = world.dynamic.wrapping_add(1) % 15_000;
         50_000 + world.dynamic
     })
 }

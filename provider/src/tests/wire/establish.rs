@@ -7,9 +7,9 @@ use sys::status::*;
 use test_kernel::network::{self, Action};
 use test_kernel::{listen_to_events, pass, take_events};
 
-use super::{connected, listening, meet, requested, retaken, run, shared, tear_down};
+use super::{SETTINGS, connected, listening, meet, requested, retaken, run, shared, tear_down};
 use crate::kernel::event::{Event, RequestCall, Status};
-use crate::tests::consumer::{Seen, call, close, virtual_address};
+use crate::tests::consumer::{Pair, Seen, call, close, virtual_address};
 
 /// Private data of a connector, and its read limits.
 fn data(connector: *mut NDK_CONNECTOR) -> (Vec<u8>, u32, u32) {
@@ -255,4 +255,19 @@ fn port_of_a_listener_is_free_when_its_close_completes() {
     assert_eq!(listen(other), STATUS_PENDING);
     assert_eq!(run(&pair), [Seen::RequestCompleted("again", STATUS_SUCCESS)]);
     tear_down(crate::tests::consumer::Pair { listener: other, ..pair });
+}
+
+/// TM-1: the time of TCP's own connect is TCP's: NdkConnect pends and completes with what TCP says.
+#[test]
+fn connect_that_tcp_gives_up_completes_with_its_status() {
+    for status in
+        [STATUS_IO_TIMEOUT, STATUS_HOST_UNREACHABLE, STATUS_NETWORK_UNREACHABLE, STATUS_CONNECTION_REFUSED]
+    {
+        let mut pair = Pair::over_network(SETTINGS);
+        network::set_failure(status);
+        assert_eq!(pair.connect(b""), STATUS_PENDING);
+        assert_eq!(run(&pair), [Seen::RequestCompleted("connect", status)]);
+        network::set_failure(STATUS_CONNECTION_REFUSED);
+        tear_down(pair);
+    }
 }

@@ -6,116 +6,12 @@ use sys::ndk::*;
 use sys::status::*;
 use test_kernel::network;
 
-use super::peer::{Peer, fpdu, read, response, send, send_invalidate, write};
-use super::rig::{ALL, receive};
-use super::{SETTINGS, listening_of, run, tear_down};
+use super::peer::{fpdu, read, response, send, send_invalidate, write};
+use super::rig::receive;
+use super::run;
+use super::victim::{LENGTH, UNTOUCHED, Victim, WINDOW};
 use crate::number::u64_from;
-use crate::rnic::WireSettings;
-use crate::tests::consumer::{Buffer, Pair, Seen, call, close, virtual_address};
-
-/// Registered bytes of a region; as many more behind it are not, and stay as they are.
-const LENGTH: usize = 4096;
-const UNTOUCHED: u8 = 0xA5;
-
-/// Regions of the side that is attacked.
-struct Memory {
-    buffer: Buffer,
-    mr: *mut NDK_MR,
-    token: u32,
-}
-
-impl Memory {
-    fn new(pd: *mut NDK_PD, rights: u32) -> Self {
-        let mut buffer = Buffer::new(vec![UNTOUCHED; 2 * LENGTH]);
-        let mut mr = null_mut();
-        let none = null_mut();
-        let create: unsafe extern "efiapi" fn(_, _, _) = never;
-        assert_eq!(call!(pd, NdkCreateMr, 0, Some(create), none, &mut mr), STATUS_SUCCESS);
-        let mdl = std::ptr::from_mut(&mut *buffer.mdl);
-        assert_eq!(call!(mr, NdkRegisterMr, mdl, LENGTH, rights, None, null_mut()), STATUS_SUCCESS);
-        let token = call!(mr, NdkGetLocalTokenFromMr);
-        Self { buffer, mr, token }
-    }
-
-    fn start(&self) -> u64 {
-        u64_from(self.buffer.address())
-    }
-
-    fn is_untouched(&self) -> bool {
-        self.buffer.bytes.iter().all(|byte| *byte == UNTOUCHED)
-    }
-
-    fn end(self, pair: &Pair) {
-        call!(self.mr, NdkDeregisterMr, None, null_mut());
-        assert_eq!(close!(pair.log, self.mr, NdkCloseMr, "mr"), STATUS_SUCCESS);
-    }
-}
-
-unsafe extern "efiapi" fn never(_: sys::wdm::PVOID, _: NTSTATUS, _: *mut NDK_OBJECT_HEADER) {
-    panic!("no create of this provider pends");
-}
-
-/// A connection of a peer, and the memory that it may, and may not, use.
-struct Victim {
-    pair: Pair,
-    peer: Peer,
-    all: Memory,
-    read_only: Memory,
-    local: Memory,
-    foreign: Memory,
-    foreign_pd: *mut NDK_PD,
-    stale: u32,
-}
-
-impl Victim {
-    fn new(crc: bool) -> Self {
-        network::set_piece(0);
-        let mut pair = listening_of(WireSettings { crc: false, ..SETTINGS });
-        let peer = Peer::connect(pair.far.address, crc);
-        run(&pair);
-        peer.request();
-        let seen = run(&pair);
-        let [Seen::Requested(_, connector)] = seen[..] else { panic!("no connect request: {seen:?}") };
-        pair.far.connector = virtual_address(connector).cast();
-        assert_eq!(pair.accept(b""), STATUS_PENDING);
-        assert_eq!(run(&pair), []);
-        assert!(peer.take().starts_with(b"MPA ID Rep Frame"));
-        peer.segment(&write(9, 0, true, b""));
-        assert_eq!(run(&pair), [Seen::RequestCompleted("accept", STATUS_SUCCESS)]);
-        let pd = pair.far.pd;
-        let mut foreign_pd = null_mut();
-        let create: unsafe extern "efiapi" fn(_, _, _) = never;
-        let created = call!(pair.far.adapter, NdkCreatePd, Some(create), null_mut(), &mut foreign_pd);
-        assert_eq!(created, STATUS_SUCCESS);
-        let all = Memory::new(pd, ALL);
-        let read_only = Memory::new(pd, NDK_MR_FLAG_ALLOW_REMOTE_READ);
-        let local = Memory::new(pd, NDK_MR_FLAG_ALLOW_LOCAL_WRITE);
-        let foreign = Memory::new(foreign_pd, ALL);
-        let stale = {
-            let memory = Memory::new(pd, ALL);
-            let token = memory.token;
-            memory.end(&pair);
-            token
-        };
-        Self { pair, peer, all, read_only, local, foreign, foreign_pd, stale }
-    }
-
-    fn is_untouched(&self) -> bool {
-        [&self.all, &self.read_only, &self.local, &self.foreign].into_iter().all(Memory::is_untouched)
-    }
-
-    /// Ends everything: it comes to an end, whatever the peer did.
-    fn end(self) {
-        for memory in [self.all, self.read_only, self.local, self.foreign] {
-            memory.end(&self.pair);
-        }
-        assert_eq!(close!(self.pair.log, self.foreign_pd, NdkClosePd, "pd"), STATUS_SUCCESS);
-        self.peer.abort();
-        run(&self.pair);
-        assert!(self.peer.is_closed());
-        tear_down(self.pair);
-    }
-}
+use crate::tests::consumer::{Seen, call, request};
 
 /// The class of an attack, the segments of it, and the reason that is told.
 type Class = (&'static str, Vec<Vec<u8>>, (u8, u8, u8));
@@ -123,7 +19,8 @@ type Class = (&'static str, Vec<Vec<u8>>, (u8, u8, u8));
 /// Attacks that know the memory of the victim.
 fn classes(victim: &Victim) -> Vec<Class> {
     let (all, start) = (victim.all.token, victim.all.start());
-    let end = start + u64_from(LENGTH);
+    let (end, middle) = (start + u64_from(LENGTH), start + u64_from(LENGTH / 2));
+    let window_end = start + WINDOW.0 + WINDOW.1;
     let [read_only, local, foreign] =
         [&victim.read_only, &victim.local, &victim.foreign].map(|memory| (memory.token, memory.start()));
     let one = |segment| vec![segment];
@@ -158,6 +55,26 @@ fn classes(victim: &Victim) -> Vec<Class> {
         ("read of another domain", one(read(1, foreign.0, foreign.1, 8)), (0, 1, 3)),
         ("more reads than are answered", (1..40).map(|msn| read(msn, all, start, 0)).collect(), (1, 2, 2)),
         ("Read Request skipped", one(read(2, all, start, 8)), (1, 2, 3)),
+        ("window that was never bound", one(write(victim.unbound, start + 100, true, b"x")), (1, 1, 0)),
+        ("window that is not bound any more", one(write(victim.ended, start + 100, true, b"x")), (1, 1, 0)),
+        (
+            "read of a window that is not bound any more",
+            one(read(1, victim.ended, start + 100, 1)),
+            (0, 1, 0),
+        ),
+        ("Write to a window for reads", one(write(victim.window, start + WINDOW.0, true, b"x")), (0, 1, 2)),
+        (
+            "read before the start of a window",
+            one(read(1, victim.window, start + WINDOW.0 - 1, 2)),
+            (0, 1, 1),
+        ),
+        ("read over the end of a window", one(read(1, victim.window, window_end - 1, 2)), (0, 1, 1)),
+        (
+            "overlapped memory by the token of less",
+            one(write(victim.half, middle - 1, true, b"xy")),
+            (1, 1, 1),
+        ),
+        ("overlapped memory by the token for reads", one(write(victim.shown, start, true, b"x")), (0, 1, 2)),
         ("response to no read", one(response(2, 0, b"x")), (1, 1, 0)),
         ("Send skipped", one(send(2, 0, true, b"x")), (1, 2, 3)),
         ("Send that begins in its middle", one(send(1, 4, true, b"x")), (1, 2, 4)),
@@ -193,6 +110,22 @@ fn hostile_peer_of_a_provider_is_told_its_reason_and_touches_nothing() {
     }
 }
 
+/// The page has a row for each class, with its reason.
+#[test]
+fn hostile_class_against_a_provider_has_a_row_with_its_reason() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/wire.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let below = page.split("### Against a provider\n").nth(1).unwrap();
+    let rows = below.lines().skip_while(|line| !line.starts_with("| ")).skip(2);
+    let listed: Vec<_> = rows.take_while(|line| line.starts_with("| ")).map(str::to_owned).collect();
+    let victim = Victim::new(false);
+    let row = |(class, _, (layer, kind, code)): Class| format!("| {class} | {layer}/{kind}/{code} |");
+    let mut classes: Vec<_> = classes(&victim).into_iter().map(row).collect();
+    classes.dedup();
+    assert_eq!(listed, classes);
+    victim.end();
+}
+
 /// DDP-2: every segment of a Write is checked; what was legal before it is placed.
 #[test]
 fn second_segment_of_a_write_is_checked_like_the_first() {
@@ -211,6 +144,66 @@ fn second_segment_of_a_write_is_checked_like_the_first() {
     }
 }
 
+/// DDP-2: a window that is invalidated in the middle of a Write refuses the rest of it: with sums nothing was placed, without
+/// them what had come.
+#[test]
+fn window_that_goes_within_a_write_refuses_the_rest() {
+    for (crc, whole) in [(false, false), (false, true), (true, false), (true, true)] {
+        let victim = Victim::new(crc);
+        let token = victim.bind(2, (0, 2000), NDK_OP_FLAG_ALLOW_REMOTE_WRITE);
+        let start = victim.all.start();
+        // Between two segments, or within one.
+        let first = fpdu(&write(token, start, false, &[1; 1000]), crc);
+        let second = fpdu(&write(token, start + 1000, true, &[2; 1000]), crc);
+        let stream = [&first[..], &second[..]].concat();
+        let cut = if whole { first.len() } else { first.len() + 500 };
+        victim.peer.send(&stream[..cut]);
+        run(&victim.pair);
+        let placed = || victim.all.buffer.bytes.iter().filter(|byte| **byte != UNTOUCHED).count();
+        // 16 bytes of the second segment are its header and length.
+        let expected = 1000 + if whole || crc { 0 } else { 500 - 16 };
+        assert_eq!(placed(), expected, "{crc} {whole}");
+        victim.invalidate(2);
+        victim.peer.send(&stream[cut..]);
+        run(&victim.pair);
+        let told = victim.peer.told().unwrap();
+        assert_eq!((told.layer, told.kind, told.code), (1, 1, 0), "{crc} {whole}");
+        assert_eq!(placed(), expected, "{crc} {whole}");
+        victim.end();
+    }
+}
+
+/// RD-4: a response that is longer than its read, in one segment or in its last one, is told, and nothing behind the sink is
+/// touched.
+#[test]
+fn response_longer_than_its_read_is_told_and_touches_no_more() {
+    for (crc, cut) in [(false, 0), (false, 8), (true, 0), (true, 8)] {
+        let victim = Victim::new(crc);
+        let sge = NDK_SGE { Length: 8, ..victim.local.buffer.sge(victim.local.token) };
+        let (qp, at, token) = (victim.pair.far.qp, victim.all.start(), victim.all.token);
+        let status = call!(qp, NdkRead, request(4), &sge, 1, at, token, 0);
+        assert_eq!(status, STATUS_SUCCESS);
+        run(&victim.pair);
+        let request = victim.peer.segments().pop().unwrap();
+        let sink = u32::from_be_bytes(request[18..22].try_into().unwrap());
+        let place = u64::from_be_bytes(request[22..30].try_into().unwrap());
+        if cut > 0 {
+            let mut first = response(sink, place, &[1; 8]);
+            first[0] &= !0x40;
+            victim.peer.segment(&first);
+        }
+        victim.peer.segment(&response(sink, place + cut, &[2; 9]));
+        run(&victim.pair);
+        let told = victim.peer.told().unwrap();
+        assert_eq!((told.layer, told.kind, told.code), (1, 1, 1), "{crc} {cut}");
+        let results = victim.pair.far.results();
+        assert_eq!((results.len(), results[0].2), (1, 4));
+        assert_ne!(results[0].0, STATUS_SUCCESS);
+        assert!(victim.local.buffer.bytes[8..].iter().all(|byte| *byte == UNTOUCHED), "{crc} {cut}");
+        victim.end();
+    }
+}
+
 /// DDP-2: a region that goes in the middle of a segment refuses the rest of it.
 #[test]
 fn region_that_goes_within_a_segment_refuses_the_rest() {
@@ -220,6 +213,7 @@ fn region_that_goes_within_a_segment_refuses_the_rest() {
     run(&victim.pair);
     let placed = victim.all.buffer.bytes.iter().filter(|byte| **byte == 1).count();
     assert_eq!(placed, 500 - 16);
+    victim.invalidate(0);
     assert_eq!(
         call!(victim.all.mr, NdkDeregisterMr, None, null_mut()),
         STATUS_SUCCESS,
@@ -247,9 +241,9 @@ fn flipped_bit_is_found_before_anything_is_placed() {
         network::set_piece(if byte % 3 == 0 { 5 } else { 0 });
         victim.peer.send(&bytes);
         run(&victim.pair);
+        assert!(victim.is_untouched(), "byte {byte} is placed");
         let told = victim.peer.told().unwrap();
         assert_eq!((told.layer, told.kind, told.code), (2, 0, 2), "byte {byte}");
-        assert!(victim.is_untouched(), "byte {byte}");
         network::set_piece(0);
         victim.end();
     }

@@ -3,13 +3,17 @@
 mod close;
 mod data;
 mod establish;
+mod flood;
 mod hostile;
 mod limits;
 mod meet;
 mod order;
 mod peer;
+mod resets;
 mod rig;
 mod shared;
+mod turns;
+mod victim;
 
 pub(super) use meet::{meet, retaken, shared};
 use sys::status::*;

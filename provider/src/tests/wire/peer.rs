@@ -21,6 +21,7 @@ use crate::kernel::network::{Batch as _, ConnectionTable, Events, LocalEnd, Runs
 #[derive(Default)]
 struct Seen {
     bytes: RefCell<Vec<u8>>,
+    refused: Cell<bool>,
     finished: Cell<bool>,
     closed: Cell<bool>,
 }
@@ -46,8 +47,9 @@ unsafe fn bound(_: NonNull<c_void>, _: SocketAddr) -> bool {
     true
 }
 
-unsafe fn opened(_: NonNull<c_void>, outcome: Result<(), NTSTATUS>) {
-    assert_eq!(outcome, Ok(()));
+unsafe fn opened(context: NonNull<c_void>, outcome: Result<(), NTSTATUS>) {
+    // SAFETY: the network calls with the context.
+    unsafe { seen(context) }.refused.set(outcome.is_err());
 }
 
 unsafe fn arrived(context: NonNull<c_void>, runs: &dyn Runs) -> Taken {
@@ -119,6 +121,11 @@ impl Peer {
         InABox::abort(&self.tcp);
     }
 
+    /// The listener has not answered.
+    pub(super) fn is_refused(&self) -> bool {
+        self.seen.refused.get()
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.seen.closed.get()
     }
@@ -136,7 +143,13 @@ impl Peer {
             let length = u16::from_be_bytes(*length);
             let ulpdu = &bytes[at + 2..][..usize::from(length)];
             segments.push(ulpdu.to_vec());
-            at += 2 + usize::from(length) + usize::from(pad(length)) + 4;
+            let end = at + 2 + usize::from(length) + usize::from(pad(length));
+            if self.crc {
+                let mut digest = Digest::new();
+                digest.update(&bytes[at..end]);
+                assert_eq!(bytes[end..][..4], digest.to_wire(), "the sum of an FPDU");
+            }
+            at = end + 4;
         }
         segments
     }

@@ -177,7 +177,7 @@ fn device_is_added_started_read_written_and_removed() {
 #[test]
 fn mistakes_in_the_life_of_a_device_are_found() {
     for (mistake, rules) in [
-        (1, &["RemoveDevice", "DeleteDevice"][..]),
+        (1, &["RemoveDevice", "DeleteDevice", "ObjectLeak"][..]),
         (2, &["DeviceInitializing"]),
         (3, &["DeviceInterface"]),
         (4, &["PnpStatus"]),

@@ -61,9 +61,11 @@ pub fn attach(source: *mut DEVICE_OBJECT, target: *mut DEVICE_OBJECT) -> Option<
     // SAFETY: the device exists.
     let below = unsafe { top(target) };
     // SAFETY: as above; each member is changed by its driver or the I/O manager alone.
-    unsafe { (*source).StackSize = (*below).StackSize + 1 };
+    let (size, alignment) = lower(unsafe { &*below });
     // SAFETY: as above.
-    unsafe { (*source).AlignmentRequirement = (*below).AlignmentRequirement };
+    unsafe { (*source).StackSize = size + 1 };
+    // SAFETY: as above.
+    unsafe { (*source).AlignmentRequirement = alignment };
     set_below(source, below);
     // SAFETY: as above.
     unsafe { (*below).AttachedDevice = source };
@@ -84,6 +86,11 @@ pub fn detach(target: *mut DEVICE_OBJECT) {
         return;
     }
     set_below(above, ptr::null_mut());
+}
+
+/// What a device takes from the one below it.
+fn lower(device: &DEVICE_OBJECT) -> (i8, u32) {
+    (device.StackSize, device.AlignmentRequirement)
 }
 
 #[cold]

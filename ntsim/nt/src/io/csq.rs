@@ -15,7 +15,7 @@ use sys::wdm::{
 };
 
 use super::cancel::IoReleaseCancelSpinLock;
-use super::irp::violation;
+use super::irp::{current_location, violation};
 
 /// `Type` of a queue: with IoCsqInitialize, with IoCsqInitializeEx; of a request's context.
 const QUEUE: u32 = 1;
@@ -166,8 +166,12 @@ fn call<R: 'static>(_name: &'static str, routine: impl FnOnce() -> R) -> R {
 
 /// The slot of the driver's in a request, in which the queue or the context is noted: `DriverContext[3]`.
 fn slot(irp: *mut IRP) -> *mut *mut c_void {
-    // SAFETY: the request is the caller's; while it has an owner, this member of the union is in use.
-    unsafe { &raw mut (*irp).Tail.Overlay.DriverContext.DriverContext[3] }
+    // SAFETY: the request is the caller's.
+    let tail = unsafe { &mut (*irp).Tail };
+    // SAFETY: while it has an owner, this member of the union is in use.
+    let context = unsafe { &mut tail.Overlay.DriverContext };
+    // SAFETY: every value of the union's is one of this member's.
+    unsafe { &raw mut context.DriverContext[3] }
 }
 
 /// Exchanges the cancel routine of a request, as the inline IoSetCancelRoutine does; returns the one before.
@@ -197,10 +201,8 @@ unsafe fn insert(
     };
     // SAFETY: the request is the driver's.
     unsafe { slot(irp).write(noted) };
-    // SAFETY: while it has an owner, this member of the union is in use.
-    let location = unsafe { (*irp).Tail.Overlay.CurrentStackLocation };
-    // SAFETY: the location is the packet's own.
-    unsafe { (*location).Control |= SL_PENDING_RETURNED };
+    // SAFETY: the request is the driver's.
+    unsafe { current_location(irp) }.Control |= SL_PENDING_RETURNED;
     // SAFETY: the queue is the driver's.
     let known = unsafe { &*queue };
     let routine = known.CsqInsertIrp.cast_const().cast::<()>();

@@ -11,6 +11,7 @@ use sys::wdm::{
 };
 
 use super::dispatch::send_as_driver;
+use super::irp::current_location;
 use crate::ke::KeWaitForSingleObject;
 use crate::ke::object_exports::{KeInitializeEvent, KeSetEvent};
 
@@ -39,8 +40,8 @@ pub(crate) unsafe fn forward_and_wait(below: *mut DEVICE_OBJECT, irp: *mut IRP) 
     let event: *mut KEVENT = &raw mut event;
     // SAFETY: the event is this function's own.
     unsafe { KeInitializeEvent(event, EVENT_TYPE::NotificationEvent, 0) };
-    // SAFETY: while the packet has an owner, this member of the union is in use.
-    let current = unsafe { (*irp).Tail.Overlay.CurrentStackLocation };
+    // SAFETY: the caller's contract.
+    let current: *mut IO_STACK_LOCATION = unsafe { current_location(irp) };
     let next = current.wrapping_sub(1);
     // SAFETY: the device below says that it needs one location less, so there is one.
     unsafe { ptr::copy_nonoverlapping(current, next, 1) };

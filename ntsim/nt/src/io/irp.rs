@@ -156,6 +156,19 @@ pub(super) unsafe fn next_location<'a>(irp: &IRP) -> &'a mut IO_STACK_LOCATION {
     unsafe { &mut *current.wrapping_sub(1) }
 }
 
+/// The current stack location of a packet.
+///
+/// # Safety
+/// The packet is there as long as the result, a driver has it, and no other code has its location.
+pub(crate) unsafe fn current_location<'a>(irp: *mut IRP) -> &'a mut IO_STACK_LOCATION {
+    // SAFETY: the caller's contract.
+    let overlay = unsafe { &(*irp).Tail };
+    // SAFETY: while a driver owns the packet, this member of the union is in use.
+    let current = unsafe { overlay.Overlay.CurrentStackLocation };
+    // SAFETY: the location is one of the packet's own.
+    unsafe { &mut *current }
+}
+
 /// Returns the record of the packet at an address, if there is one.
 pub(super) fn find(irp: *mut IRP) -> Option<Arc<Packet>> {
     PACKETS.get().live.lock().get(&Va::of(irp)).cloned()

@@ -66,6 +66,7 @@ pub use file::open_files;
 pub use force_pending::force_pending;
 pub(crate) use forward::{forward_and_wait, skip};
 pub use interface::{device_interfaces, register as register_interface, set_state as set_interface_state};
+pub(crate) use irp::current_location;
 pub use irp::{IoAllocateIrp, IoFreeIrp, IoReuseIrp};
 pub use irp::{PendingRequest, pending_requests};
 pub use lend::{LendError, give_back, lend, mark_lent_pending};

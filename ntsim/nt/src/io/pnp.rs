@@ -59,10 +59,9 @@ static BUS: PerMachine<Bus> = PerMachine::new();
 
 /// The bus driver's routine for every request: plug and play succeeds, and nothing else is known.
 unsafe extern "efiapi" fn bus(_device: *mut DEVICE_OBJECT, irp: *mut IRP) -> NTSTATUS {
-    // SAFETY: the request is the dispatch routine's, and this member of the union in use.
-    let location = unsafe { (*irp).Tail.Overlay.CurrentStackLocation };
-    // SAFETY: the location is the packet's own.
-    let (major, minor) = unsafe { ((*location).MajorFunction, (*location).MinorFunction) };
+    // SAFETY: the request is the dispatch routine's.
+    let location = unsafe { irp::current_location(irp) };
+    let (major, minor) = (location.MajorFunction, location.MinorFunction);
     let known = matches!(
         minor,
         IRP_MN_START_DEVICE

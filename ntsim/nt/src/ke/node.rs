@@ -54,7 +54,7 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn KeUnstackDetachProcess(state: *mut KAPC_STATE) {
         // SAFETY: the driver passes a state.
-        let known = unsafe { core::mem::replace(&mut (*state).Opaque, [0; 6]) };
+        let known = unsafe { core::mem::take(&mut (*state).Opaque) };
         if known[..2] != [ATTACHED, Va::of(state).bits()] {
             report(format!("KeUnstackDetachProcess got {state:p}, by which no thread is attached"));
         }

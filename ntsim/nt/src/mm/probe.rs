@@ -124,7 +124,9 @@ fn write(range: Range) -> Result<(), Refused> {
 /// The byte may be written.
 unsafe extern "C" fn touch(at: *mut u8) {
     // SAFETY: the caller's contract.
-    unsafe { at.write_volatile(at.read_volatile()) };
+    let byte = unsafe { at.read_volatile() };
+    // SAFETY: the caller's contract.
+    unsafe { at.write_volatile(byte) };
 }
 
 #[cfg(test)]
@@ -135,10 +137,10 @@ mod tests {
     #[test]
     fn probe_of_kernel_memory_without_a_handler_is_found() {
         let machine = crate::testing::builder().boot();
-        let user = [0_u64; 4];
+        let user = vec![0_u64; 4];
         let pool = unsafe { crate::ex::ExAllocatePool2(0x40, 64, u32::from_le_bytes(*b"Prob")) };
         unsafe {
-            ProbeForRead((&raw const user).cast(), 32, 8);
+            ProbeForRead(user.as_ptr().cast(), 32, 8);
             ProbeForRead(pool, 64, 1);
             ProbeForRead(0xFFFF_8000_0000_0000_usize as *const c_void, 1, 1);
             ProbeForRead(user.as_ptr().cast::<u8>().add(1).cast(), 4, 4);

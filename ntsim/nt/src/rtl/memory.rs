@@ -115,8 +115,8 @@ unsafe extern "C" fn units(text: *const u16) -> usize {
 /// Both ranges are there.
 unsafe extern "C" fn equal(a: *const u8, b: *const u8, length: usize) -> usize {
     // SAFETY: the caller's contract.
-    let same = |&at: &usize| unsafe { a.wrapping_add(at).read() == b.wrapping_add(at).read() };
-    (0..length).take_while(same).count()
+    let byte = |of: *const u8, at: usize| unsafe { of.wrapping_add(at).read() };
+    (0..length).take_while(|&at| byte(a, at) == byte(b, at)).count()
 }
 
 /// Bug check 0xC4, code 0xF0: the ranges of a `memcpy` overlap.

@@ -36,8 +36,10 @@ exports! {
     /// Writes at most so many bytes, with a terminator if there is room; returns how many, or -1 if that is too few.
     #[irql(PASSIVE..=HIGH)]
     fn _vsnprintf(buffer: *mut c_char, count: usize, text: *const c_char, arguments: *const u64) -> i32 {
-        // SAFETY: the driver passes a terminated format and the arguments that it asks for.
-        let output = unsafe { format(text, Arguments::new(arguments)) };
+        // SAFETY: the driver passes the arguments that the format asks for.
+        let arguments = unsafe { Arguments::new(arguments) };
+        // SAFETY: the driver passes a terminated format.
+        let output = unsafe { format(text, arguments) };
         // SAFETY: the driver passes so much room.
         unsafe { put(buffer.cast::<u8>(), count, output.as_bytes()) }
     }
@@ -48,7 +50,9 @@ exports! {
         // SAFETY: the driver passes a terminated format.
         let narrow = unsafe { narrowed(text) };
         // SAFETY: the driver passes the arguments that the format asks for.
-        let output = unsafe { format(narrow.as_ptr().cast(), Arguments::new(arguments)) };
+        let arguments = unsafe { Arguments::new(arguments) };
+        // SAFETY: the format is terminated.
+        let output = unsafe { format(narrow.as_ptr().cast(), arguments) };
         let units: Vec<u16> = output.encode_utf16().collect();
         // SAFETY: the driver passes so much room.
         unsafe { put(buffer, count, &units) }
@@ -89,8 +93,10 @@ exports! {
         let message = if message.is_null() { c"".as_ptr() } else { message };
         let arguments = [message, failed, file].map(|text| ntsim_core::address::Va::of(text).bits());
         let all = [arguments[0], arguments[1], arguments[2], u64::from(line)];
-        // SAFETY: the driver passes terminated texts, and the format asks for so many.
-        let text = unsafe { format(c"%sthe assertion %s failed (%s:%u)".as_ptr(), Arguments::new(all.as_ptr())) };
+        // SAFETY: the format asks for so many.
+        let arguments = unsafe { Arguments::new(all.as_ptr()) };
+        // SAFETY: the driver passes terminated texts.
+        let text = unsafe { format(c"%sthe assertion %s failed (%s:%u)".as_ptr(), arguments) };
         verifier::report(Finding::new("RtlAssert").text(text));
     }
 }

@@ -104,7 +104,7 @@ unsafe fn create(init: &Init, attributes: *const WDF_OBJECT_ATTRIBUTES) -> Resul
         };
         attached = below;
     }
-    let devices = Devices { functional, attached, physical, own: Some(Own::new(settings)) };
+    let devices = Devices { functional, attached, physical, own: Some(Box::new(Own::new(settings))) };
     // SAFETY: the caller's contract.
     let created =
         unsafe { object::create(&init.client, attributes, init.client.driver(), Body::Device(devices)) };

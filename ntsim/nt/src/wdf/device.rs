@@ -22,7 +22,7 @@ pub(super) struct Devices {
     pub(super) attached: *mut DEVICE_OBJECT,
     pub(super) physical: *mut DEVICE_OBJECT,
     /// The framework's part; `None` of a miniport's adapter, whose requests stay the port driver's.
-    pub(super) own: Option<Own>,
+    pub(super) own: Option<Box<Own>>,
 }
 
 // SAFETY: the pointers are only handed back to the driver that passed them, or are those of devices that this one keeps.

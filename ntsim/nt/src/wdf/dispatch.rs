@@ -30,10 +30,8 @@ pub(super) unsafe extern "efiapi" fn dispatch(device: *mut DEVICE_OBJECT, irp: *
     let Body::Device(devices @ Devices { own: Some(own), .. }) = &object.body else {
         return end(irp, STATUS_INVALID_DEVICE_REQUEST);
     };
-    // SAFETY: the request is the dispatch routine's, and this member of the union in use.
-    let location = unsafe { (*irp).Tail.Overlay.CurrentStackLocation };
-    // SAFETY: the location is the packet's own.
-    let location = unsafe { &mut *location };
+    // SAFETY: the request is the dispatch routine's.
+    let location = unsafe { io::current_location(irp) };
     match location.MajorFunction {
         IRP_MJ_CREATE => create(&object, own, irp, location),
         IRP_MJ_CLEANUP => {

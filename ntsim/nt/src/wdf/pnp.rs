@@ -150,11 +150,9 @@ fn release(object: &Object, life: &WDF_PNPPOWER_EVENT_CALLBACKS) {
 
 fn power(object: &Object, name: &'static str, routine: Option<sys::wdf::PFN_WDF_DEVICE_POWER>) -> NTSTATUS {
     let (handle, other) = (object.handle.ptr(), WDF_POWER_DEVICE_STATE::WdfPowerDeviceD3Final);
+    let Some(routine) = routine else { return STATUS_SUCCESS };
     // SAFETY: the routine is the driver's own, for this device.
-    let call = |routine: sys::wdf::PFN_WDF_DEVICE_POWER| {
-        boundary::call_driver(name, || unsafe { routine(handle, other) })
-    };
-    routine.map_or(STATUS_SUCCESS, call)
+    boundary::call_driver(name, || unsafe { routine(handle, other) })
 }
 
 /// The device works no more, and never again.

@@ -209,24 +209,30 @@ fn present(object: &Object, queue: &Queue, request: &Arc<Object>) {
     } = queue.config;
     let (handle, own) = (object.handle.ptr::<c_void>(), request.handle.ptr::<c_void>());
     let asked = request::asked(request);
-    // SAFETY: in each, the routine is the driver's own, for this queue.
     match (asked.major, read, write, control, internal) {
         (3, Some(read), ..) => {
+            // SAFETY: the routine is the driver's own, for this queue.
             boundary::call_driver("EvtIoRead", || unsafe { read(handle, own, asked.output) });
         }
         (4, _, Some(write), ..) => {
+            // SAFETY: the routine is the driver's own, for this queue.
             boundary::call_driver("EvtIoWrite", || unsafe { write(handle, own, asked.input) });
         }
         (0xE, _, _, Some(control), _) => {
+            // SAFETY: the routine is the driver's own, for this queue.
             let call = || unsafe { control(handle, own, asked.output, asked.input, asked.code) };
             boundary::call_driver("EvtIoDeviceControl", call);
         }
         (0xF, .., Some(internal)) => {
+            // SAFETY: the routine is the driver's own, for this queue.
             let call = || unsafe { internal(handle, own, asked.output, asked.input, asked.code) };
             boundary::call_driver("EvtIoInternalDeviceControl", call);
         }
         _ => match default {
-            Some(default) => boundary::call_driver("EvtIoDefault", || unsafe { default(handle, own) }),
+            Some(default) => {
+                // SAFETY: the routine is the driver's own, for this queue.
+                boundary::call_driver("EvtIoDefault", || unsafe { default(handle, own) });
+            }
             None => request::finish(request, STATUS_INVALID_DEVICE_REQUEST, Some(0)),
         },
     }

@@ -86,10 +86,8 @@ impl Request {
 
     /// Its stack location.
     pub(super) fn location(&self) -> &IO_STACK_LOCATION {
-        // SAFETY: the request is there until it is completed, and this member of the union is in use.
-        let location = unsafe { (*self.irp()).Tail.Overlay.CurrentStackLocation };
-        // SAFETY: the location is the packet's own.
-        unsafe { &*location }
+        // SAFETY: the request is there until it is completed.
+        unsafe { io::current_location(self.irp()) }
     }
 }
 

@@ -160,7 +160,7 @@ fn others_are_refused_in_one_line_each_and_the_server_goes_on() {
         let _ = stream.read_to_end(&mut vec![]);
         told.push(format!("{from}: refused: {why}"));
     }
-    side.wait_for(told.last().expect("there are some"));
+    told.iter().for_each(|line| side.wait_for(line));
     let connected = connect(&side.at().to_string(), &path, &["--json"]);
     let served = side.end();
     assert_eq!((connected.code, served.code), (Some(0), Some(0)), "{connected:?} {served:?}");

@@ -145,7 +145,7 @@ unsafe fn run_peer(client: &Client, request: &Request) -> Result<usize, NTSTATUS
         }
         STOP_LISTENING => {
             // SAFETY: the code is buffered.
-            unsafe { output(request, &*client.listening.empty(Listening::stop)?) }
+            unsafe { output(request, &*client.listening.empty(|listening| listening.stop())?) }
         }
         _ => Err(STATUS_INVALID_DEVICE_REQUEST),
     }

@@ -90,7 +90,7 @@ impl Listening {
         match self.take((0, None), milliseconds) {
             Ok(Offered::Accepted(first, greeting)) => {
                 report.listening = 0;
-                (None, self.accept_rest(first, greeting, report))
+                (None, (*self).accept_rest(first, greeting, report))
             }
             Ok(Offered::Nothing) => (Some(self), Ok((None, report))),
             Ok(Offered::Refused(peer, refusal)) => {
@@ -107,7 +107,7 @@ impl Listening {
 
     /// Accepts the other connections of a session.
     fn accept_rest(
-        self: Box<Self>,
+        self,
         first: Handle<'static, NDK_CONNECTOR>,
         greeting: Greeting,
         mut report: Box<PeerReport>,
@@ -117,7 +117,7 @@ impl Listening {
         let connected = self.take_lane(1, session).and_then(|second| {
             Ok(pairs([first, second, self.take_lane(2, session)?, self.take_lane(3, session)?]))
         });
-        let Self { test_state, ends, listener, info, chunk_length } = *self;
+        let Self { test_state, ends, listener, info, chunk_length } = self;
         let opened = connected.and_then(|[far, near]| {
             // A peer that comes now finds no listener.
             listener.control_connect_events(true);
@@ -173,9 +173,8 @@ impl Listening {
     }
 
     /// Listens no more.
-    pub(crate) fn stop(self: Box<Self>) -> Result<Box<Outcome>, NTSTATUS> {
-        let Self { test_state, .. } = *self;
-        take_down(test_state)
+    pub(crate) fn stop(self) -> Result<Box<Outcome>, NTSTATUS> {
+        take_down(self.test_state)
     }
 }
 

@@ -199,16 +199,17 @@ mod tests {
         assert_eq!(Greeting::judge(own.as_bytes(), 1, None), Ok(own));
         let newer = Greeting { version: 2.into(), ..own };
         let refused = [
-            (&b"GET / HTTP/1.1\r\n\r\n and so on"[..], Refusal::NoGreeting),
-            (&[], Refusal::NoGreeting),
-            (newer.as_bytes(), Refusal::Version),
-            (Greeting::new(1, 8, 65536).as_bytes(), Refusal::Busy),
-            (Greeting::new(2, 7, 65536).as_bytes(), Refusal::NoGreeting),
-            (Greeting::new(1, 7, 0).as_bytes(), Refusal::NoGreeting),
-            (own.refusing(Refusal::Busy).as_bytes(), Refusal::NoGreeting),
+            (newer, Refusal::Version),
+            (Greeting::new(1, 8, 65536), Refusal::Busy),
+            (Greeting::new(2, 7, 65536), Refusal::NoGreeting),
+            (Greeting::new(1, 7, 0), Refusal::NoGreeting),
+            (own.refusing(Refusal::Busy), Refusal::NoGreeting),
         ];
-        for (data, refusal) in refused {
-            assert_eq!(Greeting::judge(data, 1, Some(7)), Err(refusal), "{data:?}");
+        for (greeting, refusal) in refused {
+            assert_eq!(Greeting::judge(greeting.as_bytes(), 1, Some(7)), Err(refusal), "{greeting:?}");
+        }
+        for other in [&b"GET / HTTP/1.1\r\n\r\n and so on"[..], &[]] {
+            assert_eq!(Greeting::judge(other, 1, Some(7)), Err(Refusal::NoGreeting), "{other:?}");
         }
     }
 

@@ -90,28 +90,41 @@ fn next(fixture: &Fixture, at: &mut SocketAddr) -> Result<Taken, Error> {
 /// Waits for a session; nothing if one has failed, and the listener with it. Connections that ended without a word of
 /// iWARP are told, too.
 fn accept(fixture: &Fixture, listener: &PeerListener) -> Result<Option<(Session, SocketAddr)>, Error> {
-    let mut told = Vec::new();
+    // Those that were refused and have not ended, and those that have ended without having been refused yet.
+    let (mut refused, mut ended) = (Vec::new(), Vec::new());
     loop {
         match listener.accept(WAIT)? {
-            Incoming::Session(session, peer) => return Ok(Some((*session, peer))),
+            Incoming::Session(session, peer) => {
+                ended.drain(..).for_each(tell_foreign);
+                return Ok(Some((*session, peer)));
+            }
             Incoming::Refused(peer, why) => {
                 eprintln!("{peer}: refused: {why}");
-                told.push(peer);
+                take(&mut ended, peer).unwrap_or_else(|| refused.push(peer));
             }
             Incoming::Failed(peer, error) => {
                 let peer = peer.map_or_else(|| "a peer".to_owned(), |peer| peer.to_string());
                 eprintln!("{peer}: gone before there was a session: {error}");
                 return Ok(None);
             }
-            Incoming::Nothing => {}
+            // No connect request is left to be looked at: these have made none.
+            Incoming::Nothing => ended.drain(..).for_each(tell_foreign),
         }
         for peer in fixture.machine().ended_connections() {
-            match told.iter().position(|told| *told == peer) {
-                Some(at) => _ = told.swap_remove(at),
-                None => eprintln!("{peer}: refused: it does not speak iWARP"),
-            }
+            take(&mut refused, peer).unwrap_or_else(|| ended.push(peer));
         }
     }
+}
+
+/// Takes a peer out of a list, if it is there.
+fn take(list: &mut Vec<SocketAddr>, peer: SocketAddr) -> Option<()> {
+    let at = list.iter().position(|one| *one == peer)?;
+    list.swap_remove(at);
+    Some(())
+}
+
+fn tell_foreign(peer: SocketAddr) {
+    eprintln!("{peer}: refused: it does not speak iWARP");
 }
 
 /// Takes the file in every way, keeps it under its name, and sends it back in every way.

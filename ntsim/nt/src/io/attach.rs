@@ -88,7 +88,7 @@ pub fn detach(target: *mut DEVICE_OBJECT) {
     set_below(above, ptr::null_mut());
 }
 
-/// What a device takes from the one below it.
+/// Returns what a device takes from the one below it.
 fn lower(device: &DEVICE_OBJECT) -> (i8, u32) {
     (device.StackSize, device.AlignmentRequirement)
 }

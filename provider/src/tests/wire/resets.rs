@@ -63,7 +63,7 @@ fn reset_before_a_connection_is_established_leaves_nothing_behind() {
     }
 }
 
-/// What a victim and its peer do before the reset.
+/// The steps of a victim and its peer before the reset.
 type Deed = fn(&Victim);
 
 #[test]

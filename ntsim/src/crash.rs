@@ -180,16 +180,18 @@ fn fault(signal: c_int, info: &siginfo_t, context: &mut ucontext_t) {
     let ip = image_at(ip).map_or(ip, |image| image.origin(ip));
     let registers = REGISTERS.map(|register| value(context, register));
     let fault = Fault { signal, code: info.si_code, address, paged_out, error, ip, registers };
-    if is_running() && exceptions::dispatches(&fault, context) {
-        return;
-    }
     if !is_running() {
         // Not a driver's doing. The default action names the signal when the instruction runs again.
         // SAFETY: restoring the default action has no preconditions.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
         return;
     }
+    // Before handlers are looked for: that, too, needs what a driver may have broken.
     let reporting = last_words::begin(&fault.stopped(STATUS_ACCESS_VIOLATION));
+    if exceptions::dispatches(&fault, context) {
+        reporting.withdraw();
+        return;
+    }
     if sched::current().is_none() && (CALLER_SP..=CALLER_BP).contains(&address.get()) {
         not_attached();
     }

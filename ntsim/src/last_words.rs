@@ -13,6 +13,9 @@ use ntsim_core::sched::hooks::EXIT_CODE;
 /// Seconds that a report may take before SIGALRM ends it; symbols of a large PDB are read for it.
 const SECONDS: usize = 20;
 
+/// The time after which a thread that waits for the right to report looks again. Of the process, and never changed.
+static PAUSE: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+
 /// The thread that reports, as the host numbers it; 0 while none does. Of the process, whose end it is.
 static REPORTS: AtomicI64 = AtomicI64::new(0);
 
@@ -22,24 +25,32 @@ static BUGCHECK: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
 /// The right of one thread of the process to report.
 pub(super) struct Reporting(());
 
-/// Called before a report is made: gives the first thread the right to. The same thread comes here again if the
-/// report itself faults, which ends the process; other threads wait for that end.
+impl Reporting {
+    /// Gives the right back: a handler of the driver's takes the fault, and there is nothing to report.
+    pub(super) fn withdraw(self) {
+        host(libc::SYS_alarm, [0; 3]);
+        REPORTS.store(0, Ordering::Release);
+    }
+}
+
+/// Called before a report is made, and before it is known whether there is one to make: gives the first thread the
+/// right to. The same thread comes here again if the report itself faults, which ends the process; other threads
+/// wait for that end, or for the right.
 pub(super) fn begin(bugcheck: &Bugcheck) -> Reporting {
     let own = host(libc::SYS_gettid, [0; 3]);
-    match REPORTS.compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => {
-            let [a, b, c, d] = bugcheck.parameters;
-            for (place, value) in BUGCHECK.iter().zip([u64::from(bugcheck.code), a, b, c, d]) {
-                place.store(value, Ordering::Release);
-            }
-            host(libc::SYS_alarm, [SECONDS, 0, 0]);
-            Reporting(())
+    loop {
+        match REPORTS.compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => break,
+            Err(first) if first == own => end("the report failed"),
+            Err(_) => _ = host(libc::SYS_nanosleep, [Va::of(&raw const PAUSE).get(), 0, 0]),
         }
-        Err(first) if first == own => end("the report failed"),
-        Err(_) => loop {
-            host(libc::SYS_pause, [0; 3]);
-        },
     }
+    let [a, b, c, d] = bugcheck.parameters;
+    for (place, value) in BUGCHECK.iter().zip([u64::from(bugcheck.code), a, b, c, d]) {
+        place.store(value, Ordering::Release);
+    }
+    host(libc::SYS_alarm, [SECONDS, 0, 0]);
+    Reporting(())
 }
 
 /// Ends the process with a line that says what it stopped with, and why there is no more.

@@ -252,7 +252,14 @@ impl Attacked {
     }
 
     fn segment(&self, ulpdu: &[u8]) {
-        send(&self.tcp, &fpdu(ulpdu, self.crc));
+        self.send(&fpdu(ulpdu, self.crc));
+    }
+
+    /// Sends, unless the peer has ended its stream: TCP takes nothing behind that.
+    fn send(&self, bytes: &[u8]) {
+        if !self.finished.get() {
+            send(&self.tcp, bytes);
+        }
     }
 
     /// A token, and an address near an end of its region.
@@ -267,7 +274,7 @@ impl Attacked {
         let payload = |length: u8| vec![0x5A; length.into()];
         let with = |message: Message, payload: &[u8]| [&message.emit().emit(), payload].concat();
         match part {
-            Part::Raw(bytes) => send(&self.tcp, &bytes[..bytes.len().min(60_000)]),
+            Part::Raw(bytes) => self.send(&bytes[..bytes.len().min(60_000)]),
             Part::Segment(bytes) => self.segment(&bytes[..bytes.len().min(60_000)]),
             Part::Write { token, at, last, length } => {
                 let (stag, offset) = self.place(token, at);

@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn probe_of_kernel_memory_without_a_handler_is_found() {
         let machine = crate::testing::builder().boot();
-        let user = [0_u64; 4];
+        // A stack of the kernel's is none of the user's memory.
+        let user = Box::new([0_u64; 4]);
         let pool = unsafe { crate::ex::ExAllocatePool2(0x40, 64, u32::from_le_bytes(*b"Prob")) };
         unsafe {
             ProbeForRead(user.as_ptr().cast(), 32, 8);

@@ -69,12 +69,12 @@ impl<'b> Fields<'b> {
         usize::try_from(u32::from_le_bytes(self.array()?)).ok()
     }
 
-    /// A text in a field of `room` bytes, behind its length. What is left of the field is zero.
+    /// A text in a field of `room` bytes, behind its length. It has no zeros; what is left of the field has nothing else.
     fn text(&mut self, room: usize) -> Option<&'b str> {
         let length = self.number()?;
         let (text, rest) = self.bytes(room)?.split_at_checked(length)?;
         rest.iter().all(|byte| *byte == 0).then_some(())?;
-        core::str::from_utf8(text).ok()
+        core::str::from_utf8(text).ok().filter(|text| !text.contains('\0'))
     }
 
     /// The beginning of a record.

@@ -3,8 +3,8 @@
 //!
 //! | part | does |
 //! |---|---|
-//! | [`connect`] | the side that has the file |
-//! | [`serve`] | the side that the file goes to, and comes back from |
+//! | [`mod@connect`] | the side that has the file |
+//! | [`mod@serve`] | the side that the file goes to, and comes back from |
 //! | [`crossing`] | the file in one direction, in every way |
 //! | [`machine`] | a machine with one adapter at an address of the host |
 //! | [`unusable`] | the reasons for which there is no session, in words |

@@ -264,7 +264,7 @@ unsafe fn list(handle: WDFREQUEST, way: Way, out: *mut *mut MDL) -> NTSTATUS {
     found.map_or_else(|status| status, |_| STATUS_SUCCESS)
 }
 
-/// "The driver must call [this] from within an EvtIoInCallerContext callback function".
+/// "The driver must call this function from within an EvtIoInCallerContext callback function".
 ///
 /// # Safety
 /// As for [`retrieve`].

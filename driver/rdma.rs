@@ -54,7 +54,7 @@ impl Rdma {
     ) -> Result<Self, NDIS_STATUS> {
         let fabric = registration::fabric().ok_or(NDIS_STATUS_RESOURCES)?;
         let network = WskNetwork::new(device, interface).map_err(|_| NDIS_STATUS_RESOURCES)?;
-        // Over TCP a listen pends, which the legacy transport does not wait for yet: so it is for those that ask for it.
+        // A legacy release is not in order over TCP yet (docs/tdi.md): so TCP is for the adapters that ask for it.
         let rnic = match wire.force {
             true if registration::has_sockets() => Rnic::with_network(&fabric, network.clone(), wire),
             true | false => Rnic::new(&fabric),

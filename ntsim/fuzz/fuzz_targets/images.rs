@@ -11,6 +11,7 @@
 )]
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicPtr;
 
 use ntsim::Machine;
 
@@ -20,8 +21,8 @@ mod program;
 
 /// The machine that the images are for; it runs as long as the process.
 fn boot() {
-    static BOOTED: OnceLock<()> = OnceLock::new();
-    BOOTED.get_or_init(|| std::mem::forget(Machine::builder().processors(1).boot()));
+    static BOOTED: OnceLock<AtomicPtr<Machine>> = OnceLock::new();
+    BOOTED.get_or_init(|| AtomicPtr::new(Box::into_raw(Box::new(Machine::builder().processors(1).boot()))));
 }
 
 /// A small image, changed as the bytes say.

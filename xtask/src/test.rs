@@ -18,6 +18,9 @@ use crate::{
 /// the same, and those of new seeds. Each of some fifty scenarios gets 38, seven or eight of each strategy.
 const SHARE: u64 = 1920;
 
+/// Schedules over TCP that takes sends in parts: each scenario about twice.
+const WIRE_SHARE: u64 = 160;
+
 /// The first of the seeds that are always played.
 const FIXED: u64 = 1;
 
@@ -52,13 +55,19 @@ pub(crate) fn test() -> Result<(), CommandError> {
     bench::smoke(&images)?;
     bench::smoke_over_wire(&images)?;
     for (share, from) in [("fixed", FIXED), ("fresh", explore::fresh())] {
-        let mut command =
-            Command::new(std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?);
-        command.args(["explore", "--explain", "--seeds", &SHARE.to_string(), "--from", &from.to_string()]);
-        step(&format!("schedules, {SHARE} {share} seeds from {from}"), &mut command)?;
+        schedules(&format!("{SHARE} {share} seeds from {from}"), SHARE, from, &[])?;
     }
+    schedules(&format!("{WIRE_SHARE} fixed seeds over TCP"), WIRE_SHARE, FIXED, &["--wire", "--faults"])?;
     eprintln!("  {:<44} {:>8.1} s", "all", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// Plays scenarios under the schedules of seeds, in a program of its own.
+fn schedules(name: &str, seeds: u64, from: u64, options: &[&str]) -> Result<(), CommandError> {
+    let mut command =
+        Command::new(std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?);
+    command.args(["explore", "--explain", "--seeds", &seeds.to_string(), "--from", &from.to_string()]);
+    step(&format!("schedules, {name}"), command.args(options))
 }
 
 /// The checks that need no image.

@@ -29,7 +29,7 @@ const FIELDS = [
     ["joined", 2], ["set", 1], ["listenerPort", 2], ["sharedPort", 1], ["portLife", 1],
     ["inLocks", 5], ["count", 1],
 ];
-const PHASES = ["requested", "accepted", "established", "ending", "disconnected", "refused"];
+const PHASES = ["requested", "accepted", "established", "ending", "disconnected", "refused", "failed"];
 const WIRE_PHASES = [
     "requested", "replied", "awaited", "offered", "accepted", "rejected", "established", "ending", "failed", "disconnected",
     "refused",

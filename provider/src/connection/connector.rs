@@ -202,8 +202,8 @@ impl<K: Kernel> Object<K, Connector<K>> {
         link.reject(data).map_err(|_| ConnectError(STATUS_CONNECTION_ABORTED))
     }
 
-    /// NdkCompleteConnect. Once it has failed, NdkConnect may be called again with the same QP; where that is in use until
-    /// TCP's connection is closed, the request pends until then.
+    /// NdkCompleteConnect. Once it has failed, NdkConnect may be called again with the same QP; until that is given back, which
+    /// over a network is when TCP's connection is closed, the request pends.
     ///
     /// # Errors
     ///

@@ -188,10 +188,7 @@ impl<K: Kernel> Link<K> {
         request: Request<K, Connector<K>>,
     ) -> Result<ConnectCompleted, NTSTATUS> {
         match self {
-            Self::Loopback(connection, _) => {
-                request.answered_inline();
-                Connection::complete_connect(connection, event).map(|()| ConnectCompleted::Done)
-            }
+            Self::Loopback(connection, _) => Connection::complete_connect(connection, event, request),
             Self::Wire(wire) => Wire::complete_connect(wire, event, request),
         }
     }

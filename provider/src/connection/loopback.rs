@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 
 use sys::status::NTSTATUS;
 
-use super::call::{Accept, Connect, Disconnected, Side, StateError};
+use super::call::{Accept, Connect, ConnectCompleted, Disconnected, Side, StateError};
 use super::connector::Connector;
 use super::departure::Departure;
 use super::end::{AntecedentRefs, DisconnectEvent, End};
@@ -109,7 +109,7 @@ impl<K: Kernel> Connection<K> {
 
     /// Makes a transition under the lock, then performs its actions without: first it releases the references
     /// of an attempt, then it flushes and stops, and last it wakes the connectors, whose consumers may use
-    /// all of that again.
+    /// all of that again. That an attempt has failed stands in the state only then, for calls that look there.
     fn step<R>(&self, transition: impl FnOnce(&mut State<K>, &mut Transition<K>) -> R) -> R {
         let mut next = Transition::default();
         let (result, wake) = {
@@ -118,7 +118,7 @@ impl<K: Kernel> Connection<K> {
             let wake = state.woken(&next);
             (result, wake)
         };
-        let Transition { wake_active: _, wake_passive: _, stop, flush, released } = next;
+        let Transition { wake_active: _, wake_passive: _, stop, flush, released, failed } = next;
         drop(released);
         if let Some(qp) = flush {
             qp.kill();
@@ -129,7 +129,15 @@ impl<K: Kernel> Connection<K> {
         for connector in wake.into_iter().flatten() {
             connector.wake();
         }
+        if failed {
+            self.given_back();
+        }
         result
+    }
+
+    /// What a failed attempt had is released.
+    fn given_back(&self) {
+        self.step(|state, next| state.given_back(next));
     }
 
     /// Refuses new transfers, and makes both engines end their leases, now or in the run that is under way, so that the
@@ -220,17 +228,23 @@ impl<K: Kernel> Connection<K> {
     ///
     /// # Errors
     ///
-    /// Those of [`State::complete_connect`].
+    /// Those of [`State::complete_connect`]; answered inline.
     pub(super) fn complete_connect(
         this: &Shared<Self>,
         event: Option<DisconnectEvent>,
-    ) -> Result<(), NTSTATUS> {
-        this.step(|state, next| {
-            state.complete_connect(next, event, |active, passive| {
+        request: Request<K, Connector<K>>,
+    ) -> Result<ConnectCompleted, NTSTATUS> {
+        let mut request = Some(request);
+        let outcome = this.step(|state, next| {
+            state.complete_connect(next, event, &mut request, |active, passive| {
                 // SAFETY: the state admits this once per connection, under its lock, and no close before it.
                 unsafe { this.established.open_leased(Established::new(active, passive, this)) };
             })
-        })
+        });
+        if let Some(request) = request {
+            request.answered_inline();
+        }
+        outcome
     }
 
     /// NdkDisconnect.

@@ -25,9 +25,9 @@ use sys::status::{
 };
 
 pub use self::layout::StateLayout;
-use self::phase::{Acceptor, PerSide, Phase, Requester};
+use self::phase::{Acceptor, Failed, Pending, PerSide, Phase, Requester};
 pub(super) use self::transition::{Transition, Withdrawn};
-use super::call::{Accept, Side, StateError};
+use super::call::{Accept, ConnectCompleted, Side, StateError};
 use super::claim::Claim;
 use super::connector::Connector;
 use super::departure::Departure;
@@ -77,7 +77,7 @@ impl<K: Kernel> State<K> {
             | Phase::Established { .. }
             | Phase::Ending { .. }
             | Phase::Disconnected { departure: Some(_) } => true,
-            Phase::Disconnected { departure: None } | Phase::Refused => false,
+            Phase::Disconnected { departure: None } | Phase::Failed(_) | Phase::Refused => false,
         }
     }
 
@@ -119,7 +119,8 @@ impl<K: Kernel> State<K> {
             Phase::Requested { .. }
             | Phase::Accepted { .. }
             | Phase::Established { .. }
-            | Phase::Ending { .. } => None,
+            | Phase::Ending { .. }
+            | Phase::Failed(_) => None,
         }
     }
 
@@ -134,6 +135,7 @@ impl<K: Kernel> State<K> {
                 | Phase::Established { .. }
                 | Phase::Ending { .. }
                 | Phase::Disconnected { .. }
+                | Phase::Failed(_)
                 | Phase::Refused,
                 _,
             ) => None,
@@ -151,17 +153,37 @@ impl<K: Kernel> State<K> {
         self.end(side).take_event()
     }
 
-    /// Ends a connection that was never established: both pending requests get their status, and both
-    /// connectors are woken, whose DPCs complete the requests and release the connectors.
-    fn refuse(&mut self, active: i32, passive: i32) -> Transition<K> {
-        let (pending, released) = core::mem::replace(&mut self.phase, Phase::Refused).end();
-        if let Some(connect) = pending.connect {
-            self.ends.active.due.establish(connect, active);
+    /// Ends a connection that was never established. Its requests get their statuses when what it had is
+    /// [given back](Self::given_back).
+    fn refuse(&mut self, active: NTSTATUS, passive: NTSTATUS) -> Transition<K> {
+        let (Pending { connect, accept }, released) =
+            core::mem::replace(&mut self.phase, Phase::Refused).end();
+        self.phase = Phase::Failed(Failed {
+            connect: connect.map(|request| (request, active)),
+            accept: accept.map(|request| (request, passive)),
+        });
+        Transition { failed: true, released, ..Transition::default() }
+    }
+
+    /// What a failed attempt had is free again: both connectors are woken, whose DPCs complete the requests and release
+    /// the connectors.
+    pub(super) fn given_back(&mut self, next: &mut Transition<K>) {
+        match core::mem::replace(&mut self.phase, Phase::Refused) {
+            Phase::Failed(Failed { connect, accept }) => {
+                let PerSide { active, passive } = &mut self.ends;
+                if let Some((request, status)) = connect {
+                    active.due.establish(request, status);
+                }
+                if let Some((request, status)) = accept {
+                    passive.due.establish(request, status);
+                }
+                (next.wake_active, next.wake_passive) = (true, true);
+            }
+            phase => {
+                self.phase = phase;
+                debug_assert!(false, "an attempt fails once");
+            }
         }
-        if let Some(accept) = pending.accept {
-            self.ends.passive.due.establish(accept, passive);
-        }
-        Transition { wake_active: true, wake_passive: true, released, ..Transition::default() }
     }
 
     /// The attempt ends without a word: the listener did not take the connect request, and the call answers
@@ -196,14 +218,16 @@ impl<K: Kernel> State<K> {
                 let Requester { claim: active, request: connect, in_call: _ } = active;
                 let dead = verdict(active.is_dead(), passive.claim.is_dead());
                 self.phase = Phase::Accepted { active, passive, departure };
-                let due = &mut self.ends.active.due;
                 Ok(match dead {
                     Some((active, passive)) => {
-                        due.establish(connect, active);
-                        self.refuse(active, passive)
+                        let next = self.refuse(active, passive);
+                        if let Phase::Failed(failed) = &mut self.phase {
+                            failed.connect = Some((connect, active));
+                        }
+                        next
                     }
                     None => {
-                        due.establish(connect, STATUS_SUCCESS);
+                        self.ends.active.due.establish(connect, STATUS_SUCCESS);
                         Transition { wake_active: true, ..Transition::default() }
                     }
                 })
@@ -217,7 +241,8 @@ impl<K: Kernel> State<K> {
     }
 
     /// NdkCompleteConnect: has `open` open the transfers between the claimed QPs, and the passive side's
-    /// accept completes.
+    /// accept completes. While an attempt that has ended is given back, takes the request, which completes when the QP is
+    /// free; one without a completion could not be told of that, and fails at once.
     ///
     /// # Errors
     ///
@@ -228,8 +253,9 @@ impl<K: Kernel> State<K> {
         &mut self,
         next: &mut Transition<K>,
         event: Option<DisconnectEvent>,
+        request: &mut Option<Request<K, Connector<K>>>,
         open: impl FnOnce(Claim<K>, Claim<K>),
-    ) -> Result<(), NTSTATUS> {
+    ) -> Result<ConnectCompleted, NTSTATUS> {
         // A QP that is dead by now may not have told the connection yet.
         if let Some(abandoned) = self.abandon() {
             *next = abandoned;
@@ -243,17 +269,25 @@ impl<K: Kernel> State<K> {
                 self.ends.active.event = Event::armed(event);
                 self.ends.passive.due.establish(request, STATUS_SUCCESS);
                 next.wake(Side::Passive);
-                Ok(())
+                Ok(ConnectCompleted::Done)
             }
             phase => {
                 self.phase = phase;
-                match self.phase {
-                    Phase::Refused if !self.ends.active.local_close => Err(STATUS_CONNECTION_ABORTED),
+                let is_by_peer = !self.ends.active.local_close;
+                match &mut self.phase {
+                    Phase::Failed(Failed { connect: connect @ None, .. })
+                        if is_by_peer && request.as_ref().is_some_and(Request::has_completion) =>
+                    {
+                        *connect = request.take().map(|request| (request, STATUS_CONNECTION_ABORTED));
+                        Ok(ConnectCompleted::Pending)
+                    }
+                    Phase::Failed(_) | Phase::Refused if is_by_peer => Err(STATUS_CONNECTION_ABORTED),
                     Phase::Requested { .. }
                     | Phase::Accepted { .. }
                     | Phase::Established { .. }
                     | Phase::Ending { .. }
                     | Phase::Disconnected { .. }
+                    | Phase::Failed(_)
                     | Phase::Refused => Err(STATUS_CONNECTION_INVALID),
                 }
             }
@@ -279,6 +313,7 @@ impl<K: Kernel> State<K> {
             | Phase::Established { .. }
             | Phase::Ending { .. }
             | Phase::Disconnected { .. }
+            | Phase::Failed(_)
             | Phase::Refused => (false, false),
         };
         let (active, passive) = verdict(dead.0, dead.1)?;
@@ -291,7 +326,9 @@ impl<K: Kernel> State<K> {
             Phase::Requested { .. } | Phase::Accepted { .. } => self.abandon().unwrap_or_default(),
             Phase::Established { .. } => self.fail(),
             // Everything of it is flushed by its own death, and the peer has been told.
-            Phase::Ending { .. } | Phase::Disconnected { .. } | Phase::Refused => Transition::default(),
+            Phase::Ending { .. } | Phase::Disconnected { .. } | Phase::Failed(_) | Phase::Refused => {
+                Transition::default()
+            }
         }
     }
 
@@ -310,6 +347,7 @@ impl<K: Kernel> State<K> {
                 Phase::Established { .. }
                 | Phase::Ending { .. }
                 | Phase::Disconnected { .. }
+                | Phase::Failed(_)
                 | Phase::Refused,
                 _,
             ) => Err(StateError),

@@ -10,6 +10,7 @@ use sys::status::*;
 use test_kernel::{at_atomics, at_each, pump};
 
 use super::consumer::{Pair, Seen, call, close, completed, disconnected, request, sockaddr, virtual_address};
+use super::wire::{meet, retaken, shared};
 
 fn accept_with(pair: &Pair, qp: *mut NDK_QP) -> NTSTATUS {
     let (event, context) = (pair.log.context("event"), pair.log.context("second accept"));
@@ -293,6 +294,53 @@ fn connect_again_inside_its_refusal_has_the_qp() {
         }
         let mut pair = Rc::into_inner(pair).unwrap().into_inner();
         pair.far.connector = virtual_address(connector).cast();
+        pair.tear_down();
+    }
+}
+
+/// The connector that a connect event brought, or null.
+fn requested(seen: &[Seen]) -> *mut NDK_CONNECTOR {
+    let connector = seen.iter().find_map(|seen| match seen {
+        Seen::Requested(_, connector) => Some(*connector),
+        _ => None,
+    });
+    connector.map_or(null_mut(), |connector| virtual_address(connector).cast())
+}
+
+/// CM-4: wherever the end of the peer has got to, NdkConnect goes on with the same QP once NdkCompleteConnect has failed.
+#[test]
+fn connect_again_at_any_point_of_the_peers_close_finds_its_qp_free() {
+    let mut meets = true;
+    for point in 0.. {
+        if !meets {
+            assert!(point > 10, "{point}");
+            break;
+        }
+        let mut pair = Pair::new();
+        pair.listen();
+        pair.connect(b"");
+        pair.take_connect_request();
+        assert_eq!(pair.accept(b""), STATUS_PENDING);
+        assert_eq!(pair.log.pump(), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
+        let pair = shared(pair);
+        let connects = || {
+            let completed = pair.complete_connect();
+            if completed == STATUS_CONNECTION_ABORTED {
+                assert_eq!(pair.connect_again(b""), STATUS_PENDING);
+            }
+        };
+        meets = meet(point, connects, || {
+            let closed = close!(pair.log, pair.far.connector, NdkCloseConnector, "far");
+            assert_eq!(closed, STATUS_PENDING);
+        });
+        let mut seen = pair.log.pump();
+        if seen.contains(&Seen::RequestCompleted("complete", STATUS_CONNECTION_ABORTED)) {
+            assert_eq!(pair.connect_again(b""), STATUS_PENDING, "{point}");
+            seen.extend(pair.log.pump());
+        }
+        assert!(seen.contains(&Seen::Closed("far")), "{point}: {seen:?}");
+        let mut pair = retaken(pair);
+        pair.far.connector = requested(&seen);
         pair.tear_down();
     }
 }

@@ -32,7 +32,7 @@ impl<K: Kernel> State<K> {
                 Transition::default()
             }
             Phase::Disconnected { .. } => self.flush_now(side),
-            Phase::Refused => Transition::default(),
+            Phase::Failed(_) | Phase::Refused => Transition::default(),
         }
     }
 
@@ -72,7 +72,9 @@ impl<K: Kernel> State<K> {
                 end.local_close = true;
                 Ok((Disconnected::Done, self.flush_now(side)))
             }
-            Phase::Requested { .. } | Phase::Accepted { .. } | Phase::Refused => Err(StateError),
+            Phase::Requested { .. } | Phase::Accepted { .. } | Phase::Failed(_) | Phase::Refused => {
+                Err(StateError)
+            }
         }
     }
 

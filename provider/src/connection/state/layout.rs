@@ -11,7 +11,7 @@ use crate::kernel::Kernel;
 #[derive(Debug)]
 #[repr(C)]
 pub struct StateLayout {
-    /// Of the phase, one byte: 0 requested, 1 accepted, 2 established, 3 ending, 4 disconnected, 5 refused.
+    /// Of the phase, one byte: 0 requested, 1 accepted, 2 established, 3 ending, 4 disconnected, 5 refused, 6 failed.
     pub phase: usize,
     /// Of the references of the connectors to their QPs.
     pub qps: [usize; 2],

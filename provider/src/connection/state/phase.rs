@@ -6,6 +6,7 @@ use crate::connection::call::Side;
 use crate::connection::claim::Claim;
 use crate::connection::connector::Connector;
 use crate::connection::departure::Departure;
+use crate::connection::end::Outcome;
 use crate::consumer::Request;
 use crate::kernel::Kernel;
 
@@ -23,8 +24,11 @@ pub(in crate::connection) enum Phase<K: Kernel> {
     Ending { sides: PerSide<Leaving<K>>, departure: Departure<K> } = 3,
     /// The transfers have drained. The active side's connector keeps its address until it is closed.
     Disconnected { departure: Option<Departure<K>> } = 4,
-    /// The attempt came to nothing.
+    /// The attempt came to nothing, and all that it had is given back.
     Refused = 5,
+    /// The attempt came to nothing, and what it had is being given back: its consumers learn of its end when they can use
+    /// that again.
+    Failed(Failed<K>) = 6,
 }
 
 /// The active side of an attempt that was not answered.
@@ -41,6 +45,14 @@ pub(in crate::connection) struct Acceptor<K: Kernel> {
     pub(super) claim: Claim<K>,
     /// NdkAccept.
     pub(super) request: Request<K, Connector<K>>,
+}
+
+/// The requests of an attempt that came to nothing, with their statuses.
+pub(in crate::connection) struct Failed<K: Kernel> {
+    /// NdkConnect, or NdkCompleteConnect that came too late.
+    pub(super) connect: Option<Outcome<K>>,
+    /// NdkAccept.
+    pub(super) accept: Option<Outcome<K>>,
 }
 
 /// One side of a connection that ends.
@@ -111,7 +123,7 @@ impl<K: Kernel> Phase<K> {
             Self::Disconnected { departure } => {
                 ([None, None], Pending { connect: None, accept: None }, departure)
             }
-            Self::Refused => ([None, None], Pending { connect: None, accept: None }, None),
+            Self::Failed(_) | Self::Refused => ([None, None], Pending { connect: None, accept: None }, None),
         };
         (pending, Released { claims, departure })
     }

@@ -21,6 +21,8 @@ pub(in crate::connection) struct Transition<K: Kernel> {
     /// To be flushed for good.
     pub(in crate::connection) flush: Option<ObjectRef<K, Qp<K>>>,
     pub(in crate::connection) released: Released<K>,
+    /// The attempt has come to nothing, which its consumers learn when the references are dropped.
+    pub(in crate::connection) failed: bool,
 }
 
 /// References that [`State::withdraw`](super::State::withdraw) took out, and the request, which is answered inline.
@@ -32,7 +34,14 @@ pub(in crate::connection) struct Withdrawn<K: Kernel> {
 
 impl<K: Kernel> Default for Transition<K> {
     fn default() -> Self {
-        Self { wake_active: false, wake_passive: false, stop: false, flush: None, released: Released::NONE }
+        Self {
+            wake_active: false,
+            wake_passive: false,
+            stop: false,
+            flush: None,
+            released: Released::NONE,
+            failed: false,
+        }
     }
 }
 

@@ -274,7 +274,7 @@ impl<K: Kernel> Wire<K> {
             let connector = state.end.connector.as_ref().filter(|_| next.wake);
             (result, connector.and_then(|connector| connector.acquire(Kind::Request).ok()))
         };
-        let Next { wake: _, abort, flush, released, disconnected } = next;
+        let Next { wake: _, abort, flush, released, disconnected, failed } = next;
         if disconnected {
             self.rnic.counters().disconnected();
         }
@@ -291,7 +291,15 @@ impl<K: Kernel> Wire<K> {
         if let Some(connector) = connector {
             connector.wake();
         }
+        if failed {
+            self.given_back();
+        }
         result
+    }
+
+    /// What a failed attempt had is released: that it has failed stands in the state only now, for calls that look there.
+    fn given_back(&self) {
+        self.step(|state, next| state.given_back(next));
     }
 
     /// As [`Link::attach`](super::link::Link::attach).

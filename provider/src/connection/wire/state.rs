@@ -49,11 +49,13 @@ pub(super) struct Next<K: Kernel> {
     pub(super) released: [Option<Failed<K>>; 1],
     /// An established connection is over.
     pub(super) disconnected: bool,
+    /// An attempt is over, which its consumer learns when what is released is dropped.
+    pub(super) failed: bool,
 }
 
 impl<K: Kernel> Default for Next<K> {
     fn default() -> Self {
-        Self { wake: false, abort: false, flush: None, released: [None], disconnected: false }
+        Self { wake: false, abort: false, flush: None, released: [None], disconnected: false, failed: false }
     }
 }
 
@@ -388,11 +390,9 @@ impl<K: Kernel> State<K> {
     pub(super) fn drained(&mut self) -> Next<K> {
         match self.take() {
             Phase::Failed(Failed { claim, departure, request }) => {
-                if let Some((request, status)) = request {
-                    self.end.due.establish(request, status);
-                }
+                self.phase = Phase::Failed(Failed { claim: None, departure: None, request });
                 let released = Some(Failed { claim, departure, request: None });
-                Next { wake: true, released: [released], ..Next::default() }
+                Next { released: [released], failed: true, ..Next::default() }
             }
             Phase::Ending { claim, leaving: Leaving { disconnect, flush }, departure } => {
                 self.phase = Phase::Disconnected { departure };
@@ -407,6 +407,22 @@ impl<K: Kernel> State<K> {
             phase => {
                 self.phase = phase;
                 Next::default()
+            }
+        }
+    }
+
+    /// What a failed attempt had is free again: its request has its outcome.
+    pub(super) fn given_back(&mut self, next: &mut Next<K>) {
+        match self.take() {
+            Phase::Failed(Failed { request, .. }) => {
+                if let Some((request, status)) = request {
+                    self.end.due.establish(request, status);
+                }
+                next.wake = true;
+            }
+            phase => {
+                self.phase = phase;
+                debug_assert!(false, "an attempt fails once");
             }
         }
     }

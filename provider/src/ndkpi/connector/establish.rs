@@ -204,7 +204,7 @@ pub(super) unsafe extern "efiapi" fn accept_ex<K: Kernel>(
     unsafe { accept_with::<K>((connector, qp), limits, data, event, (completion, context)) }
 }
 
-/// The common part of NdkCompleteConnect and NdkCompleteConnectEx: pending only where it fails, over a network.
+/// The common part of NdkCompleteConnect and NdkCompleteConnectEx: pending only where it fails.
 ///
 /// # Safety
 ///

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use std::ptr::null_mut;
+
 use sys::ndk::*;
 use sys::status::*;
 use test_kernel::network::{self, Action};
@@ -103,6 +105,44 @@ fn accept_without_a_first_fpdu_times_out() {
     assert_eq!(run(&pair), [Seen::RequestCompleted("accept", STATUS_IO_TIMEOUT)]);
     assert_eq!(pair.complete_connect(), STATUS_CONNECTION_ABORTED);
     tear_down(pair);
+}
+
+/// CM-4: wherever the end of TCP's connection has got to, NdkConnect goes on with the same QP once NdkCompleteConnect has
+/// failed.
+#[test]
+fn connect_again_at_any_point_of_the_end_of_tcp_finds_its_qp_free() {
+    let mut meets = true;
+    for point in 0.. {
+        if !meets {
+            assert!(point > 20, "{point}");
+            break;
+        }
+        let pair = requested(b"");
+        assert_eq!(pair.accept(b""), STATUS_PENDING);
+        assert_eq!(run(&pair), [Seen::RequestCompleted("connect", STATUS_SUCCESS)]);
+        let pair = shared(pair);
+        let connects = || {
+            if pair.complete_connect() == STATUS_CONNECTION_ABORTED {
+                assert_eq!(pair.connect_again(b""), STATUS_PENDING);
+            }
+        };
+        let near = network::begun() - 2;
+        network::end_peer(near);
+        meets = meet(point, connects, || while network::step(0) {});
+        let mut seen = run(pair);
+        if seen.contains(&Seen::RequestCompleted("complete", STATUS_CONNECTION_ABORTED)) {
+            assert_eq!(pair.connect_again(b""), STATUS_PENDING, "{point}");
+        }
+        close!(pair.log, pair.far.connector, NdkCloseConnector, "first");
+        seen.extend(run(pair));
+        let connector = seen.iter().find_map(|seen| match seen {
+            Seen::Requested(_, connector) => Some(virtual_address(*connector).cast()),
+            _ => None,
+        });
+        let mut pair = retaken(pair);
+        pair.far.connector = connector.unwrap_or(null_mut());
+        tear_down(pair);
+    }
 }
 
 /// CM-4: NdkConnect is called again as soon as NdkCompleteConnect has failed, with the same QP.

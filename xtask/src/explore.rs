@@ -6,6 +6,7 @@
 mod digests;
 mod options;
 mod report;
+mod seeds;
 mod selection;
 mod worker;
 mod workers;
@@ -17,8 +18,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use runner::Images;
 use runner::explore::Play;
 
-pub(crate) use self::options::{Options, WorkerOptions, fresh};
+pub(crate) use self::options::{Options, WorkerOptions};
 use self::report::Report;
+pub(crate) use self::seeds::of_commit;
 pub(crate) use self::worker::work;
 use self::workers::{Stage, Task, play_all};
 use crate::{build, dump, failure::CommandError};

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The number of schedules of `explore`'s default scenarios that are played twice over: those of seeds that are always
-/// the same, and those of new seeds. Each of some fifty scenarios gets 38, seven or eight of each strategy.
+/// the same, and those of the commit's own seeds. Each of some fifty scenarios gets 38, seven or eight of each strategy.
 const SHARE: u64 = 1920;
 
 /// Schedules over TCP that takes sends in parts: each scenario about twice.
@@ -54,7 +54,7 @@ pub(crate) fn test() -> Result<(), CommandError> {
     drivers::smoke()?;
     bench::smoke(&images)?;
     bench::smoke_over_wire(&images)?;
-    for (share, from) in [("fixed", FIXED), ("fresh", explore::fresh())] {
+    for (share, from) in [("fixed", FIXED), ("own", explore::of_commit())] {
         schedules(&format!("{SHARE} {share} seeds from {from}"), SHARE, from, &[])?;
     }
     schedules(&format!("{WIRE_SHARE} fixed seeds over TCP"), WIRE_SHARE, FIXED, &["--wire", "--faults"])?;

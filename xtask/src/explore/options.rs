@@ -69,13 +69,6 @@ pub(crate) struct WorkerOptions {
     pub(super) dump: Option<PathBuf>,
 }
 
-/// A random seed, short enough to be typed.
-pub(crate) fn fresh() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    // The keys of a hasher are the standard library's source of random numbers.
-    RandomState::new().hash_one(0) % 1_000_000_000
-}
-
 impl Options {
     /// The names of the scenarios to play.
     pub(super) fn scenarios(&self) -> Vec<String> {
@@ -98,7 +91,7 @@ impl Options {
         match self.seed {
             Some(seed) => seed..seed.saturating_add(1),
             None => {
-                let from = self.from.unwrap_or_else(fresh);
+                let from = self.from.unwrap_or_else(super::seeds::fresh);
                 from..from.saturating_add(self.seeds)
             }
         }

@@ -242,6 +242,9 @@ fn found(code: u64, resource: *const ERESOURCE, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use core::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::Arc;
+
     use super::*;
     use crate::ex::{ExAllocatePool2, ExFreePool};
     use crate::ke::{KeEnterCriticalRegion, KeLeaveCriticalRegion};
@@ -256,6 +259,8 @@ mod tests {
         let mut resource = boxed();
         let at: *mut ERESOURCE = &mut *resource;
         let other = Va::of(at);
+        let refused = Arc::new(AtomicBool::new(false));
+        let tried = refused.clone();
         unsafe {
             KeEnterCriticalRegion();
             ExInitializeResourceLite(at);
@@ -264,10 +269,14 @@ mod tests {
             let thread = sched::spawn("exclusive", move || {
                 KeEnterCriticalRegion();
                 assert_eq!(ExAcquireResourceExclusiveLite(other.ptr(), 0), 0);
+                tried.store(true, Ordering::Release);
                 assert_eq!(ExAcquireResourceExclusiveLite(other.ptr(), 1), 1);
                 ExReleaseResourceLite(other.ptr());
                 KeLeaveCriticalRegion();
             });
+            while !refused.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
             ExReleaseResourceLite(at);
             assert!(thread.unwrap().ends_within(core::time::Duration::from_secs(20)));
             assert_eq!(ExAcquireResourceExclusiveLite(at, 1), 1);

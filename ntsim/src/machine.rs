@@ -8,8 +8,10 @@ use std::path::Path;
 use nt::io::{self, File, Opener, StatusError};
 use nt::ke::debug;
 use nt::se::Subject;
+use ntsim_core::Settings;
 use ntsim_core::boot;
 use ntsim_core::loader::LoadError;
+use ntsim_core::sched::CaptureFile;
 use ntsim_core::subsystem::Subsystems;
 
 use crate::crash;
@@ -99,7 +101,9 @@ impl Machine {
     pub fn shutdown(mut self) -> Report {
         self.inner.settle();
         let ndk = ndk::summary();
+        let capture = Settings::current().sockets.capture;
         let boot::ShutdownReport { findings, pool, deepest_stack, schedule } = self.inner.stop();
-        Report { findings, pool, deepest_stack, ndk, io: io::snapshot(), schedule }
+        let capture_error = capture.and_then(CaptureFile::error);
+        Report { findings, pool, deepest_stack, ndk, io: io::snapshot(), schedule, capture_error }
     }
 }

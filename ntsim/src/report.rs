@@ -24,6 +24,8 @@ pub struct Report {
     pub io: io::Statistics,
     /// The outcome of the schedule, where the machine had one.
     pub schedule: Option<Played>,
+    /// The reason for which the capture that was asked for is not whole, with its path.
+    pub capture_error: Option<String>,
 }
 
 impl Report {

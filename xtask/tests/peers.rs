@@ -111,12 +111,20 @@ fn side_that_cannot_begin_says_why_in_one_line() {
         (connect(&free, &path, &[]), "connection refused"),
         (connect("[::1]:1", &path, &[]), "connection refused"),
         (connect("nowhere", &path, &[]), "invalid socket address"),
-        (connect("0.0.0.0:5445", &path, &[]), "not an address to connect to"),
+        (connect("0.0.0.0:5445", &path, &[]), "not the address of one host"),
+        (connect("127.0.0.1:0", &path, &[]), "name the port"),
+        (connect("[::ffff:127.0.0.1]:5445", &path, &[]), "not the address of one host"),
+        (connect("[::1%9]:5445", &path, &[]), "without a scope"),
+        (connect(&free, &path, &["--capture", &path]), "would replace the file"),
+        (connect(&free, &path, &["--capture", "/dev/full"]), "not a regular file"),
+        (connect(&free, "/nonexistent/a\nb", &[]), "a\\nb: No such file"),
         (connect(&free, "/nonexistent/file", &[]), "No such file"),
         (connect(&free, "/", &[]), "not a regular file"),
         (connect(&free, &path, &["--capture", "/nonexistent/wire"]), "No such file"),
         (serve("203.0.113.77:0", &[]).end(), "not an address of this host"),
-        (serve("0.0.0.0:0", &[]).end(), "name one address"),
+        (serve("0.0.0.0:0", &[]).end(), "not the address of one host"),
+        (serve("255.255.255.255:0", &[]).end(), "not the address of one host"),
+        (serve("[fe80::1]:0", &[]).end(), "not the address of one host"),
         (serve(&at, &[]).end(), "in use"),
         (serve("127.0.0.1:0", &["--dir", "/dev/null/x"]).end(), "Not a directory"),
     ] {
@@ -192,6 +200,16 @@ fn name_of_another_folder_is_refused_and_the_server_goes_on() {
         side.wait_for_count("listening on", before + 2);
     }
     assert_eq!(side.count(why), 4);
+    // One that a folder has.
+    std::fs::create_dir(side.folder().join("taken")).expect("there is room");
+    let session = Client::open(&fixture)
+        .and_then(|client| client.connect_peer(Endpoint::new(12, side.at().ip(), 0), side.at(), 65536));
+    let session = session.expect("it connects");
+    let refused = Offer { name: "taken".to_owned(), length: 1, hash: [0; 32] }.make(&session);
+    let why = "taken: there is a folder of that name";
+    assert!(matches!(&refused, Err(Error::Refused(reason)) if reason == why), "{refused:?}");
+    session.close(Level::Passive).expect("it closes");
+    side.wait_for_count("listening on", 6);
     let found = fixture.shut_down();
     assert!(found.is_clean(), "{found}");
     let (_folder, path, contents) = file(1000);

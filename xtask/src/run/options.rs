@@ -49,7 +49,7 @@ impl Options {
     pub(super) fn route(&self) -> Result<Route, CommandError> {
         let Self { near, far, port, .. } = *self;
         for address in [near, far] {
-            if address.is_unspecified() || address.is_multicast() || address.is_loopback() {
+            if !is_usable(address) || address.is_loopback() {
                 return Err(CommandError::Usage(format!(
                     "{address}: not an address that an adapter can have"
                 )));
@@ -70,6 +70,25 @@ impl Options {
     }
 }
 
+/// Returns whether an address says one adapter, in the form that one has: link-local ones of IPv6, and those of IPv4 in
+/// IPv6's form, say none without an interface.
+pub(super) fn is_usable(address: IpAddr) -> bool {
+    let speaks_of_many = address.is_unspecified() || address.is_multicast();
+    let has_another_form = match address {
+        IpAddr::V4(address) => address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || address.to_ipv4_mapped().is_some(),
+    };
+    !speaks_of_many && !has_another_form
+}
+
+/// A path for a terminal: control characters are escaped.
+pub(super) fn shown(path: &Path) -> String {
+    let escaped = |character: char| {
+        if character.is_control() { character.escape_default().to_string() } else { character.to_string() }
+    };
+    path.display().to_string().chars().map(escaped).collect()
+}
+
 /// A regular file that can be read.
 pub(super) struct Source {
     pub(super) path: PathBuf,
@@ -79,8 +98,7 @@ pub(super) struct Source {
 impl Source {
     /// Checks that `path` names such a file.
     pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
-        let usage =
-            |error: &dyn core::fmt::Display| CommandError::Usage(format!("{}: {error}", path.display()));
+        let usage = |error: &dyn core::fmt::Display| CommandError::Usage(format!("{}: {error}", shown(path)));
         // Asked before it is opened: opening a pipe would wait for a writer.
         let metadata = fs::metadata(path).map_err(|error| usage(&error))?;
         if !metadata.is_file() {
@@ -110,7 +128,17 @@ mod tests {
     fn route_between_families_or_to_the_same_address_is_refused() {
         assert!(matches!(options("10.0.0.1", "fd00::2").route(), Err(CommandError::Usage(_))));
         assert!(matches!(options("10.0.0.1", "10.0.0.1").route(), Err(CommandError::Usage(_))));
-        assert!(matches!(options("0.0.0.0", "10.0.0.1").route(), Err(CommandError::Usage(_))));
+        for near in ["0.0.0.0", "224.0.0.1", "255.255.255.255"] {
+            assert!(matches!(options(near, "10.0.0.1").route(), Err(CommandError::Usage(_))), "{near}");
+        }
+        for near in ["::", "ff02::1", "fe80::1", "::ffff:10.0.0.1"] {
+            assert!(matches!(options(near, "fd00::2").route(), Err(CommandError::Usage(_))), "{near}");
+        }
+    }
+
+    #[test]
+    fn path_is_shown_in_one_line() {
+        assert_eq!(shown(Path::new("a\nb\u{1b}[1m/ü")), "a\\nb\\u{1b}[1m/ü");
     }
 
     #[test]

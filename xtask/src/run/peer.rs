@@ -7,11 +7,13 @@
 //! | [`mod@serve`] | the side that the file goes to, and comes back from |
 //! | [`crossing`] | the file in one direction, in every way |
 //! | [`machine`] | a machine with one adapter at an address of the host |
+//! | [`received`] | a file that comes in, without a name until it is whole |
 //! | [`unusable`] | the reasons for which there is no session, in words |
 
 mod connect;
 mod crossing;
 mod machine;
+mod received;
 mod serve;
 mod unusable;
 

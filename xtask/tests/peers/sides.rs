@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -116,6 +117,11 @@ impl Side {
         let listens = |line: &String| line.strip_prefix("listening on ")?.parse().ok();
         let lines = self.said.wait(|lines| lines.iter().any(|line| listens(line).is_some()));
         lines.iter().find_map(listens).unwrap_or_else(|| panic!("it does not listen: {lines:?}"))
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Waits for a line.

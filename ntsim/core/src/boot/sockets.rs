@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use super::Builder;
-use crate::sched::{SocketFaults, Transport};
+use crate::sched::{CaptureFile, SocketFaults, Transport};
 
 impl<M> Builder<M> {
     /// With the host's sockets below those of Winsock Kernel, in place of a pipe between sockets of the machine.
@@ -49,11 +49,11 @@ impl<M> Builder<M> {
     }
 
     /// With the bytes of all connections in a file (pcapng), as packets with made-up headers of IP and TCP. The file is
-    /// written anew; it is complete when the machine has been shut down.
+    /// written anew; it is complete when the machine has been shut down, whose report says why where it is not.
     #[must_use]
     pub fn capture(mut self, path: impl Into<PathBuf>) -> Self {
         // The settings are copied freely, and a process has few machines.
-        self.settings.sockets.capture = Some(Box::leak(path.into().into_boxed_path()));
+        self.settings.sockets.capture = Some(Box::leak(Box::new(CaptureFile::new(path.into()))));
         self
     }
 }

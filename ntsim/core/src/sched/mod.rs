@@ -43,7 +43,7 @@ pub(crate) use overrun::Watchdog;
 pub use processor::flush as flush_dpcs;
 pub(crate) use processor::{start as start_processors, wake_all as wake_processors};
 pub use settings::Settings;
-pub use sockets::{SocketFaults, Sockets, Transport};
+pub use sockets::{CaptureFile, SocketFaults, Sockets, Transport};
 pub(crate) use thread::join as join_threads;
 pub use thread::{Attached, Thread, attach, block, current, for_each_thread, spawn, wake};
 pub use time::{duration, elapsed, now, system_time, units};

@@ -2,7 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::path::Path;
+use std::io;
+use std::path::PathBuf;
+
+use parking_lot::Mutex;
 
 /// The transport below the sockets of Winsock Kernel.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -32,7 +35,7 @@ pub struct SocketFaults {
 }
 
 /// The settings of a machine's sockets.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Sockets {
     /// The transport.
     pub transport: Transport,
@@ -45,5 +48,33 @@ pub struct Sockets {
     /// The seed of the pipe's choices where the machine has no schedule.
     pub seed: u64,
     /// The file that gets the bytes of all connections.
-    pub capture: Option<&'static Path>,
+    pub capture: Option<&'static CaptureFile>,
+}
+
+/// A file that is written while the machine runs. The first error ends it, and is told when the machine is shut down:
+/// the drivers run on.
+#[derive(Debug)]
+pub struct CaptureFile {
+    /// Its path.
+    pub path: PathBuf,
+    failed: Mutex<Option<io::Error>>,
+}
+
+impl CaptureFile {
+    /// A file that was not written yet.
+    #[must_use]
+    pub const fn new(path: PathBuf) -> Self {
+        Self { path, failed: Mutex::new(None) }
+    }
+
+    /// Keeps the first error.
+    pub fn fail(&self, error: io::Error) {
+        self.failed.lock().get_or_insert(error);
+    }
+
+    /// The first error in words, if there was one, with the path.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
+        self.failed.lock().as_ref().map(|error| format!("{}: {error}", self.path.display()))
+    }
 }

@@ -9,13 +9,13 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 
 use etherparse::PacketBuilder;
 use ntsim_core::Settings;
 use ntsim_core::number::{Low, narrow};
 use ntsim_core::per_machine::PerMachine;
-use ntsim_core::sched;
+use ntsim_core::sched::{self, CaptureFile};
 use parking_lot::Mutex;
 
 use super::buffer;
@@ -35,16 +35,18 @@ static CAPTURE: PerMachine<Capture> = PerMachine::new();
 
 impl Default for Capture {
     fn default() -> Self {
-        let path = Settings::current().sockets.capture;
-        Self(path.map(|path| {
-            let file = File::create(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            Mutex::new(Writer::new(BufWriter::new(file)))
+        let asked = Settings::current().sockets.capture;
+        Self(asked.map(|target| {
+            let file = File::create(&target.path).map_err(|error| target.fail(error)).ok();
+            Mutex::new(Writer::new(target, file.map(BufWriter::new)))
         }))
     }
 }
 
 struct Writer {
-    file: BufWriter<File>,
+    target: &'static CaptureFile,
+    /// None once it has failed.
+    file: Option<BufWriter<File>>,
     /// The next sequence number of a direction, by source and destination.
     numbers: HashMap<(SocketAddr, SocketAddr), u32>,
     /// Local and remote address of the machine's own ends.
@@ -108,7 +110,7 @@ pub(super) fn ended(end: &dyn End, own: bool, reset: bool) {
 /// Completes the file.
 pub(super) fn end() {
     if let Some(Capture(Some(writer))) = CAPTURE.made() {
-        writer.lock().file.flush().expect("the capture can be written");
+        writer.lock().write(Write::flush);
     }
 }
 
@@ -123,8 +125,8 @@ fn with(end: &dyn End, f: impl FnOnce(&mut Writer, SocketAddr, SocketAddr)) {
 }
 
 impl Writer {
-    fn new(file: BufWriter<File>) -> Self {
-        let mut writer = Self { file, numbers: HashMap::new(), own: HashSet::new() };
+    fn new(target: &'static CaptureFile, file: Option<BufWriter<File>>) -> Self {
+        let mut writer = Self { target, file, numbers: HashMap::new(), own: HashSet::new() };
         // Section header: byte order, version 1.0, no length. Interface: its type, no limit.
         let section = [0x1A2B_3C4D_u32.to_le_bytes(), [1, 0, 0, 0], [0xFF; 4], [0xFF; 4]].concat();
         writer.block(0x0A0D_0D0A, &section);
@@ -132,11 +134,22 @@ impl Writer {
         writer
     }
 
+    /// Writes to the file, unless it has failed, and ends it if it does now.
+    fn write(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+        if let Some(file) = &mut self.file
+            && let Err(error) = write(file)
+        {
+            self.target.fail(error);
+            // What is left in the buffer would fail once more.
+            drop(self.file.take().map(BufWriter::into_parts));
+        }
+    }
+
     /// Writes a block: its type and length before, its length behind.
     fn block(&mut self, kind: u32, body: &[u8]) {
         let length = narrow::<u32, _>(body.len() + 12).to_le_bytes();
         let parts = [&kind.to_le_bytes()[..], &length, body, &length];
-        parts.iter().try_for_each(|part| self.file.write_all(part)).expect("the capture can be written");
+        self.write(|file| parts.iter().try_for_each(|part| file.write_all(part)));
     }
 
     fn data(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {

@@ -7,7 +7,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use crate::{Endpoint, Outcome, SessionReport};
 
 /// The version of [`Greeting`] and of what crosses behind it; both sides must have the same one.
-pub const PEER_VERSION: u32 = 1;
+pub const PEER_VERSION: u32 = 2;
 
 /// The connections of a session, in the order in which they are made.
 pub const LANES: u32 = 4;

@@ -125,7 +125,7 @@ impl Offer {
         session.collect(Operation::Send, &mut record)?;
         match parse_answer(&record) {
             Some("") => Ok(()),
-            Some(reason) => Err(Error::Refused(reason.chars().filter(|c| !c.is_control()).collect())),
+            Some(reason) => Err(Error::Refused(printable(reason))),
             None => Err(malformed("the answer")),
         }
     }
@@ -162,8 +162,18 @@ pub fn accept(session: &Session) -> Result<(), Error> {
 /// # Errors
 /// What the session failed with.
 pub fn refuse(session: &Session, reason: &str) -> Result<(), Error> {
-    let end = (0..=REASON).rev().find(|end| reason.is_char_boundary(*end)).unwrap_or(0);
-    answer(session, &reason[..end.min(reason.len())])
+    answer(session, shortened(reason))
+}
+
+/// The beginning of a reason, as far as there is room for it.
+fn shortened(reason: &str) -> &str {
+    let end = reason.floor_char_boundary(REASON);
+    &reason[..end]
+}
+
+/// A reason as the peer wrote it, for a terminal.
+fn printable(reason: &str) -> String {
+    reason.chars().filter(|character| !character.is_control()).collect()
 }
 
 fn answer(session: &Session, reason: &str) -> Result<(), Error> {
@@ -178,25 +188,51 @@ fn parse_answer(record: &[u8]) -> Option<&str> {
     fields.text(REASON)
 }
 
+/// Bytes of the record that says what has arrived.
+const ARRIVED_LENGTH: usize = 12 + 32 + 4 + REASON;
+
+/// What has arrived, or the reason for which it could not be kept.
+fn arrived_record(hash: &Hash, reason: &str) -> Vec<u8> {
+    let mut record = head(ARRIVED);
+    record.extend(hash);
+    put_text(&mut record, reason, REASON);
+    record
+}
+
+fn parse_arrived(record: &[u8]) -> Option<(Hash, &str)> {
+    let mut fields = Fields(record);
+    fields.head(ARRIVED)?;
+    Some((fields.array()?, fields.text(REASON)?))
+}
+
 /// Tells the peer the digest of what has arrived.
 ///
 /// # Errors
 /// What the session failed with.
 pub fn tell_arrived(session: &Session, hash: &Hash) -> Result<(), Error> {
-    let mut record = head(ARRIVED);
-    record.extend(hash);
-    session.transmit(Operation::Send, &mut record)
+    session.transmit(Operation::Send, &mut arrived_record(hash, ""))
+}
+
+/// Tells the peer, in place of the digest, that what has arrived cannot be kept, with the reason.
+///
+/// # Errors
+/// What the session failed with.
+pub fn tell_lost(session: &Session, reason: &str) -> Result<(), Error> {
+    session.transmit(Operation::Send, &mut arrived_record(&[0; 32], shortened(reason)))
 }
 
 /// The digest of what has arrived at the peer, as it says.
 ///
 /// # Errors
-/// What the session failed with.
+/// [`Error::Refused`] with the peer's reason, if it cannot keep that; or what the session failed with.
 pub fn hear_arrived(session: &Session) -> Result<Hash, Error> {
-    let mut record = [0; 12 + 32];
+    let mut record = [0; ARRIVED_LENGTH];
     session.collect(Operation::Send, &mut record)?;
-    let mut fields = Fields(&record);
-    fields.head(ARRIVED).and_then(|()| fields.array()).ok_or_else(|| malformed("the digest"))
+    match parse_arrived(&record) {
+        Some((hash, "")) => Ok(hash),
+        Some((_, reason)) => Err(Error::Refused(printable(reason))),
+        None => Err(malformed("the digest")),
+    }
 }
 
 fn malformed(what: &str) -> Error {
@@ -225,7 +261,7 @@ mod tests {
         let record = offer("name").record();
         assert!((0..record.len()).all(|length| Offer::parse(&record[..length]).is_none()));
         for (at, byte) in
-            [(0, b'O'), (8, 2), (52, 0xff), (53, 1), (56, 0xff), (60, 1), (Offer::LENGTH - 1, 1)]
+            [(0, b'O'), (8, 1), (52, 0xff), (53, 1), (56, 0xff), (60, 1), (Offer::LENGTH - 1, 1)]
         {
             let mut changed = record.clone();
             changed[at] = byte;
@@ -253,5 +289,16 @@ mod tests {
             assert_eq!(parse_answer(&record), Some(reason));
         }
         assert_eq!(parse_answer(&head(ARRIVED)), None);
+    }
+
+    #[test]
+    fn what_arrived_is_a_digest_or_the_reason_for_which_it_is_lost() {
+        let long = "ä".repeat(REASON);
+        for (hash, reason) in [([7; 32], ""), ([0; 32], "no space"), ([0; 32], shortened(&long))] {
+            let record = arrived_record(&hash, reason);
+            assert_eq!(record.len(), ARRIVED_LENGTH);
+            assert_eq!(parse_arrived(&record), Some((hash, reason)));
+        }
+        assert_eq!(parse_arrived(&head(ANSWER)), None);
     }
 }

@@ -12,10 +12,10 @@ use runner::transfer::Hash;
 use runner::{Client, Error, Fixture, Session};
 use sha2::{Digest, Sha256};
 
-use super::machine::{end, own_address};
+use super::machine::{check, end, own_address};
 use super::{CHUNK, Common, crossing, unusable};
 use crate::failure::CommandError;
-use crate::run::options::{Route, Source};
+use crate::run::options::{Route, Source, shown};
 use crate::run::report::Report;
 use crate::run::{memory, progress};
 
@@ -35,16 +35,16 @@ pub(crate) fn connect(options: &Options) -> Result<(), CommandError> {
     let Options { at, file, common } = options;
     let source = Source::open(file)?;
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-    check_name(&name).map_err(|error| CommandError::Usage(format!("{}: {error}", file.display())))?;
-    if at.port() == 0 || at.ip().is_unspecified() || at.ip().is_multicast() {
-        return Err(CommandError::Usage(format!("{at}: not an address to connect to")));
+    check_name(&name).map_err(|error| CommandError::Usage(format!("{}: {error}", shown(file))))?;
+    check(*at)?;
+    if at.port() == 0 {
+        return Err(CommandError::Usage(format!("{at}: name the port at which it listens")));
     }
     let own = own_address(*at)?;
-    common.check()?;
+    common.check(Some(file))?;
     let images = common.images()?;
     let hashing = Instant::now();
-    let hash =
-        digest(&source).map_err(|error| CommandError::Usage(format!("{}: {error}", file.display())))?;
+    let hash = digest(&source).map_err(|error| CommandError::Usage(format!("{}: {error}", shown(file))))?;
     let hashing = hashing.elapsed();
 
     let booted = common.boot(&images, own.ip())?;
@@ -91,7 +91,11 @@ fn digest(source: &Source) -> std::io::Result<Hash> {
 /// Shuts down a machine in which nothing came about, for a reason that stands unless it finds something.
 pub(super) fn nothing_left(fixture: Fixture, why: CommandError) -> CommandError {
     let found = fixture.shut_down();
-    if found.is_clean() { why } else { CommandError::work(format!("{why}\n{found}")) }
+    match found.capture_error {
+        _ if !found.is_clean() => CommandError::work(format!("{why}\n{found}")),
+        Some(error) => CommandError::Usage(error),
+        None => why,
+    }
 }
 
 /// Closes the session, shuts the machine down and prints the report.
@@ -122,5 +126,13 @@ pub(super) fn finish(
     });
     report.print()?;
     ended?;
-    if report.passed() { Ok(()) } else { Err(CommandError::work("the run failed")) }
+    if !report.is_intact() {
+        return Err(CommandError::work(
+            "a digest is another one: a byte has changed on its way, or FILE while it was read",
+        ));
+    }
+    if !report.passed() {
+        return Err(CommandError::work("the run failed"));
+    }
+    found.capture_error.map_or(Ok(()), |error| Err(CommandError::Usage(error)))
 }

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use std::time::Instant;
 
 use protocol::Operation;
-use runner::exchange::{hear_arrived, tell_arrived};
+use runner::exchange::{hear_arrived, tell_arrived, tell_lost};
 use runner::transfer::{self, Hash, Transfer};
 use runner::{Error, Session};
 
@@ -27,7 +27,8 @@ pub(super) fn out(session: &Session, source: &Source, report: &mut Report) -> Re
     Ok(())
 }
 
-/// Takes a file of `length` bytes with the digest `expected` in every way; `keep` gets its bytes, the first time.
+/// Takes a file of `length` bytes with the digest `expected` in every way; `keep` gets its bytes, the first time. The peer
+/// is told where they cannot be kept.
 pub(super) fn into(
     session: &Session,
     length: u64,
@@ -39,10 +40,18 @@ pub(super) fn into(
     for way in WAYS {
         let bar = progress::bar(name(way), length);
         let started = Instant::now();
+        let mut lost = None;
         let arrived = transfer::collect(session, way, length, |chunk| {
             bar.inc(chunk.len() as u64);
-            if first.get() { keep(chunk) } else { Ok(()) }
+            if first.get() && lost.is_none() {
+                lost = keep(chunk).err();
+            }
+            Ok(())
         })?;
+        if let Some(error) = lost {
+            tell_lost(session, &error.to_string())?;
+            return Err(error);
+        }
         first.set(false);
         tell_arrived(session, &arrived)?;
         bar.finish_and_clear();

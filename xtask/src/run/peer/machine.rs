@@ -1,8 +1,9 @@
 //! A machine with one adapter, whose address is one of the host's.
 
 use core::net::SocketAddr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::net::{IpAddr, UdpSocket};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ntsim::Machine;
@@ -10,6 +11,7 @@ use protocol::Endpoint;
 use runner::{Fixture, Images, Place};
 
 use super::Common;
+use crate::run::options::{is_usable, shown};
 use crate::{build, failure::CommandError};
 
 /// The interface index of the adapter.
@@ -22,12 +24,20 @@ pub(super) struct Booted {
 }
 
 impl Common {
-    /// Sees that the capture can be written.
-    pub(super) fn check(&self) -> Result<(), CommandError> {
+    /// Sees that the capture can be written, and is not the file that crosses.
+    pub(super) fn check(&self, crosses: Option<&Path>) -> Result<(), CommandError> {
         let Some(path) = &self.capture else { return Ok(()) };
-        File::create(path)
-            .map(drop)
-            .map_err(|error| CommandError::Usage(format!("{}: {error}", path.display())))
+        let usage =
+            |why: &dyn core::fmt::Display| Err(CommandError::Usage(format!("{}: {why}", shown(path))));
+        let there = fs::canonicalize(path).ok();
+        if there.is_some() && there == crosses.and_then(|file| fs::canonicalize(file).ok()) {
+            return usage(&"the capture would replace the file");
+        }
+        // Asked before it is opened: opening a pipe would wait for a reader.
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return usage(&"not a regular file");
+        }
+        File::create(path).map(drop).or_else(|error| usage(&error))
     }
 
     /// The images: those that are named, or those that are built now.
@@ -52,6 +62,15 @@ impl Common {
         let fixture = fixture.map_err(|(error, _)| CommandError::work(error.to_string()))?;
         Ok(Booted { fixture, took: started.elapsed() })
     }
+}
+
+/// Sees that an adapter can have the address.
+pub(super) fn check(at: SocketAddr) -> Result<(), CommandError> {
+    let has_scope = matches!(at, SocketAddr::V6(at) if at.scope_id() != 0);
+    if is_usable(at.ip()) && !has_scope {
+        return Ok(());
+    }
+    Err(CommandError::Usage(format!("{at}: not the address of one host, without a scope")))
 }
 
 /// An end of the adapter at this address.

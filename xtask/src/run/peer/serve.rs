@@ -3,19 +3,18 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::fs;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use runner::exchange::{self, Offer};
 use runner::{Client, Error, Fixture, Incoming, PeerListener, Session};
-use tempfile::NamedTempFile;
 
 use super::connect::{finish, nothing_left};
-use super::machine::end;
+use super::machine::{check, end};
+use super::received::Received;
 use super::{CHUNK, Common, crossing, unusable};
 use crate::failure::CommandError;
 use crate::root;
-use crate::run::options::{Route, Source};
+use crate::run::options::{Route, Source, shown};
 use crate::run::report::Report;
 
 /// The address that is listened on if none is named: SMB Direct's port.
@@ -40,15 +39,13 @@ pub(crate) struct Options {
 /// Listens until a peer has brought its file and has had it back.
 pub(crate) fn serve(options: &Options) -> Result<(), CommandError> {
     let Options { at, dir, common } = options;
+    check(*at)?;
     let folder = folder(dir.as_deref())?;
-    if at.ip().is_unspecified() || at.ip().is_multicast() {
-        return Err(CommandError::Usage(format!("{at}: name one address of this host")));
-    }
-    common.check()?;
+    common.check(None)?;
     let images = common.images()?;
     let booted = common.boot(&images, at.ip())?;
     let mut at = *at;
-    let taken = match next(&booted.fixture, &mut at) {
+    let taken = match next(&booted.fixture, &mut at, &folder) {
         Ok(taken) => taken,
         Err(error) => return Err(nothing_left(booted.fixture, unusable::opening(at, &error))),
     };
@@ -69,7 +66,7 @@ struct Taken {
 }
 
 /// Waits for a peer that offers a file. Each that does not is told in one line. The port is chosen once.
-fn next(fixture: &Fixture, at: &mut SocketAddr) -> Result<Taken, Error> {
+fn next(fixture: &Fixture, at: &mut SocketAddr, folder: &Path) -> Result<Taken, Error> {
     loop {
         let listener = Client::open(fixture)?.listen_peer(end(*at), CHUNK)?;
         *at = listener.local();
@@ -77,14 +74,25 @@ fn next(fixture: &Fixture, at: &mut SocketAddr) -> Result<Taken, Error> {
         drop(fixture.machine().ended_connections());
         eprintln!("listening on {at}");
         let Some((session, peer)) = accept(fixture, &listener)? else { continue };
-        match Offer::take(&session) {
+        match take_offer(&session, folder) {
             Ok(offer) => return Ok(Taken { session, peer, offer }),
             Err(error) => {
-                eprintln!("{peer}: {error}");
+                eprintln!("{}", unusable::midway(peer, &error));
                 session.close(protocol::Level::Passive)?;
             }
         }
     }
+}
+
+/// Takes the file that a peer offers, if there is a place for it.
+fn take_offer(session: &Session, folder: &Path) -> Result<Offer, Error> {
+    let offer = Offer::take(session)?;
+    if folder.join(&offer.name).is_dir() {
+        let reason = format!("{}: there is a folder of that name", offer.name);
+        exchange::refuse(session, &reason)?;
+        return Err(Error::Refused(reason));
+    }
+    Ok(offer)
 }
 
 /// Waits for a session; nothing if one has failed, and the listener with it. Connections that ended without a word of
@@ -104,7 +112,8 @@ fn accept(fixture: &Fixture, listener: &PeerListener) -> Result<Option<(Session,
             }
             Incoming::Failed(peer, error) => {
                 let peer = peer.map_or_else(|| "a peer".to_owned(), |peer| peer.to_string());
-                eprintln!("{peer}: gone before there was a session: {error}");
+                let why = unusable::reason(&error).map_or_else(|| error.to_string(), str::to_owned);
+                eprintln!("{peer}: no session came about: {why}");
                 return Ok(None);
             }
             // No connect request is left to be looked at: these have made none.
@@ -129,7 +138,7 @@ fn tell_foreign(peer: SocketAddr) {
 
 /// Takes the file in every way, keeps it under its name, and sends it back in every way.
 fn cross(session: &Session, offer: &Offer, folder: &Path, report: &mut Report) -> Result<(), Error> {
-    let made = NamedTempFile::new_in(folder);
+    let made = Received::new_in(folder);
     let file = match made {
         Ok(file) => file,
         Err(error) => {
@@ -138,27 +147,19 @@ fn cross(session: &Session, offer: &Offer, folder: &Path, report: &mut Report) -
         }
     };
     exchange::accept(session)?;
-    let mut writer = BufWriter::with_capacity(CHUNK as usize, file.as_file());
     crossing::into(session, offer.length, offer.hash, report, |chunk| {
-        writer.write_all(chunk).map_err(Error::Write)
+        file.write(chunk).map_err(Error::Write)
     })?;
-    writer.flush().map_err(Error::Write)?;
-    drop(writer);
-    let source = Source { path: file.path().to_owned(), length: offer.length };
+    let source = Source { path: file.path(), length: offer.length };
     crossing::out(session, &source, report)?;
-    if report.is_intact() {
-        let kept = file.persist(folder.join(&offer.name)).map_err(|error| Error::Write(error.error))?;
-        drop(kept);
-    }
-    Ok(())
+    if report.is_intact() { file.keep(folder, &offer.name).map_err(Error::Write) } else { Ok(()) }
 }
 
 /// The folder, in which a file can be made.
 fn folder(named: Option<&Path>) -> Result<PathBuf, CommandError> {
     let folder = named.map_or_else(|| root().join("target/softndk/received"), Path::to_owned);
-    let usable = fs::create_dir_all(&folder).and_then(|()| NamedTempFile::new_in(&folder));
-    match usable {
+    match fs::create_dir_all(&folder).and_then(|()| Received::new_in(&folder)) {
         Ok(_removed) => Ok(folder),
-        Err(error) => Err(CommandError::Usage(format!("{}: {error}", folder.display()))),
+        Err(error) => Err(CommandError::Usage(format!("{}: {error}", shown(&folder)))),
     }
 }

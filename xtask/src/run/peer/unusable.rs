@@ -12,9 +12,9 @@ use sys::status::{
 
 use crate::failure::CommandError;
 
-/// The error of a connect or listen at an address.
-pub(super) fn opening(address: SocketAddr, error: &Error) -> CommandError {
-    let why = match error {
+/// The reason for which there is no session, if this is one that a user knows.
+pub(super) fn reason(error: &Error) -> Option<&'static str> {
+    Some(match error {
         Error::Status { status, .. } => match *status {
             STATUS_CONNECTION_REFUSED => "connection refused",
             STATUS_IO_TIMEOUT => "no answer in time",
@@ -24,12 +24,19 @@ pub(super) fn opening(address: SocketAddr, error: &Error) -> CommandError {
             STATUS_INVALID_ADDRESS | STATUS_INVALID_ADDRESS_COMPONENT => "not an address of this host",
             STATUS_ACCESS_DENIED => "permission denied",
             status if is_gone(status) => "the peer has gone",
-            _ => return CommandError::work(format!("{address}: {error}")),
+            _ => return None,
         },
-        Error::Refused(why) => return CommandError::Usage(format!("{address}: refused: {why}")),
-        _ => return CommandError::work(format!("{address}: {error}")),
-    };
-    CommandError::Usage(format!("{address}: {why}"))
+        _ => return None,
+    })
+}
+
+/// The error of a connect or listen at an address.
+pub(super) fn opening(address: SocketAddr, error: &Error) -> CommandError {
+    match (error, reason(error)) {
+        (Error::Refused(why), _) => CommandError::Usage(format!("{address}: refused: {why}")),
+        (_, Some(why)) => CommandError::Usage(format!("{address}: {why}")),
+        (_, None) => CommandError::work(format!("{address}: {error}")),
+    }
 }
 
 /// The error of a session that was open.

@@ -1,8 +1,9 @@
 //! The file with the bytes of connections, as a protocol analyser reads it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ntsim_core::Settings;
 use sys::status::*;
 
 use super::connection::{PLACES, Pair};
@@ -11,7 +12,13 @@ use super::fixture::*;
 /// A run with a connection over either family; the file of its bytes.
 fn captured(name: &str, host: bool) -> PathBuf {
     let path = std::env::temp_dir().join(format!("ntsim-{name}-{}.pcapng", std::process::id()));
-    let builder = crate::testing::builder().capture(&path);
+    assert_eq!(run(&path, host), None);
+    path
+}
+
+/// A run with a connection over either family, captured at `path`; the error of that file.
+fn run(path: &Path, host: bool) -> Option<String> {
+    let builder = crate::testing::builder().capture(path);
     let fixture = Fixture::with(if host { builder.host_sockets() } else { builder });
     for at in PLACES {
         let pair = Pair::new(&fixture, at);
@@ -22,8 +29,19 @@ fn captured(name: &str, host: bool) -> PathBuf {
         pair.there.1.until(|owner| *owner.ends.lock() == [0]);
         pair.close();
     }
+    let capture = Settings::current().sockets.capture.unwrap();
     assert!(fixture.rules().is_empty());
-    path
+    capture.error()
+}
+
+#[test]
+fn capture_that_cannot_be_written_is_told_and_the_machine_runs_on() {
+    for (path, reason) in
+        [("/dev/full", "No space left on device"), ("/proc/none.pcapng", "No such file or directory")]
+    {
+        let error = run(Path::new(path), false).unwrap();
+        assert!(error.starts_with(&format!("{path}: {reason}")), "{error}");
+    }
 }
 
 #[test]

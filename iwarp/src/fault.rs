@@ -52,6 +52,8 @@ pub enum PeerFault {
     RdmapVersion,
     /// The operation, or its shape.
     Opcode,
+    /// A Terminate without a reason.
+    TerminateCutShort,
     /// The place of a tagged segment passes the end of all places.
     OffsetWrap,
     /// A response to no read, or to another one than the oldest.
@@ -154,6 +156,8 @@ impl PeerFault {
                 return Conclusion::Abort;
             }
             Self::MarkersDemanded => return Conclusion::Reject,
+            // A Terminate is never answered (RFC 5040 section 5.4).
+            Self::TerminateCutShort => return Conclusion::Abort,
             Self::Crc => Code::new(2, 0, 2),
             Self::Framing => Code::new(2, 0, 3),
             Self::TaggedVersion => Code::new(1, 1, 4),

@@ -250,8 +250,9 @@ impl Side {
             return false;
         }
         if let Some(request) = self.stream.read_to_answer() {
-            match self.place(request.source, request.source_offset, usize::try_from(request.length).unwrap())
-            {
+            let length = usize::try_from(request.length).unwrap();
+            let place = self.place(request.source, request.source_offset, length);
+            match if request.wraps() { Err(AccessError::Wrap) } else { place } {
                 Ok(place) => {
                     self.answer = self.memory[place..][..usize::try_from(request.length).unwrap()].to_vec();
                 }

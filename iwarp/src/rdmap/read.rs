@@ -22,6 +22,13 @@ pub struct ReadRequest {
 }
 
 impl ReadRequest {
+    /// Returns whether the source goes on behind the last place that there is (RFC 5040 section 4.8: TO wrap). One of no
+    /// length is at no place.
+    pub fn wraps(&self) -> bool {
+        let further = u64::from(self.length).saturating_sub(1);
+        self.source_offset.checked_add(further).is_none()
+    }
+
     /// The meaning of a body. Any bytes are one.
     pub const fn parse(bytes: &[u8; READ_REQUEST]) -> Self {
         let [

@@ -176,7 +176,7 @@ impl<const READS: usize> Stream<READS> {
                 let Some(body) = body.get(..whole) else {
                     return Ok(Read::Need(length.saturating_add(whole)));
                 };
-                let terminate = Terminate::parse(body).ok_or((PeerFault::Framing, None))?;
+                let terminate = Terminate::parse(body).ok_or((PeerFault::TerminateCutShort, None))?;
                 return Ok(Read::Terminated(terminate, ulpdu.saturating_sub(payload)));
             }
         };

@@ -103,6 +103,7 @@ pub(super) fn classes() -> Vec<Class> {
         ("Read Request that goes on", vec![first(request(1, REGION, 0, 4), 0x01)], (0, 2, 6)),
         ("read of no token", vec![request(1, Stag(9), 0, 4)], (0, 1, 0)),
         ("read over the end", vec![request(1, REGION, END - 3, 4)], (0, 1, 1)),
+        ("read whose source wraps", vec![request(1, REGION, u64::MAX - 2, 4)], (0, 1, 4)),
         ("Send of another kind", vec![first(send(1, 0, 2), 0x01), untagged(0x45, 0, 1, 2, &[1])], (0, 2, 6)),
     ];
     for opcode in 8..16_u8 {

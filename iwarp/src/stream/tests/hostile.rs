@@ -130,6 +130,19 @@ fn terminate_is_never_answered() {
     }
 }
 
+/// RD-7 (RFC 5040 section 5.4): also not one that is cut short before its reason.
+#[test]
+fn terminate_without_a_reason_is_not_answered() {
+    for length in 0..4 {
+        let mut pair = victim(true);
+        pair.responder.inbox = fpdu(&untagged(0x47, 2, 1, 0, &[0x11; 4][..length]), true);
+        pair.responder.input();
+        assert_eq!(pair.responder.events, [Event::Fault(Fault::Peer(PeerFault::TerminateCutShort))]);
+        pair.responder.output();
+        assert!(pair.responder.outbox.is_empty());
+    }
+}
+
 /// RD-7 (RFC 5040 section 5.4): a peer's Terminate that meets one's own leaves that as it is.
 #[test]
 fn terminates_that_meet_end_both_sides() {

@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use iwarp::State;
 use iwarp::rdmap::ReadRequest;
+use iwarp::{State, fault};
 
 use super::transmit::{Job, Pump, Stuck};
 use super::{WireTransfers, place};
@@ -60,6 +60,9 @@ impl<K: Kernel> Pump<K> {
                 (Job::Idle, Some(_)) if waits && self.responses >= IN_TURN => return Ok(()),
                 (Job::Idle, Some(request)) => {
                     // Its source is looked at before the response begins, and again for each piece.
+                    if request.wraps() {
+                        return Err(self.refuse(wire, fault::AccessError::Wrap));
+                    }
                     if let Err(error) = source(qp, request, 0, &mut []) {
                         return Err(self.refuse(wire, error));
                     }
@@ -111,7 +114,7 @@ impl<K: Kernel> Pump<K> {
         }
     }
 
-    fn refuse(&mut self, wire: &Wire<K>, error: AccessError) -> Refused {
+    fn refuse(&mut self, wire: &Wire<K>, error: impl Into<fault::AccessError>) -> Refused {
         self.job = Job::Idle;
         wire.with_stream(|stream| stream.refuse_read(error.into()));
         Refused

@@ -50,6 +50,7 @@ fn classes(victim: &Victim) -> Vec<Class> {
         ("read with the privileged token", one(read(1, 1, start, 8)), (0, 1, 0)),
         ("read of a region that is gone", one(read(1, victim.stale, start, 8)), (0, 1, 0)),
         ("read over the end", one(read(1, all, end - 7, 8)), (0, 1, 1)),
+        ("read whose source wraps", one(read(1, all, u64::MAX - 3, 8)), (0, 1, 4)),
         ("read of more than there is", one(read(1, all, start, u32::MAX)), (0, 1, 1)),
         ("read of local memory", one(read(1, local.0, local.1, 8)), (0, 1, 2)),
         ("read of another domain", one(read(1, foreign.0, foreign.1, 8)), (0, 1, 3)),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use iwarp::fault::AccessError;
 use iwarp::{Cut, Message, Origin, PostError, State};
 
 use super::Endpoint;
@@ -47,7 +48,8 @@ impl Endpoint {
             return Ok(false);
         }
         if let Some(request) = self.stream.read_to_answer() {
-            self.answer = match self.memory.read(request.source, request.source_offset, request.length) {
+            let read = self.memory.read(request.source, request.source_offset, request.length);
+            self.answer = match if request.wraps() { Err(AccessError::Wrap) } else { read } {
                 Ok(bytes) => bytes.to_vec(),
                 // A read of no length has no source.
                 Err(_) if request.length == 0 => Vec::new(),

@@ -2,6 +2,7 @@
 
 use sys::wdm::MDL;
 
+use crate::manual::Manual;
 use crate::measure::Measuring;
 use crate::session::{Listening, Session};
 use crate::slot::Slot;
@@ -14,6 +15,8 @@ pub(crate) struct Client {
     pub(crate) listening: Slot<Listening>,
     pub(crate) stress: Slot<Stress>,
     pub(crate) measuring: Slot<Measuring>,
+    /// The end that does what the runner says.
+    pub(crate) manual: Slot<Manual>,
 }
 
 /// A request of the I/O manager, as far as the harness looks at it.

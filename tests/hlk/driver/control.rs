@@ -5,14 +5,15 @@
 use alloc::boxed::Box;
 
 use protocol::control::{
-    ACCEPT_PEER, CLOSE_ADAPTER, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STRESS, COLLECT, CONNECT_GROUP,
-    CONNECT_PEER, DRIVE_GROUP, FLOW, LISTEN_PEER, MEASURE, OPEN_MEASURING, OPEN_SESSION, OPEN_STRESS, PUMP,
-    QUERY_SESSION, QUERY_STRESS, RUN_SCENARIO, STOP_LISTENING, STOP_SIDE, TRANSMIT,
+    ACCEPT_PEER, CLOSE_ADAPTER, CLOSE_MANUAL, CLOSE_MEASURING, CLOSE_SESSION, CLOSE_STRESS, COLLECT,
+    CONNECT_GROUP, CONNECT_PEER, DRIVE_GROUP, FLOW, GET, LISTEN_PEER, MEASURE, OPEN_MANUAL, OPEN_MEASURING,
+    OPEN_SESSION, OPEN_STRESS, PUMP, PUT, QUERY_SESSION, QUERY_STRESS, RUN_SCENARIO, STEP, STOP_LISTENING,
+    STOP_SIDE, TRANSMIT,
 };
 use protocol::{
     AcceptPeerRequest, ChunkRequest, CloseRequest, ConnectPeerRequest, FlowRequest, GroupRequest, Level,
-    ListenPeerRequest, MeasureRequest, MeasuringRequest, Operation, PumpRequest, ScenarioRequest,
-    SessionRequest, Side, SideRequest, StressRequest, VERSION,
+    ListenPeerRequest, ManualRequest, MeasureRequest, MeasuringRequest, Operation, PartRequest, PumpRequest,
+    ScenarioRequest, SessionRequest, Side, SideRequest, StepRequest, StressRequest, VERSION,
 };
 use sys::status::{
     NTSTATUS, STATUS_BUFFER_TOO_SMALL, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER,
@@ -21,6 +22,7 @@ use sys::status::{
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use crate::client::{Client, Request};
+use crate::manual::Manual;
 use crate::measure::{Measuring, Samples};
 use crate::number::usize_from;
 use crate::session::{Chunk, Listening, Session};
@@ -113,6 +115,10 @@ unsafe fn run(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
             // SAFETY: as the caller promises.
             unsafe { run_peer(client, request) }
         }
+        OPEN_MANUAL | STEP | PUT | GET | CLOSE_MANUAL => {
+            // SAFETY: as the caller promises.
+            unsafe { run_manual(client, request) }
+        }
         // SAFETY: as the caller promises.
         _ => unsafe { run_stress(client, request) },
     }
@@ -147,6 +153,42 @@ unsafe fn run_peer(client: &Client, request: &Request) -> Result<usize, NTSTATUS
             // SAFETY: the code is buffered.
             unsafe { output(request, &*client.listening.empty(|listening| listening.stop())?) }
         }
+        _ => Err(STATUS_INVALID_DEVICE_REQUEST),
+    }
+}
+
+/// # Safety
+/// As [`serve`].
+unsafe fn run_manual(client: &Client, request: &Request) -> Result<usize, NTSTATUS> {
+    match request.code {
+        OPEN_MANUAL => {
+            // SAFETY: the code is buffered.
+            let input: ManualRequest = unsafe { input(request) }?;
+            check_version(input.version)?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &*client.manual.fill(|| Manual::open(&input))?) }
+        }
+        STEP => {
+            // SAFETY: the code is buffered.
+            let input: StepRequest = unsafe { input(request) }?;
+            let report = client.manual.with_alone(|manual| Ok(manual.step(&input)))?;
+            // SAFETY: the code is buffered.
+            unsafe { output(request, &report) }
+        }
+        PUT | GET => {
+            // SAFETY: the code is direct, with its small input in the system buffer.
+            let input: PartRequest = unsafe { input(request) }?;
+            // SAFETY: the I/O manager has locked the pages for this request.
+            let bytes = unsafe { kernel::system_address(request.mdl) }?;
+            // SAFETY: they are mapped there until the request completes, and are this request's alone.
+            let bytes = unsafe { core::slice::from_raw_parts_mut(bytes, request.output_length) };
+            client.manual.with_alone(|manual| {
+                if request.code == PUT { manual.put(&input, bytes) } else { manual.get(&input, bytes) }
+            })?;
+            Ok(bytes.len())
+        }
+        // SAFETY: the code is buffered.
+        CLOSE_MANUAL => unsafe { output(request, &*client.manual.empty(Manual::close)?) },
         _ => Err(STATUS_INVALID_DEVICE_REQUEST),
     }
 }

@@ -144,6 +144,7 @@ unsafe fn serve(irp: *mut IRP) -> (NTSTATUS, usize) {
                 listening: Slot::new(),
                 stress: Slot::new(),
                 measuring: Slot::new(),
+                manual: Slot::new(),
             }) {
                 Ok(client) => {
                     // SAFETY: the context of our file objects is ours.

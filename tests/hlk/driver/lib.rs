@@ -10,7 +10,7 @@
 //! | `device` | the device, its handles and its dispatch routines |
 //! | `control` | the control codes |
 //! | `client` | the objects of a handle; a request |
-//! | `measure`, `scenario`, `session`, `stress` | what the harness does to a provider |
+//! | `manual`, `measure`, `scenario`, `session`, `stress` | what the harness does to a provider |
 //! | `pair`, `pump` | connected sides; a stream of TCP between two sockets |
 //! | `test_context` | open adapters |
 //! | `arrival`, `work`, `wsk` | an address that arrives; work requests; WSK functions, as methods |
@@ -41,6 +41,7 @@ mod entry;
 mod heap;
 mod interface;
 mod kernel;
+mod manual;
 mod measure;
 mod ndk;
 mod number;

@@ -100,6 +100,23 @@ pub const FLOW: u32 = code(20, Method::Buffered);
 /// between them, and closes them.
 pub const PUMP: u32 = code(21, Method::Buffered);
 
+/// [`ManualRequest`](crate::ManualRequest) in, [`OpenReport`](crate::OpenReport) out: opens an adapter for an end of which
+/// every step is a request.
+pub const OPEN_MANUAL: u32 = code(22, Method::Buffered);
+
+/// [`StepRequest`](crate::StepRequest) in, [`StepReport`](crate::StepReport) out. One at a time.
+pub const STEP: u32 = code(23, Method::Buffered);
+
+/// [`PartRequest`](crate::PartRequest) in, the bytes in the buffer that is described by an MDL: puts them into the memory.
+pub const PUT: u32 = code(24, Method::InDirect);
+
+/// [`PartRequest`](crate::PartRequest) in, room for the bytes in the buffer that is described by an MDL: has them from the
+/// memory. `Information` is their number.
+pub const GET: u32 = code(25, Method::OutDirect);
+
+/// Nothing in, [`Outcome`](crate::Outcome) out: closes the manual end, and its adapter.
+pub const CLOSE_MANUAL: u32 = code(26, Method::Buffered);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,8 +3,9 @@
 //! The driver makes one device, [`DEVICE_NAME`], reachable as [`LINK_NAME`]. Each handle to it may hold
 //! one transfer session ([`control::OPEN_SESSION`], or [`control::CONNECT_PEER`], or [`control::LISTEN_PEER`] and
 //! [`control::ACCEPT_PEER`] … [`control::CLOSE_SESSION`]), one stress run
-//! ([`control::OPEN_STRESS`] … [`control::CLOSE_STRESS`]), or one measuring
-//! ([`control::OPEN_MEASURING`] … [`control::CLOSE_MEASURING`]), and may run scenarios
+//! ([`control::OPEN_STRESS`] … [`control::CLOSE_STRESS`]), one measuring
+//! ([`control::OPEN_MEASURING`] … [`control::CLOSE_MEASURING`]), or one end that does step by step what the runner says
+//! ([`control::OPEN_MANUAL`] … [`control::CLOSE_MANUAL`]), and may run scenarios
 //! ([`control::RUN_SCENARIO`]). All requests block until they are done; a runner that wants a transmit
 //! and a collect at the same time uses two threads.
 //!
@@ -17,6 +18,7 @@
 //! |---|---|
 //! | `link` | the way of a scenario's connections, and what is seen otherwise over TCP |
 //! | `flow`, `measure`, `scenario`, `stress` | requests and reports of a flow, a measuring, a scenario, a stress run |
+//! | `manual` | requests and reports of an end of which every step is a request |
 //! | `peer` | requests and reports of a session whose other side is in another machine, and what the two sides say first |
 //! | `session` | requests and reports of a transfer, and the ends that all requests name |
 //! | `finding` | what a scenario found |
@@ -29,6 +31,7 @@ pub mod control;
 mod finding;
 mod flow;
 mod link;
+mod manual;
 mod measure;
 mod peer;
 mod scenario;
@@ -39,6 +42,10 @@ mod text;
 pub use finding::{Finding, Kind, Outcome, Violation};
 pub use flow::{Flow, FlowReport, FlowRequest, PUMP_LENGTH, PUMP_OUTSTANDING, PumpRequest};
 pub use link::{Difference, Link};
+pub use manual::{
+    INVALIDATES, MANUAL_DEPTH, ManualRequest, PEER_INVALIDATES, PEER_READS, PEER_WRITES, PRIVATE_DATA,
+    PartRequest, SOLICITS, Step, StepReport, StepRequest,
+};
 pub use measure::{MEASURE_DEPTH, MEASURE_LENGTH, Measure, MeasureRequest, MeasuringRequest, samples};
 pub use peer::{
     AcceptPeerRequest, ConnectPeerRequest, Greeting, LANES, ListenPeerReport, ListenPeerRequest,
@@ -55,7 +62,7 @@ pub use stress::{
 pub use text::Text;
 
 /// The version both sides must agree on; changed whenever a structure or a code changes.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// The device, as the kernel names it.
 pub const DEVICE_NAME: &str = r"\Device\NdkHlk";

@@ -7,6 +7,7 @@
 //! - [`Client`]: a handle to the harness driver, its control codes as methods;
 //! - [`Measuring`]: two connected ends, and what was timed on them;
 //! - [`PeerListener`] and [`Client::connect_peer`]: a session whose other side is in another machine;
+//! - [`Manual`]: an end that does step by step what its owner says, for peers of other authors;
 //! - [`exchange`]: what the two sides of such a session tell each other about a file;
 //! - [`transfer`]: a stream of bytes from one adapter to the other, hashed at both ends;
 //! - [`stress`]: many connections with traffic, closed in the middle of it;
@@ -27,7 +28,7 @@
 //! | `simulator` | both traits for the simulator |
 //! | [`command`] | the commands of `ndkhlk.exe` |
 //! | [`exchange`], `peer` | a file that is offered to a peer; a session with one |
-//! | `measure`, [`report`], [`stress`], [`transfer`], `transport` | a measuring; reports; a stress run; a transfer; the legacy transport |
+//! | `manual`, `measure`, [`report`], [`stress`], [`transfer`], `transport` | a manual end; a measuring; reports; a stress run; a transfer; the legacy transport |
 //! | `pair`, [`suite`] | two adapters with their addresses; scenarios one after the other |
 //! | `client`, `selection` | the control codes as methods; scenarios by name |
 //! | `driver_service`, `host` | the service of a driver; the machine around the harness driver |
@@ -54,6 +55,7 @@ mod error;
 pub mod exchange;
 mod exit;
 mod host;
+mod manual;
 mod measure;
 mod own_addresses;
 mod pair;
@@ -77,6 +79,7 @@ pub use driver_service::{DriverService, load_driver, unload_driver};
 pub use error::Error;
 pub use exit::Exit;
 pub use host::{Adapter, Control, Host, Shortage};
+pub use manual::{Arrival, Manual, Memory, Part, Remote};
 pub use measure::{Measuring, Samples, Series, pump};
 pub use own_addresses::{PREFIX, Taken, own_addresses};
 pub use pair::{NoPair, PORT, Pair};

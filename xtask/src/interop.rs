@@ -5,8 +5,13 @@
 //! | [`guest`] | builds a guest of Debian's packages in which Linux siw runs |
 //! | [`machine`] | boots it, and runs commands in it |
 //! | [`siw`] | the meetings of softndk and siw, one after the other |
+//! | [`meeting`] | what a meeting needs of softndk's side |
+//! | [`engine`], [`driver`] | the engine of iWARP alone, and the built driver, as that side |
+//! | [`rping`], [`peer`], [`provoke`] | the meetings with the programs of the guest |
 //! | [`judge`] | has tshark judge what crossed |
 
+mod driver;
+mod engine;
 mod guest;
 mod judge;
 mod machine;

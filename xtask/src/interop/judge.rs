@@ -1,5 +1,5 @@
 //! tshark, which was not made here, judges a capture: that it finds iWARP in every byte, nothing malformed, no wrong CRC,
-//! and as many FPDUs of each operation as both sides have counted.
+//! and as many FPDUs or messages of each operation as softndk's side has counted.
 //!
 //! It has to be told to try its heuristics before ports, since some port is always another protocol's; a wrong CRC is
 //! nothing but a text to it; and it takes what follows RDMA for RPC where it can.
@@ -11,17 +11,19 @@ use std::process::Command;
 use interop::{Counts, OPERATIONS};
 
 use super::guest::CONTROL;
-use super::meeting::Met;
+use super::meeting::{Counted, Met};
 use crate::{failure::CommandError, step::Step};
 
 const OPTIONS: [&str; 4] = ["-o", "tcp.try_heuristic_first:TRUE", "--disable-protocol", "rpcordma"];
 
 /// The columns of the first pass.
-const COLUMNS: [&str; 7] = [
+const COLUMNS: [&str; 9] = [
     "tcp.srcport",
     "tcp.dstport",
     "tcp.reassembled_in",
     "iwarp_rdma.opcode",
+    "iwarp_ddp.last_flag",
+    "iwarp_mpa.ulpdulength",
     "_ws.malformed",
     "_ws.expert.severity",
     "frame.protocols",
@@ -30,10 +32,15 @@ const COLUMNS: [&str; 7] = [
 /// The least severity of an error (`PI_ERROR` of epan/proto.h).
 const ERROR: u64 = 0x0080_0000;
 
+/// The opcode and the length of a Write of no length, whose header is all that it has (RFC 5041 section 4.2).
+const EMPTY_WRITE: (u64, u64) = (0, 14);
+
 /// A direction of a stream, as tshark sees it.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
     counts: Counts,
+    /// Messages, but for Writes of no length, which a stream may begin with (RFC 6581 section 9).
+    messages: Counts,
     good: u64,
     bad: u64,
     faults: Vec<String>,
@@ -74,13 +81,18 @@ impl Verdict {
             let (way, counted) = if is_ours { ("sent", met.sent) } else { ("received", met.received) };
             faults.extend(seen.faults.iter().map(|fault| format!("{way}: {fault}")));
             // Behind a fault of the peer's nothing is read, nor counted.
-            let is_same = seen.counts == counted || (!is_ours && met.is_cut && seen.counts.has_all(&counted));
+            let (counts, counted) = match counted {
+                Counted::Segments(counted) => (seen.counts, counted),
+                Counted::Messages(counted) => (seen.messages, counted),
+            };
+            let is_same = counts == counted || (!is_ours && met.is_cut && counts.has_all(&counted));
             if !is_same {
-                faults.push(format!("{way}: tshark counts {}, and we {counted}", seen.counts));
+                faults.push(format!("{way}: tshark counts {counts}, and we {counted}"));
             }
-            if seen.bad > 0 || (met.crc && seen.good != seen.counts.total()) {
+            let all = if met.crc { seen.counts.total() } else { 0 };
+            if seen.bad > 0 || seen.good != all {
                 let Seen { good, bad, .. } = seen;
-                faults.push(format!("{way}: {good} CRCs are good and {bad} bad, of {}", seen.counts.total()));
+                faults.push(format!("{way}: {good} CRCs are good and {bad} bad, of {all}"));
             }
         }
         if !seen_any {
@@ -106,11 +118,20 @@ fn read_fields(text: &str) -> Directions {
     let mut directions = Directions::new();
     for line in text.lines() {
         let columns: Vec<&str> = line.split('\t').collect();
-        let [from, to, reassembled, opcodes, malformed, severity, protocols] = columns[..] else { continue };
+        let [from, to, reassembled, opcodes, last, lengths, malformed, severity, protocols] = columns[..]
+        else {
+            continue;
+        };
         let (Ok(from), Ok(to)) = (from.parse(), to.parse()) else { continue };
         let seen = directions.entry((from, to)).or_default();
-        for opcode in opcodes.split(',').filter_map(number) {
-            seen.counts.add(u8::try_from(opcode).unwrap_or(u8::MAX));
+        let numbers = |column: &'_ str| column.split(',').filter_map(number).collect::<Vec<_>>();
+        let (last, lengths) = (numbers(last), numbers(lengths));
+        for ((opcode, last), length) in numbers(opcodes).into_iter().zip(last).zip(lengths) {
+            let code = u8::try_from(opcode).unwrap_or(u8::MAX);
+            seen.counts.add(code);
+            if last == 1 && (opcode, length) != EMPTY_WRITE {
+                seen.messages.add(code);
+            }
         }
         if !malformed.is_empty() {
             seen.faults.push("malformed".into());
@@ -153,13 +174,13 @@ fn read_sums(text: &str, directions: &mut Directions) {
 mod tests {
     use super::*;
 
-    const FIELDS: &str = "50\t7174\t\t0x00,0x03\t\t\teth:ethertype:ip:tcp:iwarp_mpa:iwarp_ddp_rdmap\n\
-        50\t7174\t12\t\t\t\teth:ethertype:ip:tcp\n\
-        7174\t50\t\t\t\t2097152\teth:ethertype:ip:tcp:data\n\
-        7174\t50\t\t0x07\t_ws.malformed\t8388608\teth:ethertype:ip:tcp:iwarp_mpa\n";
+    const FIELDS: &str = "50\t7174\t\t0x00,0x00,0x03\t0,1,1\t1450,14,34\t\t\teth:ethertype:ip:tcp:iwarp_mpa:iwarp_ddp_rdmap\n\
+        50\t7174\t12\t\t\t\t\t\teth:ethertype:ip:tcp\n\
+        7174\t50\t\t\t\t\t\t2097152\teth:ethertype:ip:tcp:data\n\
+        7174\t50\t\t0x07\t1\t30\t_ws.malformed\t8388608\teth:ethertype:ip:tcp:iwarp_mpa\n";
 
     fn met(sent: [u64; 8], received: [u64; 8]) -> Met {
-        let (sent, received) = (Counts(sent), Counts(received));
+        let (sent, received) = (Counted::Segments(Counts(sent)), Counted::Segments(Counts(received)));
         Met { port: 7174, listens: false, crc: true, is_cut: false, sent, received }
     }
 
@@ -172,10 +193,10 @@ mod tests {
             &mut directions,
         );
         let verdict = Verdict { directions };
-        let faults = verdict.of(&met([1, 0, 0, 2, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 1])).join("; ");
+        let faults = verdict.of(&met([2, 0, 0, 2, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 1])).join("; ");
         for part in [
-            "sent: tshark counts Write 1, Send 1, and we Write 1, Send 2",
-            "sent: 1 CRCs are good and 1 bad, of 2",
+            "sent: tshark counts Write 2, Send 1, and we Write 2, Send 2",
+            "sent: 1 CRCs are good and 1 bad, of 3",
             "received: data that is not iWARP",
             "received: malformed",
             "received: an error of tshark's",
@@ -191,10 +212,27 @@ mod tests {
         let line = FIELDS.lines().next().unwrap();
         let mut directions = read_fields(line);
         let sums = "Transmission Control Protocol, Src Port: 50, Dst Port: 7174, Seq: 1\nCRC check: 1 (Good CRC32)\n";
-        read_sums(&sums.repeat(2), &mut directions);
+        read_sums(&sums.repeat(3), &mut directions);
         let verdict = Verdict { directions };
-        assert_eq!(verdict.of(&met([1, 0, 0, 1, 0, 0, 0, 0], [0; 8])), Vec::<String>::new());
+        let whole = met([2, 0, 0, 1, 0, 0, 0, 0], [0; 8]);
+        assert_eq!(verdict.of(&whole), Vec::<String>::new());
         let other = Met { port: 1, ..met([0; 8], [0; 8]) };
         assert_eq!(verdict.of(&other), ["tshark sees no such stream"]);
+        let unwanted = Met { crc: false, ..whole };
+        assert_eq!(verdict.of(&unwanted), ["sent: 3 CRCs are good and 0 bad, of 0"]);
+    }
+
+    #[test]
+    fn messages_of_a_stream_end_with_their_last_segments_and_are_not_empty_writes() {
+        let mut directions = read_fields(FIELDS.lines().next().unwrap());
+        let sums = "Transmission Control Protocol, Src Port: 50, Dst Port: 7174, Seq: 1\nCRC check: 1 (Good CRC32)\n";
+        read_sums(&sums.repeat(3), &mut directions);
+        let verdict = Verdict { directions };
+        let of = |writes| Met {
+            sent: Counted::Messages(Counts([writes, 0, 0, 1, 0, 0, 0, 0])),
+            ..met([0; 8], [0; 8])
+        };
+        assert_eq!(verdict.of(&of(0)), Vec::<String>::new());
+        assert_eq!(verdict.of(&of(1)), ["sent: tshark counts Send 1, and we Write 1, Send 1"]);
     }
 }

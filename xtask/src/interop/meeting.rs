@@ -1,9 +1,11 @@
 //! One meeting of softndk and its peer: a connection, and what it came to.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use interop::{Counts, Endpoint, Event, Settings};
+use interop::{Counts, Rights};
+use iwarp::ddp::Stag;
+use iwarp::rdmap::SendKind;
 
 use super::machine::{Machine, Running};
 use crate::failure::CommandError;
@@ -13,6 +15,26 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The same in seconds, for commands of the guest; they have time for several steps.
 pub(super) const SECONDS: u32 = 180;
+
+/// The private data that softndk sends.
+pub(super) const DATA: &[u8] = b"softndk";
+
+/// That which one side knows of what crossed in one direction.
+#[derive(Clone, Copy)]
+pub(super) enum Counted {
+    /// FPDUs by operation.
+    Segments(Counts),
+    /// Messages by operation, but for Writes of no length, which a stream may begin with.
+    Messages(Counts),
+}
+
+impl Counted {
+    /// The number of what was counted.
+    pub(super) fn total(&self) -> u64 {
+        let (Self::Segments(counts) | Self::Messages(counts)) = self;
+        counts.total()
+    }
+}
 
 /// A meeting that came to its end.
 #[derive(Clone, Copy)]
@@ -24,8 +46,8 @@ pub(super) struct Met {
     pub(super) crc: bool,
     /// A fault of the peer's was seen, behind which nothing counts.
     pub(super) is_cut: bool,
-    pub(super) sent: Counts,
-    pub(super) received: Counts,
+    pub(super) sent: Counted,
+    pub(super) received: Counted,
 }
 
 impl Met {
@@ -35,107 +57,115 @@ impl Met {
     }
 }
 
-/// A program of the guest, and the endpoint that is connected with it.
-pub(super) struct Connected {
-    pub(super) program: Running,
-    pub(super) endpoint: Endpoint,
+/// A place in registered memory, as the other side names it.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) stag: Stag,
+    pub(super) offset: u64,
+}
+
+/// softndk's side of a connection. Each method waits for its end, at most [`PATIENCE`].
+pub(super) trait Side {
+    /// The private data of the peer, behind which there may be zeros.
+    fn private(&self) -> &[u8];
+    /// Sends a message.
+    fn send(&mut self, kind: SendKind, bytes: Vec<u8>) -> Result<(), CommandError>;
+    /// Takes the message that comes next, which has to be of this kind.
+    fn received(&mut self, kind: SendKind) -> Result<Vec<u8>, CommandError>;
+    /// Lets the peer at these bytes.
+    fn expose(&mut self, bytes: Vec<u8>, rights: Rights) -> Result<Place, CommandError>;
+    /// Lets the peer at so many bytes until it ends their token.
+    fn expose_once(&mut self, length: usize) -> Result<Place, CommandError>;
+    /// The bytes that the peer is let at, as they are now.
+    fn exposed(&mut self, place: Place) -> Result<Vec<u8>, CommandError>;
+    /// Notes that the peer has written by a message of its own what it was let at.
+    fn was_written(&mut self);
+    /// Notes that the peer has read by a message of its own what it was let at.
+    fn was_read(&mut self);
+    /// Asks for memory of the peer; [`Side::read_done`] has it. Does not wait.
+    fn read(&mut self, from: Place, length: u32) -> Result<(), CommandError>;
+    /// The bytes of the oldest read.
+    fn read_done(&mut self) -> Result<Vec<u8>, CommandError>;
+    /// Writes to memory of the peer.
+    fn write(&mut self, to: Place, bytes: Vec<u8>) -> Result<(), CommandError>;
+    /// Ends the stream in order.
+    fn finish(&mut self) -> Result<(), CommandError>;
+    /// Sees that both sides have ended the stream in order.
+    fn finished(&mut self) -> Result<(), CommandError>;
+    /// Returns whether CRCs were agreed on, and what was sent and received.
+    fn counts(&self) -> (bool, [Counted; 2]);
+    /// Gives up what the side consists of; nothing may be amiss.
+    fn close(self) -> Result<(), CommandError>;
+}
+
+/// An implementation that connections of softndk are made of.
+pub(super) trait Ours {
+    /// Its side of one of them.
+    type Side: Side;
+    /// Connects to a peer.
+    fn connect(&mut self, at: SocketAddr) -> Result<Self::Side, CommandError>;
+    /// Listens at a port of this machine, which is chosen.
+    fn listen(&mut self) -> Result<u16, CommandError>;
+    /// Accepts the peer that comes to the port that was chosen last.
+    fn accept(&mut self) -> Result<Self::Side, CommandError>;
+}
+
+/// A program of the guest, and the side that is connected with it.
+pub(super) struct Connected<S> {
+    program: Running,
+    pub(super) side: S,
     port: u16,
     listens: bool,
 }
 
-impl Connected {
+impl<S: Side> Connected<S> {
     /// The meeting so far.
-    pub(super) const fn met(&self, is_cut: bool) -> Met {
-        let Self { endpoint, port, listens, .. } = self;
-        let (sent, received) = (endpoint.sent, endpoint.received);
-        Met { port: *port, listens: *listens, crc: endpoint.has_crc(), is_cut, sent, received }
+    pub(super) fn met(&self, is_cut: bool) -> Met {
+        let Self { port, listens, .. } = *self;
+        let (crc, [sent, received]) = self.side.counts();
+        Met { port, listens, crc, is_cut, sent, received }
+    }
+
+    /// Ends the meeting, both sides of which have ended their streams; returns what the program has printed, too.
+    pub(super) fn end(self, code: Option<i32>) -> Result<(Met, Vec<String>), CommandError> {
+        let met = self.met(false);
+        self.side.close()?;
+        let ended = self.program.end(PATIENCE)?;
+        let is_so = code.is_none_or(|code| code == ended.code);
+        must(is_so, &format!("the program of the guest ends as it should, not with {}", ended.code))?;
+        Ok((met, ended.lines))
     }
 }
 
 /// Starts a program that listens in the guest, and connects to it. `{port}` in the command is its port.
-pub(super) fn call(
+pub(super) fn call<O: Ours>(
     machine: &mut Machine,
+    ours: &mut O,
     command: &str,
-    settings: Settings,
-) -> Result<Connected, CommandError> {
+) -> Result<Connected<O::Side>, CommandError> {
     let (at, port) = machine.port()?;
     let program = machine.run(SECONDS, &command.replace("{port}", &port.to_string()))?;
     let listens = machine.run(60, &format!("listening {port:04X}"))?;
     if listens.end(PATIENCE)?.code != 0 {
         return Err(CommandError::work(format!("nothing listens in the guest: {command}")));
     }
-    let socket = TcpStream::connect(at).map_err(|error| CommandError::work(format!("{at}: {error}")))?;
-    let endpoint = Endpoint::connect(socket, settings, b"softndk").map_err(work)?;
-    Ok(Connected { program, endpoint, port, listens: false })
+    let side = ours.connect(at)?;
+    Ok(Connected { program, side, port, listens: false })
 }
 
 /// Starts a program of the guest that connects to this machine, and accepts it. `{port}` in the command is the port.
-pub(super) fn be_called(
-    machine: &mut Machine,
+pub(super) fn be_called<O: Ours>(
+    machine: &Machine,
+    ours: &mut O,
     command: &str,
-    settings: Settings,
-) -> Result<Connected, CommandError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(socket)?;
-    let port = listener.local_addr().map(|at: SocketAddr| at.port()).map_err(socket)?;
+) -> Result<Connected<O::Side>, CommandError> {
+    let port = ours.listen()?;
     let program = machine.run(SECONDS, &command.replace("{port}", &port.to_string()))?;
-    let endpoint = Endpoint::accept(accept(&listener)?, settings, b"softndk").map_err(work)?;
-    Ok(Connected { program, endpoint, port, listens: true })
-}
-
-fn accept(listener: &TcpListener) -> Result<TcpStream, CommandError> {
-    listener.set_nonblocking(true).map_err(socket)?;
-    let until = Instant::now() + PATIENCE;
-    loop {
-        match listener.accept() {
-            Ok((accepted, _)) => {
-                accepted.set_nonblocking(false).map_err(socket)?;
-                return Ok(accepted);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock && Instant::now() < until => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err(error) => return Err(socket(error)),
-        }
-    }
-}
-
-/// The message that comes next.
-pub(super) fn received(endpoint: &mut Endpoint) -> Result<Vec<u8>, CommandError> {
-    match endpoint.event(PATIENCE).map_err(work)? {
-        Event::Received { bytes, .. } => Ok(bytes),
-        other => Err(unexpected("a message", &other)),
-    }
-}
-
-/// The bytes of the read that ends next.
-pub(super) fn read(endpoint: &mut Endpoint) -> Result<Vec<u8>, CommandError> {
-    match endpoint.event(PATIENCE).map_err(work)? {
-        Event::ReadDone(bytes) => Ok(bytes),
-        other => Err(unexpected("the end of a read", &other)),
-    }
-}
-
-/// The peer's orderly end is awaited.
-pub(super) fn finished(endpoint: &mut Endpoint) -> Result<(), CommandError> {
-    match endpoint.event(PATIENCE).map_err(work)? {
-        Event::Finished => Ok(()),
-        other => Err(unexpected("an orderly end", &other)),
-    }
-}
-
-pub(super) fn unexpected(wanted: &str, event: &Event) -> CommandError {
-    CommandError::work(format!("{wanted} was expected, not {event:?}"))
+    let side = ours.accept()?;
+    Ok(Connected { program, side, port, listens: true })
 }
 
 /// Something that has to be.
 pub(super) fn must(holds: bool, what: &str) -> Result<(), CommandError> {
     if holds { Ok(()) } else { Err(CommandError::work(format!("not so: {what}"))) }
-}
-
-pub(super) fn work(error: interop::Error) -> CommandError {
-    CommandError::work(error.to_string())
-}
-
-fn socket(error: std::io::Error) -> CommandError {
-    CommandError::work(format!("a socket: {error}"))
 }

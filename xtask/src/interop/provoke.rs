@@ -5,9 +5,10 @@ use iwarp::ddp::Stag;
 use iwarp::fault::Conclusion;
 use iwarp::rdmap::{Code, SendKind};
 
+use super::engine::{BASE, Engine, unexpected, work};
 use super::machine::Machine;
-use super::meeting::{Met, PATIENCE, finished, must, unexpected, work};
-use super::peer::{BASE, register, serving, tell};
+use super::meeting::{Met, PATIENCE, Side, must};
+use super::peer::{register, serving, tell};
 use crate::failure::CommandError;
 
 /// A thing that softndk does to siw, and the code that siw answers with.
@@ -95,8 +96,8 @@ pub(super) const TO_SIW: &[ToSiw] = &[
 
 /// Does it, and sees what siw answers.
 pub(super) fn to_siw(machine: &mut Machine, provocation: &ToSiw, crc: bool) -> Result<Met, CommandError> {
-    let mut connected = serving(machine, Settings { crc, ..Settings::default() })?;
-    let endpoint = &mut connected.endpoint;
+    let mut connected = serving(machine, &mut Engine::with_crc(crc))?;
+    let endpoint = &mut connected.side;
     let theirs = register(endpoint, 4096, 3)?;
     (provocation.act)(endpoint, theirs).map_err(work)?;
     let (layer, kind, code) = provocation.code;
@@ -108,7 +109,7 @@ pub(super) fn to_siw(machine: &mut Machine, provocation: &ToSiw, crc: bool) -> R
         }
         other => return Err(unexpected("a Terminate", &other)),
     }
-    finished(endpoint)?;
+    endpoint.finished()?;
     Ok(connected.met(false))
 }
 
@@ -146,8 +147,8 @@ const fn of(task: Task, stag: Stag, offset: u64, length: u32) -> Order {
 /// Has it done, and sees what softndk answers; nothing of its memory may change.
 pub(super) fn to_us(machine: &mut Machine, provocation: &ToUs, crc: bool) -> Result<Met, CommandError> {
     let settings = Settings { crc, receive: 60_000, ..Settings::default() };
-    let mut connected = serving(machine, settings)?;
-    let endpoint = &mut connected.endpoint;
+    let mut connected = serving(machine, &mut Engine::new(settings))?;
+    let endpoint = &mut connected.side;
     let stag = endpoint.memory.register(BASE, vec![0xA5; OURS as usize], Rights::ALL);
     tell(endpoint, (provocation.order)(stag))?;
     let fault = match endpoint.event(PATIENCE).map_err(work)? {

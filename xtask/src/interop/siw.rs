@@ -3,26 +3,48 @@
 use std::collections::BTreeMap;
 
 use interop::OPERATIONS;
+use runner::Images;
 use serde::Serialize;
 
+use super::driver::Driver;
+use super::engine::Engine;
 use super::machine::Machine;
-use super::meeting::Met;
+use super::meeting::{Met, Ours};
 use super::provoke::{self, TO_SIW, TO_US};
 use super::{guest, judge, peer, rping};
-use crate::{failure::CommandError, root, step::Step};
+use crate::{build, failure::CommandError, root, step::Step};
 
 /// A meeting, and what came of it.
 #[derive(Serialize)]
 struct Row {
+    /// softndk's side: its engine alone, or the built driver.
+    ours: Kind,
     name: String,
     crc: bool,
-    /// FPDUs, ours and the peer's.
+    /// FPDUs of the engine and of its peer; messages of the driver and of its peer.
     sent: u64,
     received: u64,
     /// The things that went wrong, here or in the eyes of tshark.
     faults: Vec<String>,
     #[serde(skip)]
     met: Option<Met>,
+}
+
+/// A side of softndk.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Engine,
+    Driver,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Driver => "driver",
+        }
+    }
 }
 
 /// The whole report.
@@ -38,15 +60,18 @@ struct Report {
     passed: bool,
 }
 
-/// Builds the guest, boots it, plays all meetings, and has tshark judge.
+/// Builds drivers and guest, boots the guest, plays all meetings, and has tshark judge.
 pub(super) fn run(json: bool) -> Result<(), CommandError> {
     let folder = root().join("target/interop");
+    let images = build::build()?;
+    let images = Images { softndk: images.image("softndk"), ndkhlk: images.image("ndkhlk") };
     let guest = guest::provide(&folder)?;
     let step = Step::start("boot the guest");
     let mut machine = Machine::boot(&guest, &folder)?;
     step.done();
-    let mut rows = vec![];
-    let outcome = meet(&mut machine, &mut rows);
+    let (mut rows, mut faults) = (vec![], vec![]);
+    let outcome = meet_engine(&mut machine, &mut rows)
+        .and_then(|()| meet_driver(&images, &mut machine, &mut rows, &mut faults));
     let raw = machine.halt();
     outcome?;
     let step = Step::start("tshark judges");
@@ -58,7 +83,7 @@ pub(super) fn run(json: bool) -> Result<(), CommandError> {
             row.faults.extend(verdict.of(&met));
         }
     }
-    let faults = verdict.missing();
+    faults.extend(verdict.missing());
     let passed = faults.is_empty() && rows.iter().all(|row| row.faults.is_empty());
     let kernel = format!("{} ({})", guest.release, guest.version);
     let capture = capture.strip_prefix(root()).unwrap_or(&capture).display().to_string();
@@ -71,46 +96,72 @@ fn operations(verdict: &judge::Verdict) -> BTreeMap<&'static str, u64> {
     OPERATIONS.into_iter().zip(verdict.operations().0).collect()
 }
 
-/// All meetings, without CRCs and with them.
-fn meet(machine: &mut Machine, rows: &mut Vec<Row>) -> Result<(), CommandError> {
+/// The meetings that either side of softndk has.
+fn meet(kind: Kind, ours: &mut impl Ours, machine: &mut Machine, rows: &mut Vec<Row>, crc: bool) {
+    let mut play = |name, meeting: &dyn Fn(&mut Machine, &mut _) -> Result<Met, CommandError>| {
+        play(rows, (kind, name), crc, || meeting(machine, ours));
+    };
+    play("rping -s", &|machine, ours| rping::client(machine, ours));
+    play("rping -c", &|machine, ours| rping::server(machine, ours));
+    play("peer -s", &|machine, ours| peer::client(machine, ours));
+    play("peer -c", &|machine, ours| peer::server(machine, ours));
+}
+
+/// The meetings of the driver, without CRCs and with them. `faults` gets what was found in its machines.
+fn meet_driver(
+    images: &Images,
+    machine: &mut Machine,
+    rows: &mut Vec<Row>,
+    faults: &mut Vec<String>,
+) -> Result<(), CommandError> {
     for crc in [false, true] {
-        play(machine, rows, "rping -s", crc, |machine| rping::client(machine, crc));
-        play(machine, rows, "rping -c", crc, |machine| rping::server(machine, crc));
-        play(machine, rows, "peer -s", crc, |machine| peer::client(machine, crc));
-        play(machine, rows, "peer -c", crc, |machine| peer::server(machine, crc));
+        let mut driver = Driver::boot(images, crc)?;
+        meet(Kind::Driver, &mut driver, machine, rows, crc);
+        faults.extend(driver.shut_down().err().map(|error| error.to_string()));
     }
+    Ok(())
+}
+
+/// All meetings of the engine, without CRCs and with them.
+fn meet_engine(machine: &mut Machine, rows: &mut Vec<Row>) -> Result<(), CommandError> {
+    for crc in [false, true] {
+        meet(Kind::Engine, &mut Engine::with_crc(crc), machine, rows, crc);
+    }
+    let mut play = |name: &str, crc, meeting: &mut dyn FnMut() -> Result<Met, CommandError>| {
+        play(rows, (Kind::Engine, name), crc, meeting);
+    };
     // As a responder, siw 6.1 does not ask for the CRCs that it requires.
     for (parameter, crc) in [("mpa_crc_required", true), ("peer_to_peer", false)] {
         machine.set(parameter, "1")?;
-        play(machine, rows, &format!("peer -c, {parameter}"), crc, |machine| peer::server(machine, false));
-        play(machine, rows, &format!("peer -s, {parameter}"), false, |machine| peer::client(machine, false));
+        let mut engine = Engine::default();
+        play(&format!("peer -c, {parameter}"), crc, &mut || peer::server(machine, &mut engine));
+        play(&format!("peer -s, {parameter}"), false, &mut || peer::client(machine, &mut engine));
         machine.set(parameter, "0")?;
     }
     machine.set("mpa_version", "1")?;
-    play(machine, rows, "peer -c, revision 1", false, |machine| peer::server(machine, false));
+    play("peer -c, revision 1", false, &mut || peer::server(machine, &mut Engine::default()));
     machine.set("mpa_version", "2")?;
     for (index, provocation) in TO_SIW.iter().enumerate() {
         let crc = index % 2 == 0;
         let name = format!("siw tells: {}", provocation.name);
-        play(machine, rows, &name, crc, |machine| provoke::to_siw(machine, provocation, crc));
+        play(&name, crc, &mut || provoke::to_siw(machine, provocation, crc));
     }
     for (index, provocation) in TO_US.iter().enumerate() {
         let crc = index % 2 == 0;
         let name = format!("siw is told: {}", provocation.name);
-        play(machine, rows, &name, crc, |machine| provoke::to_us(machine, provocation, crc));
+        play(&name, crc, &mut || provoke::to_us(machine, provocation, crc));
     }
     Ok(())
 }
 
 fn play(
-    machine: &mut Machine,
     rows: &mut Vec<Row>,
-    name: &str,
+    (ours, name): (Kind, &str),
     crc: bool,
-    meeting: impl FnOnce(&mut Machine) -> Result<Met, CommandError>,
+    meeting: impl FnOnce() -> Result<Met, CommandError>,
 ) {
-    let step = Step::start(format!("{name}{}", if crc { ", CRC" } else { "" }));
-    let outcome = meeting(machine);
+    let step = Step::start(format!("{}, {name}{}", ours.name(), if crc { ", CRC" } else { "" }));
+    let outcome = meeting();
     step.done();
     let mut faults: Vec<String> = outcome.as_ref().err().map(ToString::to_string).into_iter().collect();
     let met = outcome.ok();
@@ -121,7 +172,7 @@ fn play(
         eprintln!("    {fault}");
     }
     let [sent, received] = met.map_or([0; 2], |met| [met.sent.total(), met.received.total()]);
-    rows.push(Row { name: name.into(), crc, sent, received, faults, met });
+    rows.push(Row { ours, name: name.into(), crc, sent, received, faults, met });
 }
 
 impl Report {
@@ -133,10 +184,11 @@ impl Report {
             return Ok(());
         }
         println!("\nsiw of Linux {}\n", self.kernel);
-        println!("  {:<44} {:>5} {:>8} {:>8}", "meeting", "CRC", "sent", "received");
+        println!("  {:<6} {:<44} {:>5} {:>8} {:>8}", "side", "meeting", "CRC", "sent", "received");
         for row in &self.meetings {
             let crc = if row.crc { "on" } else { "off" };
-            println!("  {:<44} {crc:>5} {:>8} {:>8}", row.name, row.sent, row.received);
+            let side = row.ours.name();
+            println!("  {side:<6} {:<44} {crc:>5} {:>8} {:>8}", row.name, row.sent, row.received);
             for fault in &row.faults {
                 println!("      {fault}");
             }

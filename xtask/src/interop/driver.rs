@@ -27,7 +27,6 @@ const SCRATCH: u32 = 1 << 20;
 /// A machine in which the drivers run.
 pub(super) struct Driver {
     fixture: Fixture,
-    crc: bool,
     listening: Option<DriverSide>,
 }
 
@@ -37,12 +36,12 @@ impl Driver {
         let place = runner::Place::new(INDEX, IpAddr::V4(Ipv4Addr::LOCALHOST)).wire().crc(crc);
         let fixture = Fixture::on(Machine::builder().host_sockets().boot(), images, &[place]);
         let fixture = fixture.map_err(|(error, _)| work(error))?;
-        Ok(Self { fixture, crc, listening: None })
+        Ok(Self { fixture, listening: None })
     }
 
     /// Shuts the machine down; nothing may have been found in it.
     pub(super) fn shut_down(self) -> Result<(), CommandError> {
-        let Self { fixture, listening, .. } = self;
+        let Self { fixture, listening } = self;
         drop(listening);
         let found = fixture.shut_down();
         if found.is_clean() { Ok(()) } else { Err(CommandError::work(found.to_string())) }
@@ -58,7 +57,6 @@ impl Driver {
         let scratch = manual.memory(SCRATCH, 0).map_err(work)?;
         Ok(DriverSide {
             manual,
-            crc: self.crc,
             private: vec![],
             inbox,
             slot: 0,
@@ -100,7 +98,6 @@ impl Ours for Driver {
 /// A connection of the driver, of which the harness driver does what is said here.
 pub(super) struct DriverSide {
     manual: Manual,
-    crc: bool,
     private: Vec<u8>,
     /// The receives, one behind the other, and the one that is filled next.
     inbox: Memory,
@@ -246,9 +243,9 @@ impl Side for DriverSide {
         self.finish()
     }
 
-    fn counts(&self) -> (bool, [Counted; 2]) {
-        // NDK does not say what was agreed on: tshark sees whether each FPDU has the CRC that the adapter wants.
-        (self.crc, [self.sent, self.received].map(Counted::Messages))
+    fn counts(&self) -> (Option<bool>, [Counted; 2]) {
+        // NDK does not say what was agreed on: tshark sees it.
+        (None, [self.sent, self.received].map(Counted::Messages))
     }
 
     fn close(self) -> Result<(), CommandError> {

@@ -131,8 +131,8 @@ impl Side for Endpoint {
         }
     }
 
-    fn counts(&self) -> (bool, [Counted; 2]) {
-        (self.has_crc(), [self.sent, self.received].map(Counted::Segments))
+    fn counts(&self) -> (Option<bool>, [Counted; 2]) {
+        (Some(self.has_crc()), [self.sent, self.received].map(Counted::Segments))
     }
 
     fn close(self) -> Result<(), CommandError> {

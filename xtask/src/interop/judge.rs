@@ -69,8 +69,8 @@ pub(super) fn judge(step: &Step, raw: &Path, capture: &Path) -> Result<Verdict, 
 }
 
 impl Verdict {
-    /// The faults of the stream of a meeting.
-    pub(super) fn of(&self, met: &Met) -> Vec<String> {
+    /// The faults of the stream of a meeting, whose FPDUs have CRCs or have none.
+    pub(super) fn of(&self, met: &Met, crc: bool) -> Vec<String> {
         let mut faults = vec![];
         let mut seen_any = false;
         for ((from, to), seen) in
@@ -89,7 +89,7 @@ impl Verdict {
             if !is_same {
                 faults.push(format!("{way}: tshark counts {counts}, and we {counted}"));
             }
-            let all = if met.crc { seen.counts.total() } else { 0 };
+            let all = if crc { seen.counts.total() } else { 0 };
             if seen.bad > 0 || seen.good != all {
                 let Seen { good, bad, .. } = seen;
                 faults.push(format!("{way}: {good} CRCs are good and {bad} bad, of {all}"));
@@ -181,7 +181,7 @@ mod tests {
 
     fn met(sent: [u64; 8], received: [u64; 8]) -> Met {
         let (sent, received) = (Counted::Segments(Counts(sent)), Counted::Segments(Counts(received)));
-        Met { port: 7174, listens: false, crc: true, is_cut: false, sent, received }
+        Met { port: 7174, listens: false, crc: Some(true), is_cut: false, sent, received }
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
             &mut directions,
         );
         let verdict = Verdict { directions };
-        let faults = verdict.of(&met([2, 0, 0, 2, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 1])).join("; ");
+        let faults = verdict.of(&met([2, 0, 0, 2, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 1]), true).join("; ");
         for part in [
             "sent: tshark counts Write 2, Send 1, and we Write 2, Send 2",
             "sent: 1 CRCs are good and 1 bad, of 3",
@@ -215,11 +215,10 @@ mod tests {
         read_sums(&sums.repeat(3), &mut directions);
         let verdict = Verdict { directions };
         let whole = met([2, 0, 0, 1, 0, 0, 0, 0], [0; 8]);
-        assert_eq!(verdict.of(&whole), Vec::<String>::new());
+        assert_eq!(verdict.of(&whole, true), Vec::<String>::new());
         let other = Met { port: 1, ..met([0; 8], [0; 8]) };
-        assert_eq!(verdict.of(&other), ["tshark sees no such stream"]);
-        let unwanted = Met { crc: false, ..whole };
-        assert_eq!(verdict.of(&unwanted), ["sent: 3 CRCs are good and 0 bad, of 0"]);
+        assert_eq!(verdict.of(&other, true), ["tshark sees no such stream"]);
+        assert_eq!(verdict.of(&whole, false), ["sent: 3 CRCs are good and 0 bad, of 0"]);
     }
 
     #[test]
@@ -232,7 +231,7 @@ mod tests {
             sent: Counted::Messages(Counts([writes, 0, 0, 1, 0, 0, 0, 0])),
             ..met([0; 8], [0; 8])
         };
-        assert_eq!(verdict.of(&of(0)), Vec::<String>::new());
-        assert_eq!(verdict.of(&of(1)), ["sent: tshark counts Send 1, and we Write 1, Send 1"]);
+        assert_eq!(verdict.of(&of(0), true), Vec::<String>::new());
+        assert_eq!(verdict.of(&of(1), true), ["sent: tshark counts Send 1, and we Write 1, Send 1"]);
     }
 }

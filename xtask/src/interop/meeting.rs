@@ -43,7 +43,8 @@ pub(super) struct Met {
     pub(super) port: u16,
     /// softndk listened.
     pub(super) listens: bool,
-    pub(super) crc: bool,
+    /// The agreement on CRCs, if softndk's side is told of it.
+    pub(super) crc: Option<bool>,
     /// A fault of the peer's was seen, behind which nothing counts.
     pub(super) is_cut: bool,
     pub(super) sent: Counted,
@@ -92,8 +93,8 @@ pub(super) trait Side {
     fn finish(&mut self) -> Result<(), CommandError>;
     /// Sees that both sides have ended the stream in order.
     fn finished(&mut self) -> Result<(), CommandError>;
-    /// Returns whether CRCs were agreed on, and what was sent and received.
-    fn counts(&self) -> (bool, [Counted; 2]);
+    /// Returns whether CRCs were agreed on, if this side is told, and what was sent and received.
+    fn counts(&self) -> (Option<bool>, [Counted; 2]);
     /// Gives up what the side consists of; nothing may be amiss.
     fn close(self) -> Result<(), CommandError>;
 }

@@ -80,7 +80,7 @@ pub(super) fn run(json: bool) -> Result<(), CommandError> {
     step.done();
     for row in &mut rows {
         if let Some(met) = row.met {
-            row.faults.extend(verdict.of(&met));
+            row.faults.extend(verdict.of(&met, row.crc));
         }
     }
     faults.extend(verdict.missing());
@@ -107,6 +107,26 @@ fn meet(kind: Kind, ours: &mut impl Ours, machine: &mut Machine, rows: &mut Vec<
     play("peer -c", &|machine, ours| peer::server(machine, ours));
 }
 
+/// The meetings with siw as it has wishes of its own, of a side of softndk that does not ask for CRCs.
+fn meet_wishes(
+    kind: Kind,
+    ours: &mut impl Ours,
+    machine: &mut Machine,
+    rows: &mut Vec<Row>,
+) -> Result<(), CommandError> {
+    // As a responder, siw 6.1 does not ask for the CRCs that it requires.
+    for (parameter, crc) in [("mpa_crc_required", true), ("peer_to_peer", false)] {
+        machine.set(parameter, "1")?;
+        let [server, client] = ["-c", "-s"].map(|side| format!("peer {side}, {parameter}"));
+        play(rows, (kind, &server), crc, || peer::server(machine, ours));
+        play(rows, (kind, &client), false, || peer::client(machine, ours));
+        machine.set(parameter, "0")?;
+    }
+    machine.set("mpa_version", "1")?;
+    play(rows, (kind, "peer -c, revision 1"), false, || peer::server(machine, ours));
+    machine.set("mpa_version", "2")
+}
+
 /// The meetings of the driver, without CRCs and with them. `faults` gets what was found in its machines.
 fn meet_driver(
     images: &Images,
@@ -117,7 +137,9 @@ fn meet_driver(
     for crc in [false, true] {
         let mut driver = Driver::boot(images, crc)?;
         meet(Kind::Driver, &mut driver, machine, rows, crc);
+        let outcome = if crc { Ok(()) } else { meet_wishes(Kind::Driver, &mut driver, machine, rows) };
         faults.extend(driver.shut_down().err().map(|error| error.to_string()));
+        outcome?;
     }
     Ok(())
 }
@@ -127,20 +149,10 @@ fn meet_engine(machine: &mut Machine, rows: &mut Vec<Row>) -> Result<(), Command
     for crc in [false, true] {
         meet(Kind::Engine, &mut Engine::with_crc(crc), machine, rows, crc);
     }
+    meet_wishes(Kind::Engine, &mut Engine::default(), machine, rows)?;
     let mut play = |name: &str, crc, meeting: &mut dyn FnMut() -> Result<Met, CommandError>| {
         play(rows, (Kind::Engine, name), crc, meeting);
     };
-    // As a responder, siw 6.1 does not ask for the CRCs that it requires.
-    for (parameter, crc) in [("mpa_crc_required", true), ("peer_to_peer", false)] {
-        machine.set(parameter, "1")?;
-        let mut engine = Engine::default();
-        play(&format!("peer -c, {parameter}"), crc, &mut || peer::server(machine, &mut engine));
-        play(&format!("peer -s, {parameter}"), false, &mut || peer::client(machine, &mut engine));
-        machine.set(parameter, "0")?;
-    }
-    machine.set("mpa_version", "1")?;
-    play("peer -c, revision 1", false, &mut || peer::server(machine, &mut Engine::default()));
-    machine.set("mpa_version", "2")?;
     for (index, provocation) in TO_SIW.iter().enumerate() {
         let crc = index % 2 == 0;
         let name = format!("siw tells: {}", provocation.name);
@@ -165,7 +177,7 @@ fn play(
     step.done();
     let mut faults: Vec<String> = outcome.as_ref().err().map(ToString::to_string).into_iter().collect();
     let met = outcome.ok();
-    if met.is_some_and(|met| met.crc != crc) {
+    if met.and_then(|met| met.crc).is_some_and(|agreed| agreed != crc) {
         faults.push("the agreement on CRCs is another one".into());
     }
     if let Some(fault) = faults.first() {

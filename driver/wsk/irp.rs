@@ -91,7 +91,8 @@ impl Irp {
         unsafe { wdm::IoReuseIrp(irp, STATUS_UNSUCCESSFUL) };
         // SAFETY: the request was initialised just now, and `Ready` completes it.
         let is_set = unsafe { self.set_routine(routine::<T, C>, subject.as_ptr().cast()) };
-        is_set.then_some(Ready(self.packet))
+        // Not made before that is known: one that is dropped completes its request.
+        is_set.then(|| Ready(self.packet))
     }
 
     /// Sets the completion routine for all outcomes; false if memory runs out.

@@ -75,13 +75,18 @@ impl<S: System<Client = Self>> Transport<S> {
                 // has passed or the link is gone; the end of a stream has none.
                 let sent = unsafe { link.send(number, kind, place.as_ptr(), length) };
                 if sent.is_err() {
-                    self.with_endpoint(id, endpoint::Endpoint::unsent);
+                    self.with_endpoint(id, |endpoint| endpoint.unsent(number));
                 }
             }
             Action::Indicate { indication, .. } => {
                 if let Some(call) = call {
                     indication.give(&call);
                     self.over(call);
+                }
+            }
+            Action::Disconnect(link) => {
+                if !link.disconnect() {
+                    self.with_endpoint(id, |endpoint| endpoint.link_events.add(LinkEvents::DISCONNECTED));
                 }
             }
             Action::Close { link, untaken } => {

@@ -13,6 +13,8 @@ impl LinkEvents {
     pub const COMPLETED: Self = Self(2);
     /// The link is closed, and uses no memory of a request any more.
     pub const GONE: Self = Self(4);
+    /// The end that [`Link::disconnect`](crate::network::Link::disconnect) began is over, on both sides.
+    pub const DISCONNECTED: Self = Self(32);
     /// The connection did not come about, or has broken.
     pub(crate) const LOST: Self = Self(8);
     /// The link has to go, as its RNIC does.

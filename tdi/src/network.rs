@@ -267,7 +267,12 @@ pub trait Link: Clone + Send + Sync + 'static {
     /// [`LinkBroken`].
     fn give_back(&self, data: Self::Data) -> Result<(), LinkBroken>;
 
-    /// Ends the connection at once and tells the peer.
+    /// Ends the connection behind all that was sent: the peer gets it, and then hears of the end. Returns true if
+    /// [`LinkEvents::DISCONNECTED`](crate::LinkEvents) follows, when both sides are done; else there is no connection
+    /// that could be ended. Once, unless it was closed before.
+    fn disconnect(&self) -> bool;
+
+    /// Ends the connection at once and tells the peer. What was sent and has not reached the peer is lost.
     fn close(&self);
 
     /// The address of the other end.

@@ -39,6 +39,8 @@ pub(crate) enum Action<S: System> {
     Send { link: LinkOf<S>, number: u64, kind: Kind, place: NonNull<u8>, length: usize },
     /// Tell the client something.
     Indicate { address: Id, indication: event::Indication },
+    /// Have the link end behind all that was sent.
+    Disconnect(LinkOf<S>),
     /// Close the link.
     Close { link: LinkOf<S>, untaken: Untaken<LinkOf<S>> },
 }

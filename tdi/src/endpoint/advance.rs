@@ -59,7 +59,7 @@ impl<S: System> Endpoint<S> {
             },
             State::Linking { .. } => self.linking(now),
             State::Connected(_) => self.transfer(now, view),
-            State::Ending(_) => self.ending(view),
+            State::Ending(_) => self.ending(now, view),
         }
     }
 
@@ -150,10 +150,40 @@ impl<S: System> Endpoint<S> {
         Some(complete(request, STATUS_SUCCESS))
     }
 
+    /// Returns the status for the release if a link that ends in order can't wait for the peer: the client aborts, the file
+    /// is cleaned up, the adapter goes, the release has taken too long.
+    fn cut_off(&mut self, now: u64) -> Option<NTSTATUS> {
+        if self.closing {
+            return Some(STATUS_CANCELLED);
+        }
+        if self.abort.is_some() || self.link_events.take(LinkEvents::FORCED) {
+            return Some(STATUS_CONNECTION_ABORTED);
+        }
+        self.claim_late_release(now).then_some(STATUS_IO_TIMEOUT)
+    }
+
     /// The way out, see the head of [`endpoint`](super).
-    fn ending(&mut self, view: Option<&View>) -> Step<S> {
+    fn ending(&mut self, now: u64, view: Option<&View>) -> Step<S> {
+        let cut_off = if self.is_disconnecting() { self.cut_off(now) } else { None };
         let State::Ending(ending) = &mut self.state else { return Step::Idle };
+        ending.why.release = cut_off.unwrap_or(ending.why.release);
         match core::mem::replace(&mut ending.link, LinkTeardown::Gone) {
+            LinkTeardown::ToDisconnect(link) | LinkTeardown::Disconnecting(link) if cut_off.is_some() => {
+                ending.link = LinkTeardown::ToClose(link, Untaken::<LinkOf<S>>::default());
+                return Step::Again;
+            }
+            LinkTeardown::ToDisconnect(link) => {
+                ending.link = LinkTeardown::Disconnecting(link.clone());
+                return Step::Do(Action::Disconnect(link));
+            }
+            LinkTeardown::Disconnecting(link) if self.link_events.take(LinkEvents::DISCONNECTED) => {
+                ending.link = LinkTeardown::ToClose(link, Untaken::<LinkOf<S>>::default());
+                return Step::Again;
+            }
+            LinkTeardown::Disconnecting(link) => {
+                ending.link = LinkTeardown::Disconnecting(link);
+                return Step::Idle;
+            }
             LinkTeardown::ToClose(link, untaken) => {
                 ending.link = LinkTeardown::Closing;
                 return Step::Do(Action::Close { link, untaken });

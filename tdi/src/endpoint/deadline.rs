@@ -44,17 +44,29 @@ impl<S: System> Endpoint<S> {
         match &self.state {
             State::Requested { until, .. } => until.is_past(now),
             State::Connecting { .. } | State::Linking { .. } => self.connect_is_late(now),
-            State::Connected(_) => {
-                let release = self.release.as_ref().is_some_and(|release| release.what.is_past(now));
-                release || self.watches.any(|watch| watch.is_past(now))
-            }
-            State::Idle | State::Listening { .. } | State::Accepting { .. } | State::Ending(_) => false,
+            State::Connected(_) => self.release_is_late(now) || self.watches.any(|watch| watch.is_past(now)),
+            State::Ending(_) => self.is_disconnecting() && self.release_is_late(now),
+            State::Idle | State::Listening { .. } | State::Accepting { .. } => false,
         }
     }
 
     /// Returns whether the connect, if it is one that waits, has taken too long.
     pub(super) fn connect_is_late(&self, now: u64) -> bool {
         self.control.as_ref().is_some_and(|control| control.what.is_past(now))
+    }
+
+    /// Returns whether a release that waits has taken too long.
+    fn release_is_late(&self, now: u64) -> bool {
+        self.release.as_ref().is_some_and(|release| release.what.is_past(now))
+    }
+
+    /// Takes a release that has taken too long from its cancel routine; true if there is one. One whose cancel routine is
+    /// on its way is left to that.
+    pub(super) fn claim_late_release(&mut self, now: u64) -> bool {
+        self.release
+            .as_mut()
+            .filter(|release| release.what.is_past(now))
+            .is_some_and(|release| release.claim())
     }
 
     /// Acts on limits of disconnects: a release that is late aborts the connection, and one that waits for
@@ -64,8 +76,7 @@ impl<S: System> Endpoint<S> {
         if let Some(watch) = self.watches.claim_first(|watch| watch.is_past(now)) {
             return Some(complete(watch.request, STATUS_IO_TIMEOUT));
         }
-        let release = self.release.as_mut().filter(|release| release.what.is_past(now));
-        if release.is_some_and(|release| release.claim()) {
+        if self.claim_late_release(now) {
             self.end(Why {
                 release: STATUS_IO_TIMEOUT,
                 indicate: Some(TDI_DISCONNECT_ABORT),

@@ -16,7 +16,8 @@
 //! order, and no handler of one connection runs twice at a time.
 //!
 //! Whatever ends a connection goes through [`Endpoint::end`], and the way out of `Ending` is one: the link
-//! is closed and gone, so that nothing refers to a request's memory any more; then the requests that
+//! of a connection whose streams have both ended ends behind what was sent, unless the client, its cleanup or the
+//! adapter can't wait for the peer; then the link is closed and gone, so that nothing refers to a request's memory any more; then the requests that
 //! wait are completed in their order; then the client is told. A connect, listen or accept that comes
 //! meanwhile stays in the inbox until then, with all that comes behind it: the client may have learnt that
 //! the connection is over from a request that was refused on the way. After a cleanup all that is in the inbox
@@ -51,7 +52,7 @@ pub(crate) use stream::{Stream, Untaken};
 
 use provider::number::usize_from;
 use provider::{NoMemory, Within as _};
-use sys::status::{NTSTATUS, STATUS_CANCELLED};
+use sys::status::{NTSTATUS, STATUS_CANCELLED, STATUS_GRACEFUL_DISCONNECT, STATUS_SUCCESS};
 
 use crate::ea::ConnectionContext;
 use crate::event::Handlers;
@@ -218,6 +219,11 @@ impl<S: System> Endpoint<S> {
         matches!(self.state, State::Connected(_))
     }
 
+    /// Returns whether the connection ends in order, and its link is still in use.
+    fn is_disconnecting(&self) -> bool {
+        matches!(self.state, State::Ending(_)) && self.link().is_some()
+    }
+
     /// The state, for people.
     pub(crate) const fn state_name(&self) -> &'static str {
         match &self.state {
@@ -237,6 +243,10 @@ impl<S: System> Endpoint<S> {
         match &self.state {
             State::Linking { link } => Some(link),
             State::Connected(stream) => Some(&stream.link),
+            State::Ending(Ending {
+                link: LinkTeardown::ToDisconnect(link) | LinkTeardown::Disconnecting(link),
+                ..
+            }) => Some(link),
             State::Idle
             | State::Connecting { .. }
             | State::Listening { .. }
@@ -277,6 +287,15 @@ impl<S: System> Endpoint<S> {
         let number = self.next_number;
         self.next_number = number.wrapping_add(1);
         RequestId { file, number }
+    }
+
+    /// Ends a connection whose streams have both ended: behind what was sent.
+    fn end_in_order(&mut self) {
+        if let State::Connected(stream) = &self.state {
+            let link = LinkTeardown::ToDisconnect(stream.link.clone());
+            let why = Why { release: STATUS_SUCCESS, ..Why::all(STATUS_GRACEFUL_DISCONNECT) };
+            self.state = State::Ending(Ending { link, why });
+        }
     }
 
     /// Ends whatever is there. See the module's head.

@@ -55,8 +55,10 @@ pub(super) enum Out {
     Finishing,
     /// The end is under way.
     Ended,
-    /// The peer has it.
+    /// The link has passed it on: the peer gets it, unless the connection is cut off before.
     Arrived,
+    /// The connection broke before that.
+    Lost,
 }
 
 impl<L: Link> Stream<L> {
@@ -172,10 +174,13 @@ impl<S: System> Endpoint<S> {
         }
     }
 
-    /// A message was not accepted by the link.
-    pub(crate) fn unsent(&mut self) {
+    /// The message with this number was not accepted by the link.
+    pub(crate) fn unsent(&mut self, number: u64) {
         if let State::Connected(stream) = &mut self.state {
             stream.broken = true;
+            if number == END {
+                stream.out = Out::Lost;
+            }
         }
     }
 }

@@ -39,6 +39,10 @@ pub(super) struct Ending<S: System> {
 
 /// The link of a connection on its way out.
 pub(super) enum LinkTeardown<S: System> {
+    /// To be ended behind what was sent: both streams have ended, and nothing is left to be taken.
+    ToDisconnect(LinkOf<S>),
+    /// It ends; [`LinkEvents::DISCONNECTED`](crate::LinkEvents) has not come yet.
+    Disconnecting(LinkOf<S>),
     /// To be closed, with data that is not taken any more.
     ToClose(LinkOf<S>, Untaken<LinkOf<S>>),
     /// Closed; [`LinkEvents::GONE`](crate::LinkEvents) has not come yet.

@@ -14,9 +14,7 @@
 use alloc::collections::VecDeque;
 
 use provider::NoMemory;
-use sys::status::{
-    STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET, STATUS_GRACEFUL_DISCONNECT, STATUS_SUCCESS,
-};
+use sys::status::{STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_RESET};
 use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 
 use super::receive::ReceivedStream;
@@ -142,8 +140,7 @@ impl<S: System> Endpoint<S> {
             Completion::Sent { number, arrived } => {
                 stream.broken |= !arrived;
                 match number {
-                    END if arrived => stream.out = Out::Arrived,
-                    END => {}
+                    END => stream.out = if arrived { Out::Arrived } else { Out::Lost },
                     CREDIT_UPDATE => stream.credit_update_in_flight = false,
                     number => self.message_completed(number),
                 }
@@ -175,11 +172,12 @@ impl<S: System> Endpoint<S> {
             }
         }
         if over && stream.out == Out::Arrived {
-            self.end(Why { release: STATUS_SUCCESS, ..Why::all(STATUS_GRACEFUL_DISCONNECT) });
+            self.end_in_order();
             return Step::Again;
         }
-        // The peer may go once both ends have arrived, while the client still reads.
-        if stream.broken && !(stream.ended && stream.out == Out::Arrived) {
+        // The peer may go once both ends have arrived, while the client still reads. It may have gone before the link
+        // says that this side's end has.
+        if stream.broken && !(stream.ended && matches!(stream.out, Out::Ended | Out::Arrived)) {
             return self.broke(STATUS_CONNECTION_RESET);
         }
         if let Some(bytes) = self.possible_again()
@@ -229,6 +227,10 @@ mod tests {
 
         fn give_back(&self, _: Box<[u8]>) -> Result<(), LinkBroken> {
             Err(LinkBroken)
+        }
+
+        fn disconnect(&self) -> bool {
+            false
         }
 
         fn close(&self) {}

@@ -43,6 +43,12 @@ pub(super) unsafe extern "efiapi" fn disconnected<S: System>(context: *mut c_voi
     unsafe { with(context, |state: &State<S>| state.client.lost(state.endpoint, STATUS_CONNECTION_RESET)) }
 }
 
+/// The link's NdkDisconnect has completed: both sides are done, or the peer's time was up.
+pub(super) unsafe extern "efiapi" fn ended<S: System>(context: *mut c_void, _status: NTSTATUS) {
+    // SAFETY: the connector whose request this is has not completed its close.
+    unsafe { with(context, |state: &State<S>| state.client.note(state.endpoint, LinkEvents::DISCONNECTED)) }
+}
+
 /// The completion queue has results.
 pub(super) unsafe extern "efiapi" fn completed<S: System>(context: *mut c_void, _status: NTSTATUS) {
     // SAFETY: the queue whose notification this is has not completed its close.

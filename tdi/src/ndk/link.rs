@@ -14,10 +14,10 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use provider::number::{u64_from, usize_from};
 use provider::{NoMemory, Shared};
 use sys::ndk::{NDK_CONNECTOR, NDK_CQ, NDK_QP, NDK_RESULT, NDK_SGE, NDK_SGE_ADDRESS};
-use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_SUCCESS};
+use sys::status::{NT_SUCCESS, NTSTATUS, STATUS_NOT_SUPPORTED, STATUS_PENDING, STATUS_SUCCESS};
 
 use super::call::{call, close, slot, ulong};
-use super::callback::closed;
+use super::callback::{closed, ended};
 use super::message::{self, BUFFER, BUFFERS, first_byte};
 use super::port::Port;
 use super::rnic::Use;
@@ -227,6 +227,13 @@ impl<S: System> Link for NdkLink<S> {
 
     fn give_back(&self, data: Data<S>) -> Result<(), LinkBroken> {
         self.post(data.index)
+    }
+
+    fn disconnect(&self) -> bool {
+        let connector = self.0.connector.load(Ordering::Acquire);
+        // SAFETY: the connector is not closed; the context lives until its close has completed.
+        let status = unsafe { call!(connector, NdkDisconnect, Some(ended::<S>), self.borrowed()) };
+        status == Some(STATUS_PENDING)
     }
 
     fn close(&self) {

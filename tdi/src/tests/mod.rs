@@ -32,6 +32,8 @@ mod handler;
 pub(crate) mod host;
 pub(crate) mod hostile;
 #[cfg(test)]
+mod in_order;
+#[cfg(test)]
 mod pending;
 #[cfg(test)]
 mod possible;

@@ -7,7 +7,7 @@ use sys::tdi::{
 };
 use test_kernel::pump;
 
-use super::client::{Pair, done, failed};
+use super::client::{Pair, Tcp, done, failed};
 use super::handler::{NORMAL, watched};
 use super::host::pass;
 use crate::Command;
@@ -120,25 +120,28 @@ fn send_that_may_not_wait_fails_while_another_waits() {
 
 #[test]
 fn release_ends_the_stream_after_its_data_and_completes_with_the_peers() {
-    let pair = Pair::connected();
-    let send = pair.client.send(pair.near, b"last");
-    let release = pair.client.disconnect(pair.near, TDI_DISCONNECT_RELEASE);
-    pump();
-    assert_eq!((send.outcome(), release.outcome()), (done(4), None));
-    assert_eq!(pair.client.send(pair.near, b"x").outcome(), failed(STATUS_INVALID_CONNECTION));
-    // The other direction still flows.
-    let receive = pair.client.receive(pair.near, 4);
-    pair.client.send(pair.far, b"more");
-    pump();
-    assert_eq!(receive.outcome(), done(4));
-    assert_eq!(pair.client.receive(pair.far, 9).outcome(), done(4));
-    assert_eq!(pair.client.receive(pair.far, 9).outcome(), failed(STATUS_GRACEFUL_DISCONNECT));
-    let answer = pair.client.disconnect(pair.far, TDI_DISCONNECT_RELEASE);
-    pump();
-    assert_eq!((answer.outcome(), release.outcome()), (done(0), done(0)));
-    // Both endpoints can be used again.
-    pair.establish();
-    pair.tear_down();
+    for tcp in Tcp::ALL {
+        let pair = Pair::with(tcp);
+        pair.establish();
+        let send = pair.client.send(pair.near, b"last");
+        let release = pair.client.disconnect(pair.near, TDI_DISCONNECT_RELEASE);
+        pump();
+        assert_eq!((send.outcome(), release.outcome()), (done(4), None), "{tcp:?}");
+        assert_eq!(pair.client.send(pair.near, b"x").outcome(), failed(STATUS_INVALID_CONNECTION));
+        // The other direction still flows.
+        let receive = pair.client.receive(pair.near, 4);
+        pair.client.send(pair.far, b"more");
+        pump();
+        assert_eq!(receive.outcome(), done(4), "{tcp:?}");
+        assert_eq!(pair.client.receive(pair.far, 9).outcome(), done(4));
+        assert_eq!(pair.client.receive(pair.far, 9).outcome(), failed(STATUS_GRACEFUL_DISCONNECT));
+        let answer = pair.client.disconnect(pair.far, TDI_DISCONNECT_RELEASE);
+        pump();
+        assert_eq!((answer.outcome(), release.outcome()), (done(0), done(0)), "{tcp:?}");
+        // Both endpoints can be used again.
+        pair.establish();
+        pair.tear_down();
+    }
 }
 
 #[test]

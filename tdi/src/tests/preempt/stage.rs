@@ -42,6 +42,7 @@ stages! {
     SendsWait: [FarListens, NearConnects, DeferredCalls, NearSendsMuch, NearSends, DeferredCalls];
     Releasing: [FarListens, NearConnects, DeferredCalls, NearSends, NearReleases, DeferredCalls];
     Released: [FarListens, NearConnects, DeferredCalls, FarAwaitsPeer, NearReleases, DeferredCalls, FarReceives];
+    Ending: [FarListens, NearConnects, DeferredCalls, NearReleases, DeferredCalls, FarReleases];
     PeerGone: [FarListens, NearConnects, DeferredCalls, NearReceives, ClosesFar];
     Returned: [FarAdapterGoes, FarAdapterReturns];
     Reopened: [ClosesFarAddress];

@@ -54,10 +54,11 @@ impl Rdma {
     ) -> Result<Self, NDIS_STATUS> {
         let fabric = registration::fabric().ok_or(NDIS_STATUS_RESOURCES)?;
         let network = WskNetwork::new(device, interface).map_err(|_| NDIS_STATUS_RESOURCES)?;
-        // A legacy release is not in order over TCP yet (docs/tdi.md): so TCP is for the adapters that ask for it.
-        let rnic = match wire.force {
-            true if registration::has_sockets() => Rnic::with_network(&fabric, network.clone(), wire),
-            true | false => Rnic::new(&fabric),
+        // Without sockets the RNIC reaches the adapters of this machine alone.
+        let rnic = if registration::has_sockets() {
+            Rnic::with_network(&fabric, network.clone(), wire)
+        } else {
+            Rnic::new(&fabric)
         };
         let rnic = rnic.map_err(|_| NDIS_STATUS_RESOURCES)?;
         rnic.set_enabled(allowed);

@@ -124,7 +124,7 @@ fn played(seed: u64) -> Result<(), String> {
     // TCP takes the port when its turn comes.
     let begin = Instant::now();
     while consumer.outcome() == STATUS_PENDING && begin.elapsed() < LIMIT {
-        std::thread::sleep(Duration::from_millis(1));
+        sched::block(Some(Duration::from_millis(1)));
     }
     let outcome = consumer.outcome();
     consume(move || {

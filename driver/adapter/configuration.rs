@@ -31,7 +31,7 @@ pub(crate) struct Configuration {
     pub(super) network_direct: bool,
     /// True if a notification may come inside the call that causes it: `ImmediateNotification` is 1.
     pub(super) immediate_notification: bool,
-    /// Connections to other machines (UP-2): `ForceWire` 1 sends those within this machine over TCP, too (AD-9); `MpaCrc`
+    /// Connections to other machines (UP-2): `ForceWire` 1 has those within this machine go over TCP, too (AD-9); `MpaCrc`
     /// 0 wants no sums (MPA-4); `FpduSize` is the length of an FPDU in bytes, 0 that of a segment of TCP (FP-2).
     pub(super) wire: WireSettings,
     /// The Ethernet address to use in place of the adapter's own, if it is a legal one.

@@ -1,9 +1,15 @@
 //! Clients on adapters whose connections go over TCP, and on a machine whose Winsock Kernel does not register the driver.
 
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
 use ntsim::Machine;
-use ntsim::io::StatusError;
-use sys::status::{STATUS_BAD_NETWORK_PATH, STATUS_NOT_SUPPORTED, STATUS_SHARING_VIOLATION, STATUS_SUCCESS};
-use sys::tdi::TDI_DISCONNECT_ABORT;
+use ntsim::io::{File, StatusError};
+use sys::status::{
+    STATUS_BAD_NETWORK_PATH, STATUS_NOT_SUPPORTED, STATUS_REMOTE_NOT_LISTENING, STATUS_SHARING_VIOLATION,
+    STATUS_SUCCESS,
+};
+use sys::tdi::{TDI_DISCONNECT_ABORT, TDI_DISCONNECT_RELEASE};
 use tdi_client::Fixture;
 use tdi_client::request::{connect, disconnect, listen, receive, send};
 use tdi_client::transfer::{self, Way};
@@ -69,12 +75,69 @@ fn adapters_that_halt_end_connections_over_tcp() {
     end_clean(fixture);
 }
 
+/// Receives so many bytes.
+#[track_caller]
+fn read(file: &File, length: usize) {
+    let mut read = 0;
+    while read < length {
+        let received = receive(file, 100_000).wait();
+        assert_eq!(received.status, STATUS_SUCCESS, "after {read} bytes");
+        read += received.information;
+    }
+    assert_eq!(read, length);
+}
+
+#[test]
+fn release_over_tcp_arrives_behind_data_and_completes_with_the_peers() {
+    let fixture = over_tcp();
+    for round in 0..24 {
+        let pair = pair(&fixture);
+        let (first, second) = if round % 2 == 0 { (&pair.near, &pair.far) } else { (&pair.far, &pair.near) };
+        let length = if round % 3 == 0 { 100 } else { 100_000 };
+        let sent = send(first, vec![1; length]);
+        let release = disconnect(first, TDI_DISCONNECT_RELEASE);
+        read(second, length);
+        assert_eq!(sent.status(), STATUS_SUCCESS);
+        let last = send(second, vec![2; length]);
+        let answer = disconnect(second, TDI_DISCONNECT_RELEASE);
+        read(first, length);
+        let statuses = [last, release, answer].map(|request| request.status());
+        assert_eq!(statuses, [STATUS_SUCCESS; 3], "round {round}: send, release, the peer's release");
+        drop(pair);
+    }
+    end_clean(fixture);
+}
+
+/// Without a keyword: only connections between the adapters stay within the machine.
+#[test]
+fn adapter_without_keyword_reaches_other_machines_over_tcp_and_is_reached_there() {
+    let [near, far]: [SocketAddr; 2] =
+        ["127.0.0.21:5741", "127.0.0.22:5741"].map(|at| at.parse().expect("an address"));
+    let fixture = Fixture::boot(Machine::builder().host_sockets(), &images(), [near.ip(), far.ip()]);
+    let fixture = fixture.expect("the driver starts");
+    let pair = fixture.pair(near, far).expect("a connection comes about");
+    assert!(TcpStream::connect(near).is_ok(), "a port of an address object is one of TCP");
+
+    let other = TcpListener::bind("127.0.0.1:0").expect("the host has a port");
+    let endpoint = fixture.associated(&pair.near_address, 0xC).expect("it is associated");
+    let connecting = connect(&endpoint, other.local_addr().expect("it is bound"));
+    let (mut stream, from) = other.accept().expect("the adapter connects");
+    let mut key = [0; 16];
+    stream.read_exact(&mut key).expect("it begins to speak");
+    assert_eq!((from.ip(), &key), (near.ip(), b"MPA ID Req Frame"));
+    // It goes without an answer.
+    drop((stream, other));
+    assert_eq!(connecting.status(), STATUS_REMOTE_NOT_LISTENING);
+    drop((endpoint, pair));
+    end_clean(fixture);
+}
+
 /// Connections go by loopback alone then.
 #[test]
 fn driver_that_winsock_kernel_does_not_register_connects_its_own_adapters() {
     let machine = Machine::builder().boot();
     machine.refuse_winsock_clients(Some(StatusError(STATUS_NOT_SUPPORTED)));
-    let fixture = Fixture::on(machine, &images(), [NEAR.ip(), FAR.ip()], &[("ForceWire", "1")]);
+    let fixture = Fixture::on(machine, &images(), [NEAR.ip(), FAR.ip()], &[]);
     let fixture = fixture.expect("the driver starts");
     let printed = fixture.machine.log().concat();
     assert!(printed.contains("softndk: DriverEntry, WskRegister failed, 0xc00000bb"), "{printed}");

@@ -135,7 +135,7 @@ impl<K: Kernel> Connection<K> {
         result
     }
 
-    /// What a failed attempt had is released.
+    /// All that a failed attempt had is released.
     fn given_back(&self) {
         self.step(|state, next| state.given_back(next));
     }

@@ -165,7 +165,7 @@ impl<K: Kernel> State<K> {
         Transition { failed: true, released, ..Transition::default() }
     }
 
-    /// What a failed attempt had is free again: both connectors are woken, whose DPCs complete the requests and release
+    /// All that a failed attempt had is free again: both connectors are woken, whose DPCs complete the requests and release
     /// the connectors.
     pub(super) fn given_back(&mut self, next: &mut Transition<K>) {
         match core::mem::replace(&mut self.phase, Phase::Refused) {

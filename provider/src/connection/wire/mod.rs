@@ -297,7 +297,7 @@ impl<K: Kernel> Wire<K> {
         result
     }
 
-    /// What a failed attempt had is released: that it has failed stands in the state only now, for calls that look there.
+    /// All that a failed attempt had is released: that it has failed stands in the state only now, for calls that look there.
     fn given_back(&self) {
         self.step(|state, next| state.given_back(next));
     }

@@ -411,7 +411,7 @@ impl<K: Kernel> State<K> {
         }
     }
 
-    /// What a failed attempt had is free again: its request has its outcome.
+    /// All that a failed attempt had is free again: its request has its outcome.
     pub(super) fn given_back(&mut self, next: &mut Next<K>) {
         match self.take() {
             Phase::Failed(Failed { request, .. }) => {

@@ -17,6 +17,7 @@ extern "C" {
 
 #define NDIS_LAYOUT_SIZE(Type, Size) _Static_assert(sizeof(Type) == (Size), #Type)
 
+#include "ndis/version.h"
 #include "ndis/constants.h"
 #include "ndis/link.h"
 #include "ndis/offload.h"
@@ -26,6 +27,9 @@ extern "C" {
 #include "ndis/miniport.h"
 #include "ndis/oids.h"
 #include "ndis/statuses.h"
+#include "ndis/ethernet.h"
+#include "ndis/legacy.h"
+#include "ndis/locks.h"
 #include "ndis/accessors.h"
 
 #ifdef __cplusplus

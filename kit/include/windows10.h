@@ -17,6 +17,18 @@ typedef ULONG64 POOL_FLAGS;
 /* https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-exallocatepool2 */
 NTKERNELAPI PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag);
 
+/* https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nc-wdm-allocate_function and its neighbour */
+typedef PVOID NTAPI ALLOCATE_FUNCTION(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
+typedef VOID NTAPI FREE_FUNCTION(PVOID Buffer);
+
+/* https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-kememorybarrier */
+#define KeMemoryBarrier() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+
+/* https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-mmgetsystemaddressformdlsafe */
+#ifndef MdlMappingNoExecute
+#define MdlMappingNoExecute 0x40000000
+#endif
+
 /* https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-exacquirespinlockexclusive and its neighbours */
 typedef volatile LONG EX_SPIN_LOCK, *PEX_SPIN_LOCK;
 

@@ -3,6 +3,7 @@
 //! One play runs in this process, so that a debugger sees it; several, each in a process of its own. A crash, which
 //! Windows would not survive either, ends a play with a report and exit code 3.
 
+mod adapters;
 mod options;
 mod play;
 mod report;

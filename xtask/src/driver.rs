@@ -24,9 +24,14 @@ use crate::{
 pub(crate) struct Options {
     #[command(flatten)]
     own: build::Options,
-    /// Build the driver of any author whose package is in DIR, and put its image under target/drivers.
+    /// Build the driver of any author whose package, or whose sources in C, are in DIR, or whose project file (.vcxproj) it
+    /// is, and put its image under target/drivers.
     #[arg(long, value_name = "DIR")]
     driver: Option<PathBuf>,
+    /// Let declarations of this function in the headers of a driver in C lose their parameters: MSVC takes a pointer there for
+    /// that of another type in the definition.
+    #[arg(long, value_name = "FUNCTION", requires = "driver")]
+    unprototyped: Vec<String>,
 }
 
 /// Builds the drivers of this repository, or the one that the options name.
@@ -34,7 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     match &options.driver {
         None => build::run(&options.own),
         Some(folder) => {
-            println!("{}", build(folder, options.own.wdk())?.display());
+            println!("{}", make(folder, options.own.wdk(), &options.unprototyped)?.display());
             Ok(())
         }
     }
@@ -47,7 +52,16 @@ pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
 ///
 /// With exit code 2 where the folder has no package of a driver, 1 where it can't be built.
 pub(crate) fn build(folder: &Path, wdk: Option<&Path>) -> Result<PathBuf, CommandError> {
-    let package = Package::read(folder)?;
+    make(folder, wdk, &[])
+}
+
+/// As [`build`], with the functions whose declarations lose their parameters.
+pub(crate) fn make(
+    folder: &Path,
+    wdk: Option<&Path>,
+    unprototyped: &[String],
+) -> Result<PathBuf, CommandError> {
+    let package = Package::read(folder, unprototyped)?;
     let compiler = build::provide()?;
     let images = root().join("target/drivers");
     let workspace = images.join("packages").join(&package.name);

@@ -27,7 +27,11 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<(), CommandError> {
     let all = Kind::ALL.iter().filter(|kind| !options.c || **kind == Kind::C);
     all.copied().try_for_each(play)?;
-    if options.c { Ok(()) } else { bindings() }
+    if options.c {
+        return Ok(());
+    }
+    wire()?;
+    bindings()
 }
 
 /// Plays the driver in C, which is the cheapest; the tests do.
@@ -35,6 +39,27 @@ pub(crate) fn smoke() -> Result<(), CommandError> {
     let program = std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?;
     let step = Step::start("driver in C, made, built and booted");
     step.run(Command::new(program).args(["drivers", "--c"]))?;
+    step.done();
+    Ok(())
+}
+
+/// Builds the miniport in C that is in this repository from its project file, and boots it: its adapters are on one wire.
+fn wire() -> Result<(), CommandError> {
+    let project = root().join("xtask/src/drivers/wire/wire.vcxproj");
+    let image = driver::make(&project, None, &["Drain".into()])?;
+    let program = std::env::current_exe().map_err(|error| CommandError::work(error.to_string()))?;
+    let step = Step::start("boot wire");
+    let boot = |more: &[&str]| {
+        let arguments = ["boot", "--adapters", "3", "--start"];
+        step.run(Command::new(&program).args(arguments).args(more).arg(&image))
+    };
+    // Three adapters, each of which sends to three addresses a chain of one frame and one of three, which two receive.
+    let report = boot(&[])?;
+    if !report.contains("sends: 18 of 18, frames received: 72") {
+        return Err(CommandError::work(format!("wire does not send and receive as it should:\n{report}")));
+    }
+    boot(&["--seeds", "10"])?;
+    boot(&["--fail-allocation", "sweep"])?;
     step.done();
     Ok(())
 }

@@ -18,3 +18,12 @@
 #define NET_BUFFER_MINIPORT_RESERVED(Buffer) ((Buffer)->MiniportReserved)
 
 #define NDIS_TEST_SEND_AT_DISPATCH_LEVEL(Flags) (((Flags) & NDIS_SEND_FLAGS_DISPATCH_LEVEL) != 0)
+
+#define NDIS_MDL_LINKAGE(Mdl) ((Mdl)->Next)
+#define NdisAdjustMdlLength(Mdl, Length) ((Mdl)->ByteCount = (Length))
+#define NdisQueryMdl(Mdl, Address, Length, Priority) \
+    do { \
+        if ((Address) != NULL) \
+            *(PVOID *)(Address) = MmGetSystemAddressForMdlSafe(Mdl, (Priority) | MdlMappingNoExecute); \
+        *(Length) = MmGetMdlByteCount(Mdl); \
+    } while (0)

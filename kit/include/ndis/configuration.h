@@ -45,10 +45,14 @@ typedef enum _NDIS_PER_PACKET_INFO {
 
 void NdisReadConfiguration(PNDIS_STATUS Status, PNDIS_CONFIGURATION_PARAMETER *ParameterValue,
     NDIS_HANDLE ConfigurationHandle, PNDIS_STRING Keyword, NDIS_PARAMETER_TYPE ParameterType);
+void NdisWriteConfiguration(PNDIS_STATUS Status, NDIS_HANDLE ConfigurationHandle, PNDIS_STRING Keyword,
+    PNDIS_CONFIGURATION_PARAMETER ParameterValue);
 void NdisCloseConfiguration(NDIS_HANDLE ConfigurationHandle);
 void NdisReadNetworkAddress(PNDIS_STATUS Status, PVOID *NetworkAddress, PUINT NetworkAddressLength,
     NDIS_HANDLE ConfigurationHandle);
 void NdisFreeMemory(PVOID VirtualAddress, UINT Length, UINT MemoryFlags);
+void NdisFreeMemoryWithTagPriority(NDIS_HANDLE NdisHandle, PVOID VirtualAddress, ULONG Tag);
+ULONG NdisGetSharedDataAlignment(void);
 void NdisWriteErrorLogEntry(NDIS_HANDLE NdisAdapterHandle, ULONG ErrorCode, ULONG NumberOfErrorValues, ...);
 typedef struct _NDIS_OFFLOAD NDIS_OFFLOAD, *PNDIS_OFFLOAD;
 typedef void(NDIS_TIMER_FUNCTION) (PVOID SystemSpecific1, PVOID FunctionContext, PVOID SystemSpecific2,

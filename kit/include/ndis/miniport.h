@@ -12,6 +12,11 @@ typedef enum _NDIS_DEVICE_PNP_EVENT {
     NdisDevicePnPEventMaximum,
 } NDIS_DEVICE_PNP_EVENT, *PNDIS_DEVICE_PNP_EVENT;
 
+typedef enum _NDIS_POWER_PROFILE {
+    NdisPowerProfileBattery,
+    NdisPowerProfileAcOnLine,
+} NDIS_POWER_PROFILE, *PNDIS_POWER_PROFILE;
+
 typedef NDIS_STATUS(MINIPORT_ADD_DEVICE) (NDIS_HANDLE NdisMiniportHandle, NDIS_HANDLE MiniportDriverContext);
 typedef MINIPORT_ADD_DEVICE(*MINIPORT_ADD_DEVICE_HANDLER);
 typedef void(MINIPORT_REMOVE_DEVICE) (NDIS_HANDLE MiniportAddDeviceContext);

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::ConfigError;
+use crate::{ConfigError, IoError};
 
 /// The target whose C dialect mingw-w64's headers are written in. Its layouts are those of the MSVC target.
 pub(crate) const CLANG_TARGET: &str = "--target=x86_64-pc-windows-gnu";
@@ -36,4 +36,9 @@ pub(crate) fn run(command: &mut Command, tool: &'static str) -> Result<String, C
     } else {
         Err(ConfigError::Tool { tool, reason: String::from_utf8_lossy(&output.stderr).trim_end().to_owned() })
     }
+}
+
+/// Writes a file of the build's own.
+pub(crate) fn write(path: &Path, contents: &str) -> Result<(), ConfigError> {
+    std::fs::write(path, contents).map_err(|source| IoError::with_path(path, source).into())
 }

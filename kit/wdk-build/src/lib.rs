@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `bindings` | the options with which bindgen reads the headers |
 //! | `c` | drivers in C |
+//! | `wpp` | the headers of WPP, without its tracing |
 //! | `config` | what a build script asks |
 //! | `libraries` | the libraries that a driver links |
 //! | `headers`, `package` | the folders of the headers; the package that is being built |
@@ -30,9 +31,10 @@ mod host;
 mod libraries;
 mod model;
 mod package;
+mod wpp;
 
 pub use bindings::BuilderExt;
-pub use c::configure_c_driver;
+pub use c::{CDriver, configure_c_driver};
 pub use config::{ApiSubset, Config};
 pub use error::{ConfigError, IoError};
 pub use model::{DriverConfig, KmdfConfig, UmdfConfig};

@@ -3,15 +3,17 @@
 //! Prototypes: Microsoft's pages of `ndis.h`, `ndis/nf-ndis-…`.
 
 use super::{
-    NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER, NDIS_DEVICE_OBJECT_ATTRIBUTES,
-    NDIS_DRIVER_OPTIONAL_HANDLERS, NDIS_ERROR_CODE, NDIS_HANDLE, NDIS_MINIPORT_ADAPTER_ATTRIBUTES,
-    NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_OID_REQUEST, NDIS_PARAMETER_TYPE, NDIS_PORT_NUMBER,
-    NDIS_STATUS_INDICATION, NDIS_STRING, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS,
+    LOCK_STATE, LOCK_STATE_EX, NDIS_CONFIGURATION_OBJECT, NDIS_CONFIGURATION_PARAMETER,
+    NDIS_DEVICE_OBJECT_ATTRIBUTES, NDIS_DRIVER_OPTIONAL_HANDLERS, NDIS_ERROR_CODE, NDIS_HANDLE,
+    NDIS_MINIPORT_ADAPTER_ATTRIBUTES, NDIS_MINIPORT_DRIVER_CHARACTERISTICS, NDIS_OID_REQUEST,
+    NDIS_PARAMETER_TYPE, NDIS_PORT_NUMBER, NDIS_RW_LOCK, NDIS_RW_LOCK_EX, NDIS_STATUS_INDICATION,
+    NDIS_STRING, NDIS_TIMER_CHARACTERISTICS, NET_BUFFER, NET_BUFFER_LIST, NET_BUFFER_LIST_POOL_PARAMETERS,
     NET_PNP_EVENT_NOTIFICATION,
 };
 use crate::status::NDIS_STATUS;
 use crate::wdm::{
-    DEVICE_OBJECT, DRIVER_OBJECT, EX_POOL_PRIORITY, PMDL, PUNICODE_STRING, PVOID, SIZE_T, UINT, ULONG, USHORT,
+    BOOLEAN, DEVICE_OBJECT, DRIVER_OBJECT, EX_POOL_PRIORITY, LARGE_INTEGER, LONG, PMDL, PUNICODE_STRING,
+    PVOID, SIZE_T, UCHAR, UINT, ULONG, USHORT,
 };
 
 /// The routine of a work item. PASSIVE_LEVEL.
@@ -193,6 +195,60 @@ imports! {
     ) -> PVOID;
     /// Frees memory; the length may be zero. ≤ DISPATCH_LEVEL.
     fn NdisFreeMemory(VirtualAddress: PVOID, Length: UINT, MemoryFlags: UINT);
+    /// Frees memory; the tag is the one that it was allocated with. ≤ DISPATCH_LEVEL.
+    fn NdisFreeMemoryWithTagPriority(NdisHandle: NDIS_HANDLE, VirtualAddress: PVOID, Tag: ULONG);
+    /// The alignment, in bytes, for memory that several processors share. ≤ DISPATCH_LEVEL.
+    fn NdisGetSharedDataAlignment() -> ULONG;
+    /// Allocates an MDL that describes nonpaged pool, filled in. ≤ DISPATCH_LEVEL.
+    fn NdisAllocateMdl(NdisHandle: NDIS_HANDLE, VirtualAddress: PVOID, Length: UINT) -> PMDL;
+    /// Frees an MDL that `NdisAllocateMdl` made. ≤ DISPATCH_LEVEL.
+    fn NdisFreeMdl(Mdl: PMDL);
+
+    /// Initialises a lock in the driver's memory. Any level.
+    fn NdisInitializeReadWriteLock(Lock: *mut NDIS_RW_LOCK);
+    /// Takes it, shared or (`fWrite`) exclusively, and raises the level. ≤ DISPATCH_LEVEL.
+    fn NdisAcquireReadWriteLock(Lock: *mut NDIS_RW_LOCK, fWrite: BOOLEAN, LockState: *mut LOCK_STATE);
+    /// Gives it back, and restores the level. DISPATCH_LEVEL.
+    fn NdisReleaseReadWriteLock(Lock: *mut NDIS_RW_LOCK, LockState: *mut LOCK_STATE);
+    /// Allocates a lock. ≤ DISPATCH_LEVEL.
+    fn NdisAllocateRWLock(NdisHandle: NDIS_HANDLE) -> *mut NDIS_RW_LOCK_EX;
+    /// Frees a lock. ≤ DISPATCH_LEVEL.
+    fn NdisFreeRWLock(Lock: *mut NDIS_RW_LOCK_EX);
+    /// Takes it shared, and raises the level. ≤ DISPATCH_LEVEL.
+    fn NdisAcquireRWLockRead(Lock: *mut NDIS_RW_LOCK_EX, LockState: *mut LOCK_STATE_EX, Flags: UCHAR);
+    /// Takes it exclusively, and raises the level. ≤ DISPATCH_LEVEL.
+    fn NdisAcquireRWLockWrite(Lock: *mut NDIS_RW_LOCK_EX, LockState: *mut LOCK_STATE_EX, Flags: UCHAR);
+    /// Gives it back, and restores the level. DISPATCH_LEVEL.
+    fn NdisReleaseRWLock(Lock: *mut NDIS_RW_LOCK_EX, LockState: *mut LOCK_STATE_EX);
+
+    /// Allocates a timer. ≤ DISPATCH_LEVEL.
+    fn NdisAllocateTimerObject(
+        NdisHandle: NDIS_HANDLE,
+        TimerCharacteristics: *const NDIS_TIMER_CHARACTERISTICS,
+        pTimerObject: *mut NDIS_HANDLE,
+    ) -> NDIS_STATUS;
+    /// Sets a timer; says whether it was set. ≤ DISPATCH_LEVEL.
+    fn NdisSetTimerObject(
+        TimerObject: NDIS_HANDLE,
+        DueTime: LARGE_INTEGER,
+        MillisecondsPeriod: LONG,
+        FunctionContext: PVOID,
+    ) -> BOOLEAN;
+    /// Cancels a timer; says whether it was set. ≤ DISPATCH_LEVEL, a periodic one PASSIVE_LEVEL.
+    fn NdisCancelTimerObject(TimerObject: NDIS_HANDLE) -> BOOLEAN;
+    /// Frees a timer. ≤ DISPATCH_LEVEL.
+    fn NdisFreeTimerObject(TimerObject: NDIS_HANDLE);
+
+    /// Completes a reset that was pending. ≤ DISPATCH_LEVEL.
+    fn NdisMResetComplete(MiniportAdapterHandle: NDIS_HANDLE, Status: NDIS_STATUS, AddressingReset: BOOLEAN);
+    /// Writes the value of a keyword. PASSIVE_LEVEL.
+    fn NdisWriteConfiguration(
+        Status: *mut NDIS_STATUS,
+        ConfigurationHandle: NDIS_HANDLE,
+        Keyword: *const NDIS_STRING,
+        ParameterValue: *const NDIS_CONFIGURATION_PARAMETER,
+    );
+
     /// Sleeps for so many microseconds. ≤ APC_LEVEL.
     fn NdisMSleep(MicrosecondsToSleep: ULONG);
 

@@ -18,6 +18,7 @@ mod ndk;
 mod oid;
 mod pnp;
 mod statistics;
+mod synchronization;
 
 pub use adapter::*;
 pub use base::*;
@@ -32,6 +33,7 @@ pub use ndk::*;
 pub use oid::*;
 pub use pnp::*;
 pub use statistics::*;
+pub use synchronization::*;
 
 pub use functions::NDIS_IO_WORKITEM_ROUTINE;
 // The functions themselves exist nowhere else.

@@ -1,6 +1,6 @@
 //! Deferred procedure calls.
 
-use super::{KAFFINITY, PVOID, SINGLE_LIST_ENTRY, UCHAR, USHORT};
+use super::{KAFFINITY, PVOID, SINGLE_LIST_ENTRY, UCHAR, ULONG, USHORT};
 
 /// A deferred routine; runs at DISPATCH_LEVEL.
 pub type PKDEFERRED_ROUTINE = unsafe extern "efiapi" fn(
@@ -33,6 +33,22 @@ layout! {
         0x30 => SystemArgument2: PVOID,
         /// The queue that it is in; null if it is not queued.
         0x38 => DpcData: PVOID,
+    }
+}
+
+layout! {
+    /// The limits of deferred procedure calls, without a unit; zero where there is none.
+    struct KDPC_WATCHDOG_INFORMATION: 0x14 {
+        /// Of a single one.
+        0x00 => DpcTimeLimit: ULONG,
+        /// The part of it that is left.
+        0x04 => DpcTimeCount: ULONG,
+        /// Of a sequence of them.
+        0x08 => DpcWatchdogLimit: ULONG,
+        /// The part of it that is left.
+        0x0C => DpcWatchdogCount: ULONG,
+        /// Of the system's own use.
+        0x10 => Reserved: ULONG,
     }
 }
 

@@ -133,6 +133,8 @@ imports! {
     fn KeRemoveQueueDpc(Dpc: *mut KDPC) -> BOOLEAN;
     /// Waits until everything queued on any processor has run. PASSIVE_LEVEL.
     fn KeFlushQueuedDpcs();
+    /// Says how long the deferred procedure call that runs may still run; fails where none does. ≤ DISPATCH_LEVEL.
+    fn KeQueryDpcWatchdogInformation(WatchdogInformation: *mut KDPC_WATCHDOG_INFORMATION) -> NTSTATUS;
     /// Sets its importance. Any level.
     fn KeSetImportanceDpc(Dpc: *mut KDPC, Importance: KDPC_IMPORTANCE);
     /// Binds it to a processor. Any level.

@@ -15,7 +15,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "CODE", value_parser = code)]
     pub(super) ioctl: Vec<u32>,
     /// Add a device to each driver that has an AddDevice, start it, open its interfaces and named devices, read and write
-    /// 64 bytes there, send the device controls, and remove it.
+    /// 64 bytes there, send the device controls, and remove it. Of a miniport driver, query what its adapters say they support,
+    /// send frames from each to all, and take the last one away.
     #[arg(long)]
     pub(super) start: bool,
     /// Let one allocation of the last image fail: the one with this number, from 0 on, or each in turn with `sweep`.

@@ -1,19 +1,18 @@
 //! One machine: the images loaded, used as their kinds allow, and unloaded.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use ntsim::ex::{self, Faults};
 use ntsim::io::{PnpDevice, StatusError};
 use ntsim::loader::LoadError;
-use ntsim::ndis::AdapterConfig;
 use ntsim::sched::{Schedule, Strategy};
 use ntsim::{Driver, Machine};
 use object::LittleEndian as LE;
 use object::read::pe::PeFile64;
 use serde::{Deserialize, Serialize};
 
+use super::adapters::{self, Adapters, code};
 use super::options::Options;
 
 /// The difference between two plays of the same images.
@@ -74,15 +73,6 @@ pub(super) struct Life {
     pub(super) start: Option<u32>,
     /// The status of its removal.
     pub(super) remove: Option<u32>,
-}
-
-/// The life of the adapters of a miniport driver.
-#[derive(Debug, Deserialize, Serialize)]
-pub(super) struct Adapters {
-    /// The status of initialising and starting them.
-    pub(super) start: u32,
-    /// The status of pausing them, starting them again, pausing and halting them.
-    pub(super) halt: u32,
 }
 
 /// A named device of a driver, and what was done with it.
@@ -167,7 +157,10 @@ pub(super) fn play(options: &Options, variant: Variant) -> Result<Outcome, LoadE
         }
     }
     machine.settle();
-    drivers.iter_mut().for_each(|loaded| loaded.halt(&machine));
+    drivers
+        .iter_mut()
+        .filter_map(|loaded| loaded.adapters.as_mut())
+        .for_each(|adapters| adapters.end(&machine));
     for (number, device) in added.into_iter().rev() {
         let removed = device.remove();
         let life = drivers.get_mut(number).and_then(|loaded: &mut Loaded| loaded.device.as_mut());
@@ -202,9 +195,7 @@ fn load(
     loaded.missing_imports = driver.image().missing_imports().to_vec();
     if is_miniport(path) {
         let count = options.adapters.unwrap_or(1);
-        machine.add_adapters((1..=count).map(adapter));
-        loaded.adapters =
-            (count > 0).then(|| Adapters { start: code(machine.start_adapters(&mut driver)), halt: 0 });
+        loaded.adapters = adapters::start(machine, &mut driver, count, options.start);
     }
     let added = (options.start && driver.adds_devices()).then(|| start(&mut driver));
     let (life, added) = added.map_or((None, None), |(life, device)| (Some(life), device));
@@ -223,21 +214,6 @@ fn start(driver: &mut Driver) -> (Life, Option<PnpDevice>) {
         }
         Err(StatusError(status)) => (Life { add: status.cast_unsigned(), ..Life::default() }, None),
     }
-}
-
-/// An adapter with an address of its own.
-fn adapter(number: u8) -> AdapterConfig {
-    AdapterConfig::new(index(number), [IpAddr::V4(Ipv4Addr::new(10, 0, 0, number))])
-}
-
-/// The interface index of an adapter.
-fn index(number: u8) -> u32 {
-    10 + u32::from(number)
-}
-
-/// The status of an operation, as a number.
-fn code(result: Result<(), StatusError>) -> u32 {
-    result.err().map_or(0, |StatusError(status)| status.cast_unsigned())
 }
 
 /// Opens a device, sends it the controls, and closes it.
@@ -263,15 +239,6 @@ fn device(machine: &Machine, name: String, options: &Options) -> Device {
 }
 
 impl Loaded {
-    /// Pauses the adapters, starts them again, and halts them.
-    fn halt(&mut self, machine: &Machine) {
-        let Some(adapters) = &mut self.adapters else { return };
-        for adapter in (1..=u8::MAX).map_while(|number| machine.adapter(index(number))) {
-            let life = adapter.pause().and_then(|()| adapter.restart()).and_then(|()| adapter.pause());
-            adapters.halt = code(life.and_then(|()| adapter.halt()));
-        }
-    }
-
     /// A driver whose entry point returned `entry`, of which nothing else is known.
     fn failed(path: &Path, entry: u32) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::adapters::Use;
 use super::play::{Device, Loaded, Outcome, Variant};
 use crate::failure::CommandError;
 
@@ -86,6 +87,11 @@ fn describe(driver: &Loaded) {
     line("DriverEntry", &status(driver.entry));
     if let Some(adapters) = &driver.adapters {
         line("adapters", &format!("start: {}, halt: {}", status(adapters.start), status(adapters.halt)));
+        if let Some(Use { queries, sends, received }) = &adapters.used {
+            let (queries, sends) =
+                (format!("{} of {}", queries.1, queries.0), format!("{} of {}", sends.1, sends.0));
+            line("", &format!("queries answered: {queries}, sends: {sends}, frames received: {received}"));
+        }
     }
     if let Some(life) = &driver.device {
         let told = |what: &str, code: Option<u32>| code.map(|code| format!(", {what}: {}", status(code)));

@@ -1,6 +1,7 @@
 //! The manifest of a driver's package, read from its own and written for the kit.
 
 mod c;
+mod project;
 
 use std::{
     fs,
@@ -78,16 +79,21 @@ struct Dependency {
 }
 
 impl Package {
-    /// Reads the package in `folder`.
+    /// Reads the package in `folder`, or the project file that `folder` is. `unprototyped` are functions of a driver in C whose
+    /// declarations lose their parameters.
     ///
     /// # Errors
     ///
     /// The folder has no package, or its package makes no cdylib or names no driver model.
-    pub(super) fn read(folder: &Path) -> Result<Self, CommandError> {
+    pub(super) fn read(folder: &Path, unprototyped: &[String]) -> Result<Self, CommandError> {
         let wrong = |what: String| CommandError::Usage(format!("{}: {what}", folder.display()));
+        if folder.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("vcxproj")) {
+            let sources = c::Sources::of_project(folder, unprototyped);
+            return sources.and_then(|sources| c::package(&sources)).map_err(wrong);
+        }
         let manifest = folder.join("Cargo.toml");
         if !manifest.exists()
-            && let Some(sources) = c::Sources::find(folder)
+            && let Some(sources) = c::Sources::find(folder, unprototyped)
         {
             return c::package(&sources).map_err(wrong);
         }
@@ -309,7 +315,7 @@ mod tests {
         let rest = "[lib]\ncrate-type = [\"cdylib\"]\n[package.metadata.wdk.driver-model]\ndriver-type = \"WDM\"\n\
                     [dependencies]\nwdk.path = \"../wdk\"\nwdk-sys = \"0.5.1\"\nmine.path = \"../mine\"\n";
         let folder = folder(&format!("{PACKAGE}{rest}"));
-        let package = Package::read(folder.path()).unwrap_or_else(|error| panic!("{error}"));
+        let package = Package::read(folder.path(), &[]).unwrap_or_else(|error| panic!("{error}"));
         let at = |path: &[&str]| {
             let mut value = toml::Value::from(package.manifest.clone());
             for key in path {
@@ -332,7 +338,7 @@ mod tests {
             [(library.as_str(), "makes no cdylib"), (PACKAGE, "no driver model under [package.metadata.wdk")]
         {
             let folder = folder(manifest);
-            let Err(error) = Package::read(folder.path()) else { panic!("{manifest}") };
+            let Err(error) = Package::read(folder.path(), &[]) else { panic!("{manifest}") };
             assert!(error.to_string().contains(said), "{error}");
         }
     }

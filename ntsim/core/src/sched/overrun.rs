@@ -207,7 +207,8 @@ impl Stay {
         self.changes.load(Ordering::Relaxed)
     }
 
-    fn is_inside(&self) -> bool {
+    /// Returns true while the thread is inside.
+    pub fn is_inside(&self) -> bool {
         self.depth.load(Ordering::Relaxed) != 0
     }
 }

@@ -12,8 +12,8 @@ use ntsim_core::per_machine::PerMachine;
 use parking_lot::Mutex;
 use sys::ndis::*;
 use sys::status::{
-    NDIS_STATUS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS,
-    STATUS_UNSUCCESSFUL,
+    NDIS_STATUS, NDIS_STATUS_INVALID_PARAMETER, NDIS_STATUS_NOT_SUPPORTED, NDIS_STATUS_RESOURCES,
+    NDIS_STATUS_SUCCESS, STATUS_UNSUCCESSFUL,
 };
 use sys::wdm::UNICODE_STRING;
 
@@ -132,6 +132,39 @@ exports! {
         unsafe { status.write(result) };
     }
 
+    /// Writes a keyword: a number or a string. Anything else "could not be written", which is one of the outcomes:
+    /// <https://learn.microsoft.com/windows-hardware/drivers/ddi/ndis/nf-ndis-ndiswriteconfiguration>.
+    #[irql(PASSIVE..=PASSIVE)]
+    fn NdisWriteConfiguration(
+        status: *mut NDIS_STATUS,
+        handle: NDIS_HANDLE,
+        keyword: *const UNICODE_STRING,
+        value: *const NDIS_CONFIGURATION_PARAMETER,
+    ) {
+        // SAFETY: the driver passes a valid string.
+        unsafe { text::check("NdisWriteConfiguration", keyword) };
+        // SAFETY: as above.
+        let keyword = unsafe { rtl::from_counted(keyword) };
+        // SAFETY: the driver passes a value.
+        let result = match unsafe { written(value) } {
+            _ if fault::strikes() => NDIS_STATUS_RESOURCES,
+            Ok(text) => {
+                let adapter = in_open(handle, "NdisWriteConfiguration", |configuration| {
+                    configuration.config.set_keyword(&keyword, &text);
+                    Some(configuration.adapter)
+                });
+                let adapter = adapter.and_then(|handle| ndis().adapters.lock().get(&handle).cloned());
+                adapter.map_or(FAILURE, |adapter| {
+                    adapter.set_keyword(&keyword, &text);
+                    NDIS_STATUS_SUCCESS
+                })
+            }
+            Err(status) => status,
+        };
+        // SAFETY: the driver passes room for the status.
+        unsafe { status.write(result) };
+    }
+
     /// Reads the address that an administrator set in place of the permanent one.
     #[irql(PASSIVE..=PASSIVE)]
     fn NdisReadNetworkAddress(
@@ -175,6 +208,31 @@ fn in_open<R>(
     let text = format!("{function} got {handle:p}, which is no open configuration");
     violation("NdisReadConfiguration", [0, Va::of(handle).bits(), 0, 0], text);
     None
+}
+
+/// A value as the string that the registry has.
+///
+/// # Safety
+/// `value` is a value, whose string is valid if it is one.
+unsafe fn written(value: *const NDIS_CONFIGURATION_PARAMETER) -> Result<String, NDIS_STATUS> {
+    // SAFETY: the caller's contract.
+    let value = unsafe { &*value };
+    // SAFETY: the type says which member it is; each is there to be read as bytes.
+    let number = unsafe { value.ParameterData.IntegerData };
+    match value.ParameterType {
+        NDIS_PARAMETER_TYPE::NdisParameterInteger => Ok(number.to_string()),
+        NDIS_PARAMETER_TYPE::NdisParameterHexInteger => Ok(format!("{number:x}")),
+        NDIS_PARAMETER_TYPE::NdisParameterString => {
+            // SAFETY: the type says that it is a string.
+            let string = unsafe { &value.ParameterData.StringData };
+            // SAFETY: the caller's contract.
+            Ok(unsafe { rtl::from_counted(string) })
+        }
+        NDIS_PARAMETER_TYPE::NdisParameterMultiString | NDIS_PARAMETER_TYPE::NdisParameterBinary => {
+            Err(FAILURE)
+        }
+        _ => Err(NDIS_STATUS_NOT_SUPPORTED),
+    }
 }
 
 impl Value {

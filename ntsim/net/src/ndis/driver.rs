@@ -56,6 +56,30 @@ const NDK: Expected = Expected {
     revisions: &[(1, NDIS_SIZEOF_NDK_PROVIDER_CHARACTERISTICS_REVISION_1)],
 };
 
+/// The versions of NDIS 6 that a miniport driver may be for, from Windows Vista to the version that [`NdisGetVersion`] has:
+/// <https://learn.microsoft.com/windows-hardware/drivers/network/overview-of-ndis-versions>.
+const VERSIONS: &[(u8, u8)] = &[
+    (6, 0),
+    (6, 1),
+    (6, 20),
+    (6, 30),
+    (6, 40),
+    (6, 50),
+    (6, 51),
+    (6, 60),
+    (6, 70),
+    (6, 80),
+    (6, 81),
+    (6, 82),
+    (6, 83),
+    (6, 84),
+    (6, 85),
+    (6, 86),
+    (6, 87),
+    (6, 88),
+    (6, 89),
+];
+
 impl MiniportDriver {
     /// The RDMA handlers, if the driver set any.
     pub(super) fn ndk(&self) -> Option<NDIS_NDK_PROVIDER_CHARACTERISTICS> {
@@ -181,7 +205,7 @@ unsafe fn read(
     unsafe { ptr::copy_nonoverlapping(characteristics.cast::<u8>(), copy.as_mut_ptr().cast(), length) };
     // SAFETY: all zero is a valid value, and what was copied over it is one by the caller's contract.
     let handlers = unsafe { copy.assume_init() };
-    if (handlers.MajorNdisVersion, handlers.MinorNdisVersion) < (6, 50) || handlers.MajorNdisVersion > 6 {
+    if !VERSIONS.contains(&(handlers.MajorNdisVersion, handlers.MinorNdisVersion)) {
         return Err(NDIS_STATUS_BAD_VERSION);
     }
     let mandatory = [

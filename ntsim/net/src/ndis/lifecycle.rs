@@ -14,7 +14,7 @@ use sys::status::{
     NDIS_STATUS, NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, STATUS_DEVICE_NOT_READY,
     STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_SUCH_DEVICE,
 };
-use sys::wdm::DRIVER_OBJECT;
+use sys::wdm::{BOOLEAN, DRIVER_OBJECT};
 
 use super::adapter::{self, Adapter, State};
 use super::driver::{self, MiniportDriver};
@@ -266,6 +266,8 @@ impl Adapter {
         ip_helper::remove(self.index());
         super::pool::check_none_left(self.handle, when);
         super::work_item::check_none_left(self.handle, when);
+        super::timer::check_none_left(self.handle, when);
+        super::rw_lock::check_none_left(self.handle, when);
         super::configuration::check_none_left(self.handle, when);
         ndis().adapters.lock().remove(&self.handle);
         bus::remove(&self.devices);
@@ -318,6 +320,14 @@ exports! {
     #[irql(PASSIVE..=DISPATCH)]
     fn NdisMRestartComplete(handle: NDIS_HANDLE, status: NDIS_STATUS) {
         complete(handle, State::Restarting, "NdisMRestartComplete", status);
+    }
+
+    /// Completes a reset: NDIS has asked for none, as it does only where a miniport's adapter hangs.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisMResetComplete(handle: NDIS_HANDLE, _status: NDIS_STATUS, _addressing: BOOLEAN) {
+        let Some(adapter) = adapter::of(handle, "NdisMResetComplete") else { return };
+        let text = format!("NdisMResetComplete called while the adapter is {:?} and no reset is pending", adapter.state());
+        violation("NdisStateTransition", [0x1F, 3, Va::of(handle).bits(), 0], text);
     }
 }
 

@@ -38,6 +38,22 @@ exports! {
         unsafe { pool::free(address, None) };
     }
 
+    /// Frees memory that was allocated with a tag.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisFreeMemoryWithTagPriority(handle: NDIS_HANDLE, address: *mut c_void, tag: u32) {
+        if handle.is_null() {
+            violation("NdisHandle", [0, 0, 0, 0], "memory is freed without a handle".into());
+        }
+        // SAFETY: the driver gives the block up.
+        unsafe { pool::free(address, Some(Tag(tag))) };
+    }
+
+    /// The length of a line of an x64 processor's caches.
+    #[irql(PASSIVE..=DISPATCH)]
+    fn NdisGetSharedDataAlignment() -> u32 {
+        64
+    }
+
     /// Sleeps.
     #[irql(PASSIVE..=APC)]
     fn NdisMSleep(microseconds: u32) {

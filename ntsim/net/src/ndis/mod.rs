@@ -19,14 +19,17 @@ mod driver;
 mod error_log;
 mod header;
 mod lifecycle;
+mod mdl;
 mod memory;
 mod ndk;
 mod oid;
 mod outgoing;
 mod pnp;
 mod pool;
+mod rw_lock;
 mod send;
 mod text;
+mod timer;
 mod variation;
 mod wait;
 mod work_item;
@@ -67,11 +70,14 @@ const EXPORTS: &[&[Export]] = &[
     error_log::EXPORTS,
     error_log::VARIADIC,
     lifecycle::EXPORTS,
+    mdl::EXPORTS,
     memory::EXPORTS,
     oid::EXPORTS,
     pnp::EXPORTS,
     pool::EXPORTS,
+    rw_lock::EXPORTS,
     send::EXPORTS,
+    timer::EXPORTS,
     work_item::EXPORTS,
 ];
 
@@ -87,6 +93,8 @@ impl Subsystem for NdisLibrary {
         inspect();
         device::inspect();
         pool::inspect();
+        rw_lock::inspect();
+        timer::inspect();
         work_item::inspect();
     }
 }

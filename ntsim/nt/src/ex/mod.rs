@@ -26,6 +26,11 @@ pub use worker::{HeldWork, hold_work, queue_work, settle};
 pub use {
     allocate::{ExAllocatePool2, ExFreePool},
     fast_mutex::{ExAcquireFastMutex, ExReleaseFastMutex},
+    reader_writer_lock::{
+        ExAcquireSpinLockExclusive, ExAcquireSpinLockExclusiveAtDpcLevel, ExAcquireSpinLockShared,
+        ExAcquireSpinLockSharedAtDpcLevel, ExReleaseSpinLockExclusiveFromDpcLevel,
+        ExReleaseSpinLockSharedFromDpcLevel,
+    },
 };
 
 /// The functions of this folder.

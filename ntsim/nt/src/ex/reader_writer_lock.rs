@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use ntsim_core::address::Va;
 use ntsim_core::exports;
-use ntsim_core::sched::{self, Irql};
+use ntsim_core::sched::{self, Irql, Wait};
 use ntsim_core::verifier::{self, Finding};
 use sys::wdm::{EX_SPIN_LOCK, KIRQL, signature};
 
@@ -103,11 +103,13 @@ unsafe fn word<'a>(lock: *mut EX_SPIN_LOCK) -> &'a AtomicU32 {
     unsafe { AtomicU32::from_ptr(lock.cast()) }
 }
 
-/// Lets others run, one of which has the lock.
-fn spin() {
-    sched::time::is_read();
-    sched::schedule_point();
-    std::thread::yield_now();
+fn address(word: &AtomicU32) -> Va {
+    Va::of(core::ptr::from_ref(word))
+}
+
+/// Lets others run, one of which has the lock, until it may have been given back.
+fn spin(word: &AtomicU32) {
+    sched::spin_wait(Wait::SpinLock(address(word)));
 }
 
 fn share(word: &AtomicU32) {
@@ -117,7 +119,7 @@ fn share(word: &AtomicU32) {
         if may && word.compare_exchange(seen, seen + 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
             return;
         }
-        spin();
+        spin(word);
     }
 }
 
@@ -128,6 +130,7 @@ fn unshare(word: &AtomicU32) {
         return;
     }
     word.fetch_sub(1, Ordering::Release);
+    sched::released(Wait::SpinLock(address(word)));
 }
 
 fn take(word: &AtomicU32) {
@@ -140,7 +143,7 @@ fn take(word: &AtomicU32) {
         } else {
             word.fetch_or(WANTED, Ordering::Relaxed);
         }
-        spin();
+        spin(word);
     }
 }
 
@@ -150,11 +153,12 @@ fn give_back(word: &AtomicU32) {
         return;
     }
     word.fetch_and(!EXCLUSIVE, Ordering::Release);
+    sched::released(Wait::SpinLock(address(word)));
 }
 
 #[cold]
 fn found(word: &AtomicU32, text: &str) {
-    let at = Va::of(core::ptr::from_ref(word));
+    let at = address(word);
     verifier::report(Finding::new("SpinLock").text(format!("the reader/writer lock at {at:#x} {text}")));
 }
 

@@ -18,6 +18,7 @@ mod system;
 pub(crate) mod timer;
 mod timer_accuracy;
 mod wait_exports;
+mod watchdog;
 
 use core::ops::Range;
 
@@ -56,6 +57,7 @@ const EXPORTS: &[&[Export]] = &[
     system::EXPORTS,
     timer::EXPORTS,
     wait_exports::EXPORTS,
+    watchdog::EXPORTS,
 ];
 
 /// The kernel proper.

@@ -52,6 +52,8 @@ pub(super) enum Break {
     CapabilitiesOnStack,
     NeverPausesToSleep,
     OutlivesDevice,
+    OldestVersion,
+    NoVersion,
 }
 
 static BREAK: AtomicU8 = AtomicU8::new(0);
@@ -130,7 +132,11 @@ fn register(driver: &mut DRIVER_OBJECT) -> NDIS_STATUS {
     let mut characteristics: NDIS_MINIPORT_DRIVER_CHARACTERISTICS = zeroed();
     let size = if breaks(Break::WrongHeader) { 0x20 } else { 0xA0 };
     characteristics.Header = head(NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS, 3, size);
-    (characteristics.MajorNdisVersion, characteristics.MinorNdisVersion) = (6, 80);
+    (characteristics.MajorNdisVersion, characteristics.MinorNdisVersion) = match () {
+        () if breaks(Break::OldestVersion) => (6, 0),
+        () if breaks(Break::NoVersion) => (6, 10),
+        () => (6, 80),
+    };
     characteristics.SetOptionsHandler = Some(set_options);
     characteristics.InitializeHandlerEx = Some(initialize);
     characteristics.HaltHandlerEx = Some(halt);

@@ -3,6 +3,7 @@
 mod device;
 mod frames;
 mod miniport;
+mod objects;
 mod rules;
 
 use core::sync::atomic::Ordering;

@@ -25,7 +25,7 @@ pub struct CDriver<'a> {
     pub folder: &'a str,
     /// The sources, by absolute paths; all of the folder's where this is empty. Their folders are searched for headers too.
     pub sources: &'a [&'a str],
-    /// What is defined when they are compiled, as `NAME` or `NAME=VALUE`.
+    /// The definitions that they are compiled with, as `NAME` or `NAME=VALUE`.
     pub definitions: &'a [&'a str],
     /// The trace functions that WPP is told of by the project, which compile to nothing.
     pub trace_functions: &'a [&'a str],

@@ -32,7 +32,7 @@ const INITIALISED: usize = 0x4E44_4953_5257_4C4B;
 struct Locks {
     /// Those of NDIS's own, by handle.
     made: Mutex<HashMap<Va, Made>>,
-    /// What is held, by the address of the state.
+    /// The acquisitions that are not released, by the address of the state.
     held: Mutex<HashMap<Va, Held>>,
 }
 

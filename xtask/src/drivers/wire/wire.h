@@ -14,7 +14,7 @@ typedef struct _ADAPTER {
     NDIS_SPIN_LOCK Lock;
     NET_BUFFER_LIST *Queue;
     NET_BUFFER_LIST **Tail;
-    /* What has to come back before a pause is complete; one more while data flows. */
+    /* The number of lists that come back before a pause is complete; one more while data flows. */
     volatile LONG Outstanding;
     BOOLEAN Running;
     BOOLEAN Gone;

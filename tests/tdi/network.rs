@@ -1,7 +1,8 @@
 //! Clients on adapters whose connections go over TCP, and on a machine whose Winsock Kernel does not register the driver.
 
+use core::net::SocketAddr;
 use std::io::Read as _;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 
 use ntsim::Machine;
 use ntsim::io::{File, StatusError};

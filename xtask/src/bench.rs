@@ -14,6 +14,7 @@ mod wire;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -49,7 +50,7 @@ pub(crate) struct Options {
     before: Vec<PathBuf>,
     /// The number of rounds.
     #[arg(long, value_name = "N")]
-    rounds: Option<usize>,
+    rounds: Option<NonZeroUsize>,
     /// Measure over TCP of the host, beside a stream of Winsock Kernel's sockets in the same simulator and TCP of the host
     /// alone, without CRC and with it.
     #[arg(long, conflicts_with = "before")]
@@ -108,7 +109,7 @@ pub(crate) fn bench(options: &Options) -> Result<(), CommandError> {
     let before = options.before.iter().map(|folder| Compared::before(folder));
     let drivers: Vec<_> = before.chain([Ok(Compared::built(&images))]).collect::<Result<_, _>>()?;
     let mut plan = if options.quick { Plan::QUICK } else { Plan::FULL };
-    plan.rounds = options.rounds.unwrap_or(plan.rounds).max(1);
+    plan.rounds = options.rounds.map_or(plan.rounds, NonZeroUsize::get);
     let report = measure(&images, &drivers, &plan)?;
     report.print(options.json)?;
     report.verdict()

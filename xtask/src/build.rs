@@ -7,7 +7,8 @@ mod manifests;
 mod wdk;
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -230,7 +231,15 @@ fn deliver(
     image::check(&image, exports, &expected)?;
     for (kind, bytes) in [("sys", image), ("pdb", pdb), ("map", read(&map)?)] {
         let path = images.folder.join(format!("{driver}.{kind}"));
-        fs::write(&path, bytes).map_err(|error| CommandError::file(&path, &error))?;
+        // Another command may be reading it: it has the earlier file or this one, whole.
+        tempfile::Builder::new()
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(&images.folder)
+            .and_then(|file| {
+                fs::write(file.path(), bytes)?;
+                Ok(file.persist(&path)?)
+            })
+            .map_err(|error| CommandError::file(&path, &error))?;
     }
     Ok(())
 }

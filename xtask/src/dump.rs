@@ -1,6 +1,10 @@
 //! The minidumps that `--dump FILE` asks for.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
 
 use crate::failure::CommandError;
 
@@ -9,6 +13,9 @@ pub(crate) fn prepare(path: &Path) -> Result<(), CommandError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CommandError::file(path, &error)),
         _ => {
+            File::create(path)
+                .and_then(|_| fs::remove_file(path))
+                .map_err(|error| CommandError::Usage(format!("{}: {error}", path.display())))?;
             ntsim::dump::on_failure(path);
             Ok(())
         }

@@ -1,6 +1,10 @@
 //! Errors that end a command early.
 
-use std::{io, path::Path, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+};
 
 use thiserror::Error;
 
@@ -37,4 +41,21 @@ impl CommandError {
             Self::Stopped(_) => ExitCode::from(3),
         }
     }
+}
+
+/// Has a command whose standard output cannot be written any more, because its reader has gone or its disk is full, end in
+/// one line. The macros that print have no other way to tell than a panic.
+pub(crate) fn tell_lost_output() {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        match text.strip_prefix("failed printing to stdout: ") {
+            Some(why) => {
+                // Standard error may be as lost.
+                let _ = writeln!(io::stderr(), "standard output: {why}");
+                std::process::exit(2)
+            }
+            None => others(panic),
+        }
+    }));
 }

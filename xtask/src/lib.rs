@@ -135,6 +135,7 @@ enum Command {
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
+    failure::tell_lost_output();
     let command = match Command::try_parse() {
         Ok(command) => command,
         Err(error) => return refuse(&error),

@@ -7,6 +7,7 @@
 mod report;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroUsize;
 use std::process;
 
 use ntsim::{Machine, ex::pool, ndk};
@@ -83,7 +84,7 @@ pub(super) fn bench(options: &Options) -> Result<(), CommandError> {
     let images = build::build()?;
     let mut plan = if options.quick { Plan { rounds: 3, ..Plan::QUICK } } else { Plan::FULL };
     plan.length = options.length;
-    plan.rounds = options.rounds.unwrap_or(plan.rounds).max(1);
+    plan.rounds = options.rounds.map_or(plan.rounds, NonZeroUsize::get);
     let report = measure(&images, plan)?;
     report.print(options.json)?;
     report.verdict()

@@ -6,18 +6,21 @@ use std::path::PathBuf;
 use ntsim::sched::{Atomics, Strategy};
 use runner::over_wire::Route;
 
+/// The most seeds, and the last first one: their sum is a seed.
+const SEEDS: u64 = u64::MAX / 2;
+
 /// Play scenarios under schedules that are chosen from seeds.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Number of seeds to play. They take turns with the scenarios that are selected, and those of a scenario with
     /// the strategies.
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=SEEDS))]
     pub(super) seeds: u64,
     /// The first of these seeds; a random one if nothing is said.
-    #[arg(long, value_name = "SEED")]
+    #[arg(long, value_name = "SEED", value_parser = clap::value_parser!(u64).range(..=SEEDS))]
     pub(super) from: Option<u64>,
     /// Play this seed only, and show the trace.
-    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from"])]
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from"], value_parser = clap::value_parser!(u64).range(..=SEEDS))]
     pub(super) seed: Option<u64>,
     /// The scenarios: names, a beginning with *, or a group (close, race, tdi, all); may be repeated. Without it close,
     /// tdi and race, and all with --wire.

@@ -4,10 +4,11 @@ use core::net::SocketAddr;
 
 use runner::Error;
 use sys::status::{
-    STATUS_ACCESS_DENIED, STATUS_CANCELLED, STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_DISCONNECTED,
-    STATUS_CONNECTION_INVALID, STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_RESET, STATUS_HOST_UNREACHABLE,
-    STATUS_INVALID_ADDRESS, STATUS_INVALID_ADDRESS_COMPONENT, STATUS_IO_TIMEOUT, STATUS_NETWORK_UNREACHABLE,
-    STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
+    STATUS_ACCESS_DENIED, STATUS_ACCESS_VIOLATION, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED,
+    STATUS_CONNECTION_ABORTED, STATUS_CONNECTION_DISCONNECTED, STATUS_CONNECTION_INVALID,
+    STATUS_CONNECTION_REFUSED, STATUS_CONNECTION_RESET, STATUS_HOST_UNREACHABLE, STATUS_INVALID_ADDRESS,
+    STATUS_INVALID_ADDRESS_COMPONENT, STATUS_INVALID_PARAMETER, STATUS_IO_TIMEOUT,
+    STATUS_NETWORK_UNREACHABLE, STATUS_REMOTE_RESOURCES, STATUS_SHARING_VIOLATION, STATUS_TOO_MANY_ADDRESSES,
 };
 
 use crate::failure::CommandError;
@@ -16,7 +17,7 @@ use crate::failure::CommandError;
 pub(super) fn reason(error: &Error) -> Option<&'static str> {
     Some(match error {
         Error::Status { status, .. } => match *status {
-            STATUS_CONNECTION_REFUSED => "connection refused",
+            STATUS_CONNECTION_REFUSED => "connection refused, or what listens does not speak iWARP",
             STATUS_IO_TIMEOUT => "no answer in time",
             STATUS_HOST_UNREACHABLE => "the host is unreachable",
             STATUS_NETWORK_UNREACHABLE => "the network is unreachable",
@@ -48,6 +49,14 @@ pub(super) fn midway(peer: SocketAddr, error: &Error) -> CommandError {
         Error::Status { status: STATUS_IO_TIMEOUT, .. } => {
             CommandError::Usage(format!("{peer}: the peer does nothing any more ({error})"))
         }
+        Error::Status {
+            status:
+                STATUS_ACCESS_VIOLATION
+                | STATUS_BUFFER_OVERFLOW
+                | STATUS_INVALID_PARAMETER
+                | STATUS_REMOTE_RESOURCES,
+            ..
+        } => CommandError::Usage(format!("{peer}: the peer does not keep to the protocol ({error})")),
         Error::Refused(why) => CommandError::Usage(format!("{peer}: refused: {why}")),
         Error::Read(_) | Error::Write(_) => CommandError::Usage(error.to_string()),
         _ => CommandError::work(format!("{peer}: {error}")),

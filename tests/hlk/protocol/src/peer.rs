@@ -186,7 +186,8 @@ mod tests {
     fn greeting_is_little_endian_whatever_follows_it() {
         let mut bytes = [0xee; 40];
         bytes[..32].copy_from_slice(Greeting::new(2, 0x0102_0304_0506_0708, 0x0010_0000).as_bytes());
-        assert_eq!(bytes[..12], *b"ndkhlk\r\n\x01\0\0\0");
+        assert_eq!(bytes[..8], *b"ndkhlk\r\n");
+        assert_eq!(bytes[8..12], PEER_VERSION.to_le_bytes());
         assert_eq!(bytes[12..32], [2, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0, 16, 0, 0, 0, 0, 0]);
         assert_eq!(Greeting::of(&bytes), Some(Greeting::new(2, 0x0102_0304_0506_0708, 0x0010_0000)));
         assert_eq!(Greeting::of(&bytes[..31]), None);
@@ -197,7 +198,7 @@ mod tests {
         let own = Greeting::new(1, 7, 65536);
         assert_eq!(Greeting::judge(own.as_bytes(), 1, Some(7)), Ok(own));
         assert_eq!(Greeting::judge(own.as_bytes(), 1, None), Ok(own));
-        let newer = Greeting { version: 2.into(), ..own };
+        let newer = Greeting { version: (PEER_VERSION + 1).into(), ..own };
         let refused = [
             (newer, Refusal::Version),
             (Greeting::new(1, 8, 65536), Refusal::Busy),

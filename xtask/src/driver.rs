@@ -55,7 +55,7 @@ pub(crate) fn build(folder: &Path, wdk: Option<&Path>) -> Result<PathBuf, Comman
     make(folder, wdk, &[])
 }
 
-/// As [`build`], with the functions whose declarations lose their parameters.
+/// As [`build()`], with the functions whose declarations lose their parameters.
 pub(crate) fn make(
     folder: &Path,
     wdk: Option<&Path>,

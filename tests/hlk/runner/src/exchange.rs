@@ -191,7 +191,7 @@ fn parse_answer(record: &[u8]) -> Option<&str> {
 /// Bytes of the record that says what has arrived.
 const ARRIVED_LENGTH: usize = 12 + 32 + 4 + REASON;
 
-/// What has arrived, or the reason for which it could not be kept.
+/// The digest of what has arrived, or the reason for which that could not be kept.
 fn arrived_record(hash: &Hash, reason: &str) -> Vec<u8> {
     let mut record = head(ARRIVED);
     record.extend(hash);
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrived_is_a_digest_or_the_reason_for_which_it_is_lost() {
+    fn record_of_arrival_has_a_digest_or_the_reason_for_a_loss() {
         let long = "ä".repeat(REASON);
         for (hash, reason) in [([7; 32], ""), ([0; 32], "no space"), ([0; 32], shortened(&long))] {
             let record = arrived_record(&hash, reason);

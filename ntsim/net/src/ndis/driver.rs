@@ -56,7 +56,7 @@ const NDK: Expected = Expected {
     revisions: &[(1, NDIS_SIZEOF_NDK_PROVIDER_CHARACTERISTICS_REVISION_1)],
 };
 
-/// The versions of NDIS 6 that a miniport driver may be for, from Windows Vista to the version that [`NdisGetVersion`] has:
+/// The versions of NDIS 6 that a miniport driver may be for, from Windows Vista to the version that [`NdisGetVersion()`] has:
 /// <https://learn.microsoft.com/windows-hardware/drivers/network/overview-of-ndis-versions>.
 const VERSIONS: &[(u8, u8)] = &[
     (6, 0),

@@ -81,8 +81,7 @@ impl CDriver<'_> {
         if !self.sources.is_empty() {
             return Ok(self.sources.iter().map(PathBuf::from).collect());
         }
-        let entries =
-            fs::read_dir(self.folder).map_err(|source| IoError::with_path(self.folder, source))?;
+        let entries = fs::read_dir(self.folder).map_err(|source| IoError::with_path(self.folder, source))?;
         let mut sources: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         sources.retain(|path| path.extension().is_some_and(|extension| extension == "c"));
         sources.sort();
@@ -146,6 +145,9 @@ mod tests {
     fn declaration_in_a_header_loses_its_parameters_and_the_definition_keeps_them() {
         let text = unprototyped(&["Start"]);
         assert!(text.contains("#define Start(...) KIT_AT(__INCLUDE_LEVEL__)(Start, __VA_ARGS__)"));
-        assert!(text.contains("KIT_AT_0(Name, ...) Name(__VA_ARGS__)") && text.contains("KIT_AT_2(Name, ...) Name()"));
+        assert!(
+            text.contains("KIT_AT_0(Name, ...) Name(__VA_ARGS__)")
+                && text.contains("KIT_AT_2(Name, ...) Name()")
+        );
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn test() -> Result<(), CommandError> {
         Use::Format => linters == Linters::Debian,
         Use::Program | Use::Wine | Use::Verify | Use::Python | Use::Interop => false,
     })?;
-    eprintln!("From a clean clone this takes about fifteen minutes on two cores.");
+    eprintln!("From a clean clone this takes about twenty-five minutes on two cores.");
     for (name, mut command) in source_checks(compiler, arm64, linters) {
         step(name, &mut command)?;
     }

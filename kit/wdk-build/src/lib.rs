@@ -22,6 +22,8 @@
 
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 mod bindings;
 mod c;
 mod config;

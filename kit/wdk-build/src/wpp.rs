@@ -1,8 +1,8 @@
 //! WPP tracing, whose preprocessor is Microsoft's: the header that it generates for each source, of which every trace function
 //! compiles to nothing (<https://learn.microsoft.com/windows-hardware/drivers/devtest/wpp-software-tracing>).
 
+use alloc::collections::BTreeSet;
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };

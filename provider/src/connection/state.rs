@@ -156,10 +156,20 @@ impl<K: Kernel> State<K> {
     /// Ends a connection that was never established. Its requests get their statuses when what it had is
     /// [given back](Self::given_back).
     fn refuse(&mut self, active: NTSTATUS, passive: NTSTATUS) -> Transition<K> {
-        let (Pending { connect, accept }, released) =
+        self.refuse_accepted(None, active, passive)
+    }
+
+    /// The same, with a connect that an accept was to complete.
+    fn refuse_accepted(
+        &mut self,
+        connect: Option<Request<K, Connector<K>>>,
+        active: NTSTATUS,
+        passive: NTSTATUS,
+    ) -> Transition<K> {
+        let (Pending { connect: pending, accept }, released) =
             core::mem::replace(&mut self.phase, Phase::Refused).end();
         self.phase = Phase::Failed(Failed {
-            connect: connect.map(|request| (request, active)),
+            connect: connect.or(pending).map(|request| (request, active)),
             accept: accept.map(|request| (request, passive)),
         });
         Transition { failed: true, released, ..Transition::default() }
@@ -219,13 +229,7 @@ impl<K: Kernel> State<K> {
                 let dead = verdict(active.is_dead(), passive.claim.is_dead());
                 self.phase = Phase::Accepted { active, passive, departure };
                 Ok(match dead {
-                    Some((active, passive)) => {
-                        let next = self.refuse(active, passive);
-                        if let Phase::Failed(failed) = &mut self.phase {
-                            failed.connect = Some((connect, active));
-                        }
-                        next
-                    }
+                    Some((active, passive)) => self.refuse_accepted(Some(connect), active, passive),
                     None => {
                         self.ends.active.due.establish(connect, STATUS_SUCCESS);
                         Transition { wake_active: true, ..Transition::default() }
